@@ -1,0 +1,386 @@
+//! A job: what a caller hands over ([`NewJob`]) and what a store knows of it ([`Job`]).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::context::RequestContext;
+use crate::failure::JobError;
+use crate::id::{Incarnation, JobId};
+use crate::limits::{CONTENT_TYPE_BYTES_MAX, CONTEXT_BYTES_MAX, DELAY_MAX, InvalidInput, PAYLOAD_BYTES_DEFAULT};
+use crate::name::{JobName, Owner, QueueName};
+use crate::payload::Payload;
+use crate::retry::RetryPolicy;
+use crate::state::Status;
+use crate::time::Timestamp;
+
+/// Which of two waiting jobs goes first: 0 before 9. The default is 5; equals go in order of submission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
+pub struct Priority(u8);
+
+impl Priority {
+    /// How many levels there are.
+    pub const LEVELS: usize = 10;
+
+    /// Refuses levels above 9.
+    pub fn new(level: u8) -> Result<Self, InvalidInput> {
+        if usize::from(level) >= Self::LEVELS {
+            return Err(InvalidInput::new("priority", "must be from 0 (first) to 9 (last)"));
+        }
+        Ok(Self(level))
+    }
+
+    /// The level, 0 to 9.
+    pub fn level(self) -> u8 {
+        self.0
+    }
+}
+
+impl Default for Priority {
+    fn default() -> Self {
+        Self(5)
+    }
+}
+
+impl TryFrom<u8> for Priority {
+    type Error = InvalidInput;
+
+    fn try_from(level: u8) -> Result<Self, InvalidInput> {
+        Self::new(level)
+    }
+}
+
+impl From<Priority> for u8 {
+    fn from(priority: Priority) -> Self {
+        priority.0
+    }
+}
+
+/// When a job may start. Delays count from the store's clock, so a caller's wrong clock delays nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Start {
+    /// As soon as a worker is free.
+    #[default]
+    Now,
+    /// So long after the store accepts it.
+    After(Duration),
+    /// Not before this moment by the store's clock.
+    At(Timestamp),
+}
+
+impl Start {
+    /// The moment before which a job accepted at `now` must not start; `None` when it may start at once.
+    pub fn due(self, now: Timestamp) -> Option<Timestamp> {
+        let due = match self {
+            Self::Now => return None,
+            Self::After(delay) => now.after(delay),
+            Self::At(moment) => moment,
+        };
+        (due > now).then_some(due)
+    }
+}
+
+/// A job as its caller hands it over. Nothing in here changes afterwards; stores keep it as it is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NewJob {
+    /// Its id. Submitting the same id again never makes a second job.
+    pub id: JobId,
+    /// Which handler it is for.
+    pub name: JobName,
+    /// The line it waits in.
+    pub queue: QueueName,
+    /// Its place in that line.
+    pub priority: Priority,
+    /// When it may start.
+    pub start: Start,
+    /// Its input.
+    pub payload: Payload,
+    /// What happens when an attempt fails.
+    pub retry: RetryPolicy,
+    /// How long one attempt may run; `None` takes the worker's default.
+    pub timeout: Option<Duration>,
+    /// Who may see it; `None` for everybody.
+    pub owner: Option<Owner>,
+    /// What is kept of the request behind it.
+    pub context: RequestContext,
+    /// The W3C `traceparent` of the caller, so that the run links to the submission.
+    pub traceparent: Option<String>,
+}
+
+impl NewJob {
+    /// Starts a job with default settings. Errors in `name` come out of [`JobBuilder::finish`].
+    pub fn build(name: impl AsRef<str>, payload: Payload) -> JobBuilder {
+        JobBuilder { name: JobName::new(name), queue: Ok(QueueName::default()), id: None, draft: Draft::new(payload) }
+    }
+
+    /// Whether `other` asks for the same work on behalf of the same owner, so that submitting it under the
+    /// same id is a repetition and not a conflict.
+    pub fn asks_the_same(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.owner == other.owner
+            && self.payload == other.payload
+            && self.context.route == other.context.route
+            && self.context.query == other.context.query
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Draft {
+    priority: Priority,
+    start: Start,
+    payload: Payload,
+    retry: RetryPolicy,
+    timeout: Option<Duration>,
+    owner: Option<Owner>,
+    context: RequestContext,
+    traceparent: Option<String>,
+}
+
+impl Draft {
+    fn new(payload: Payload) -> Self {
+        Self {
+            priority: Priority::default(),
+            start: Start::Now,
+            payload,
+            retry: RetryPolicy::default(),
+            timeout: None,
+            owner: None,
+            context: RequestContext::default(),
+            traceparent: None,
+        }
+    }
+}
+
+/// Builds a [`NewJob`]; every check is made in [`finish`](Self::finish).
+#[derive(Clone, Debug)]
+#[must_use = "a job is made by finish()"]
+pub struct JobBuilder {
+    id: Option<JobId>,
+    name: Result<JobName, InvalidInput>,
+    queue: Result<QueueName, InvalidInput>,
+    draft: Draft,
+}
+
+impl JobBuilder {
+    /// Takes this id instead of a fresh one.
+    pub fn id(mut self, id: JobId) -> Self {
+        self.id = Some(id);
+        self
+    }
+
+    /// The queue to wait in. Default `default`.
+    pub fn queue(mut self, queue: impl AsRef<str>) -> Self {
+        self.queue = QueueName::new(queue);
+        self
+    }
+
+    /// The place in the queue. Default 5.
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.draft.priority = priority;
+        self
+    }
+
+    /// When it may start. Default at once.
+    pub fn start(mut self, start: Start) -> Self {
+        self.draft.start = start;
+        self
+    }
+
+    /// The whole retry policy.
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.draft.retry = policy;
+        self
+    }
+
+    /// How many retries follow the first attempt. Default 3.
+    pub fn retries(mut self, max_retries: u32) -> Self {
+        self.draft.retry.max_retries = max_retries;
+        self
+    }
+
+    /// How long one attempt may run. Default: the worker's `job_timeout`.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.draft.timeout = Some(timeout);
+        self
+    }
+
+    /// Who may see it. Default everybody.
+    pub fn owner(mut self, owner: Option<Owner>) -> Self {
+        self.draft.owner = owner;
+        self
+    }
+
+    /// What is kept of the request behind it.
+    pub fn context(mut self, context: RequestContext) -> Self {
+        self.draft.context = context;
+        self
+    }
+
+    /// The caller's W3C `traceparent`.
+    pub fn traceparent(mut self, traceparent: Option<String>) -> Self {
+        self.draft.traceparent = traceparent;
+        self
+    }
+
+    /// Checks everything and makes the job; `now` goes into a fresh id only. The payload may have 1 MiB.
+    pub fn finish(self, now: Timestamp) -> Result<NewJob, InvalidInput> {
+        self.finish_within(now, PAYLOAD_BYTES_DEFAULT)
+    }
+
+    /// [`finish`](Self::finish) with another limit for the payload, in bytes.
+    pub fn finish_within(self, now: Timestamp, payload_bytes_max: usize) -> Result<NewJob, InvalidInput> {
+        self.draft.check(payload_bytes_max)?;
+        let Draft { priority, start, payload, retry, timeout, owner, context, traceparent } = self.draft;
+        Ok(NewJob {
+            id: self.id.unwrap_or_else(|| JobId::generate(now)),
+            name: self.name?,
+            queue: self.queue?,
+            priority,
+            start,
+            payload,
+            retry,
+            timeout,
+            owner,
+            context,
+            traceparent,
+        })
+    }
+}
+
+impl Draft {
+    fn check(&self, payload_bytes_max: usize) -> Result<(), InvalidInput> {
+        self.retry.check()?;
+        if self.payload.len() > payload_bytes_max {
+            return Err(InvalidInput::new("payload", "is over the size limit"));
+        }
+        if self.payload.content_type.len() > CONTENT_TYPE_BYTES_MAX {
+            return Err(InvalidInput::new("content type", "must have 256 bytes or less"));
+        }
+        if matches!(self.start, Start::After(delay) if delay > DELAY_MAX) {
+            return Err(InvalidInput::new("delay", "must be ten years or less"));
+        }
+        if self.timeout.is_some_and(|timeout| timeout.is_zero() || timeout > DELAY_MAX) {
+            return Err(InvalidInput::new("timeout", "must be more than zero and ten years or less"));
+        }
+        if context_bytes(&self.context) > CONTEXT_BYTES_MAX {
+            return Err(InvalidInput::new("request context", "must have 16 KiB or less"));
+        }
+        Ok(())
+    }
+}
+
+fn context_bytes(context: &RequestContext) -> usize {
+    let lists = context.headers.iter().chain(&context.query);
+    let listed: usize = lists.map(|(name, values)| name.len() + values.iter().map(String::len).sum::<usize>()).sum();
+    listed + context.route.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>()
+}
+
+/// How one attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AttemptOutcome {
+    /// The handler succeeded.
+    Completed,
+    /// The handler failed, for now or for good.
+    Failed,
+    /// The worker's lease ran out.
+    Crashed,
+    /// The handler stopped because the job was canceled.
+    Canceled,
+}
+
+/// One execution of a job, as its history keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Counted from 1; snoozed and released executions are not counted.
+    pub number: u32,
+    /// When the store gave it out.
+    pub started_at: Timestamp,
+    /// When the store heard how it ended.
+    pub finished_at: Timestamp,
+    /// How it ended.
+    pub outcome: AttemptOutcome,
+    /// Why, unless it succeeded.
+    pub error: Option<JobError>,
+    /// The process that ran it.
+    pub worker: Incarnation,
+}
+
+/// How far a running handler says it is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// From 0 to 1.
+    pub fraction: f64,
+    /// What it is doing, for people.
+    pub message: Option<String>,
+}
+
+/// All that a store knows of a job.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Job {
+    /// What was submitted.
+    pub new: Arc<NewJob>,
+    /// Where it stands.
+    pub status: Status,
+    /// Retries spent so far.
+    pub retries: u32,
+    /// Leases lost so far.
+    pub crashes: u32,
+    /// Whether a running handler has been asked to stop.
+    pub cancel_requested: bool,
+    /// When the store accepted it.
+    pub created_at: Timestamp,
+    /// When it may start, while it is scheduled.
+    pub scheduled_at: Option<Timestamp>,
+    /// When its latest attempt began.
+    pub started_at: Option<Timestamp>,
+    /// When it finished.
+    pub finished_at: Option<Timestamp>,
+    /// When anything of this changed last.
+    pub updated_at: Timestamp,
+    /// What the latest attempt last reported.
+    pub progress: Option<Progress>,
+    /// What its handler returned.
+    pub result: Option<Payload>,
+    /// Why it failed, or why its latest attempt did.
+    pub error: Option<JobError>,
+    /// Its attempts that ended, oldest first; the latest 50.
+    pub attempts: Vec<Attempt>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn build() -> JobBuilder {
+        NewJob::build("Job", Payload::empty())
+    }
+
+    #[test]
+    fn bad_settings_are_refused_at_the_end() {
+        let now = Timestamp::UNIX_EPOCH;
+        assert!(build().queue("no spaces").finish(now).is_err());
+        assert!(build().retries(1_001).finish(now).is_err());
+        assert!(build().timeout(Duration::ZERO).finish(now).is_err());
+        assert!(build().start(Start::After(DELAY_MAX * 2)).finish(now).is_err());
+        assert!(NewJob::build("Job", Payload::new("x", vec![0; 11])).finish_within(now, 10).is_err());
+    }
+
+    #[test]
+    fn a_start_in_the_past_is_now() {
+        let now = Timestamp::from_millis(10);
+        assert_eq!(Start::At(Timestamp::from_millis(5)).due(now), None);
+        assert_eq!(Start::After(Duration::ZERO).due(now), None);
+        assert_eq!(Start::After(Duration::from_millis(1)).due(now), Some(Timestamp::from_millis(11)));
+    }
+
+    #[test]
+    fn the_same_work_is_the_same_input_for_the_same_owner() {
+        let one = build().finish(Timestamp::UNIX_EPOCH).expect("valid");
+        let same = NewJob { priority: Priority::new(1).expect("valid"), ..one.clone() };
+        let other = NewJob { owner: Some(Owner::new("eve").expect("valid")), ..one.clone() };
+        assert!(one.asks_the_same(&same));
+        assert!(!one.asks_the_same(&other));
+    }
+}

@@ -1,0 +1,50 @@
+//! What a Windlass job *is* and how it may change: plain data and pure functions, no I/O and no async runtime.
+//!
+//! # Layout
+//!
+//! - [`id`]: [`JobId`] (UUID v7, derived and keyed forms) and [`Incarnation`], the random name of one process start
+//! - [`name`]: [`JobName`], [`QueueName`] and [`Owner`], checked once and cheap to clone
+//! - [`payload`]: [`Payload`], raw bytes and their content type
+//! - [`context`]: [`RequestContext`], what is kept of the HTTP request behind a job
+//! - [`job`]: [`NewJob`] (what a caller hands over), [`Job`] (what a store knows), [`Attempt`], [`Progress`]
+//! - [`state`]: the state table, one total function that decides every transition
+//! - [`retry`]: [`RetryPolicy`] and the verdict on a failed attempt
+//! - [`failure`]: [`JobError`] and its [`ErrorClass`]
+//! - [`limits`]: every bound on input, in one place
+//! - [`time`]: [`Timestamp`], [`Clock`], [`SystemClock`], [`ManualClock`]
+//!
+//! ```
+//! use windlass_core::{NewJob, Payload, Status, Timestamp, state};
+//!
+//! let job = NewJob::build("ProcessData", Payload::json(&[1, 2, 3])?)
+//!     .retries(5)
+//!     .finish(Timestamp::UNIX_EPOCH)?;
+//! assert_eq!(job.queue.as_str(), "default");
+//! assert_eq!(
+//!     state::next(Status::Queued, state::Event::Claim),
+//!     Some(state::Step::To(Status::InProgress))
+//! );
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod context;
+pub mod failure;
+pub mod id;
+pub mod job;
+pub mod limits;
+pub mod name;
+pub mod payload;
+pub mod retry;
+pub mod state;
+pub mod time;
+
+pub use context::RequestContext;
+pub use failure::{ErrorClass, JobError};
+pub use id::{Incarnation, JobId};
+pub use job::{Attempt, AttemptOutcome, Job, JobBuilder, NewJob, Priority, Progress, Start};
+pub use limits::InvalidInput;
+pub use name::{JobName, Owner, QueueName};
+pub use payload::Payload;
+pub use retry::RetryPolicy;
+pub use state::Status;
+pub use time::{Clock, ManualClock, SystemClock, Timestamp};

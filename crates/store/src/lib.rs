@@ -1,0 +1,37 @@
+//! The keeping seam: what the engine asks of a store, and what every store promises.
+//!
+//! # Layout
+//!
+//! - [`store`]: the [`Store`] trait: `exchange`, `get`, `cancel`, `sweep`, hints
+//! - [`exchange`]: [`Exchange`] and [`Exchanged`], the one round trip of the hot path, and its parts
+//! - [`verbs`]: [`Verbs`], the single verbs `submit`, `claim`, `settle`, `extend` as thin helpers over `exchange`
+//! - [`capability`]: what only some stores offer, as `Option<&dyn …>`: [`Query`], [`Admin`]
+//! - [`hint`]: [`Hint`], the wake channel
+//! - [`error`]: [`Error`] and its [`ErrorKind`]
+//!
+//! ```
+//! use windlass_core::{NewJob, Payload, Timestamp};
+//! use windlass_store::Exchange;
+//!
+//! let job = NewJob::build("Greet", Payload::json("world")?).finish(Timestamp::UNIX_EPOCH)?;
+//! let turn = Exchange { submit: vec![job.into()], ..Exchange::default() };
+//! assert!(!turn.is_empty());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod capability;
+pub mod error;
+pub mod exchange;
+pub mod hint;
+pub mod store;
+pub mod verbs;
+
+pub use capability::{Admin, Counts, Filter, Page, Query, Replayed};
+pub use error::{Error, ErrorKind, Result};
+pub use exchange::{
+    Claim, Claimed, ClaimedJob, Exchange, Exchanged, Extend, Extension, Fate, Lease, Outcome, Settlement,
+    SubmitOutcome, Submitted, Token,
+};
+pub use hint::{Hint, Hints};
+pub use store::{Canceled, Scope, Store, Swept};
+pub use verbs::Verbs;
