@@ -1,1 +1,50 @@
-//! Under construction.
+//! The doing seam: how a handler is written, what it is given, and what it may answer. It knows no store, so a
+//! handler compiles and is tested with nothing else.
+//!
+//! # Layout
+//!
+//! - [`handler`]: the [`Handler`] trait, which `#[job]` writes for a plain async function, and [`HandlerOptions`]
+//! - [`context`]: [`Context`], a handler's view of the attempt it runs in: progress, cancellation, emitted jobs
+//! - [`extract`]: what a handler's arguments may be: [`Json`], [`Text`], [`Binary`], [`State`], [`Headers`], …
+//! - [`reply`]: what it may return: [`IntoPayload`], [`Conclusion`]
+//! - [`error`]: [`Error`] with its retry class, and [`Classify`] for `?`
+//! - [`states`]: [`States`], the application's shared values by type
+//! - [`router`]: [`Router`] finds the handler of a job and checks at build that nothing is missing
+//!
+//! ```
+//! use windlass_dispatch::{Context, Handler, Json, Result, Router};
+//!
+//! struct Double;
+//!
+//! impl Handler for Double {
+//!     type Input = Json<u64>;
+//!     type Output = Json<u64>;
+//!     const NAME: &'static str = "Double";
+//!
+//!     async fn run(&self, Json(number): Json<u64>, _cx: Context) -> Result<Json<u64>> {
+//!         Ok(Json(number * 2))
+//!     }
+//! }
+//!
+//! let routes = Router::new().handler(Double).build()?;
+//! assert!(routes.find("Double").is_some());
+//! # Ok::<(), windlass_dispatch::BuildError>(())
+//! ```
+
+pub mod context;
+pub mod error;
+pub mod extract;
+pub mod handler;
+pub mod reply;
+pub mod router;
+pub mod states;
+
+pub use context::{Context, Run, Stop};
+pub use error::{Classify, Error, Result};
+pub use extract::{
+    Attempt, Binary, Encode, FromContext, Headers, Input, Json, NoInput, Query, Request, Route, State, Text,
+};
+pub use handler::{Handler, HandlerOptions};
+pub use reply::{Conclusion, IntoPayload, Snooze};
+pub use router::{BuildError, Routed, Router, Routes};
+pub use states::{Needs, States};
