@@ -1,1 +1,71 @@
-//! Under construction.
+//! The engine: the one room that sees both how work is kept (a store) and how it is done (handlers).
+//!
+//! # Layout
+//!
+//! - [`engine`]: [`Engine`], the handle: submit, get, wait, cancel, shut down; and [`EngineBuilder`]
+//! - [`settings`]: [`Settings`], plain data with defaults and checks
+//! - [`submit`]: [`Submit`] and [`Submission`], typed submission of a handler's jobs
+//! - `exchanger`: the loop that talks to the store: one round trip carries settlements, submissions and a claim
+//! - `turn`: composes one exchange and takes its answer apart
+//! - `pace`: how much to claim ahead of free slots
+//! - `worker`: one attempt: route, run under its time limit, normalise, settle
+//! - `registry`: the attempts that this process holds leases for
+//! - `heartbeat`: keeps those leases alive, on a thread of its own
+//! - `sweeper`: takes back what dead processes held, promotes, prunes
+//! - `waiters`: who waits for which job to finish
+//! - [`health`]: liveness and readiness from the age of each loop's last good pass
+//! - [`metrics`]: every metric by name, unit and labels
+//! - `phase`: running, draining, stopping
+//! - [`error`]: [`Error`] and [`StartError`]
+//!
+//! ```
+//! use std::sync::Arc;
+//! use windlass_dispatch::{Context, Handler, Json, Result};
+//! use windlass_engine::{Engine, Submit};
+//! use windlass_memory::Memory;
+//!
+//! struct Double;
+//!
+//! impl Handler for Double {
+//!     type Input = Json<u64>;
+//!     type Output = Json<u64>;
+//!     const NAME: &'static str = "Double";
+//!
+//!     async fn run(&self, Json(number): Json<u64>, _cx: Context) -> Result<Json<u64>> {
+//!         Ok(Json(number * 2))
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<()> {
+//! let engine = Engine::builder(Arc::new(Memory::new())).handler(Double).start().await?;
+//! let submitted = Double.submit(&engine, 21).await?;
+//! let job = engine.wait(submitted.id, &Default::default(), std::time::Duration::from_secs(5)).await?;
+//! assert_eq!(job.expect("stored").result.expect("completed").parse_json::<u64>()?, 42);
+//! engine.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod engine;
+pub mod error;
+mod exchanger;
+pub mod health;
+mod heartbeat;
+pub mod metrics;
+mod pace;
+mod phase;
+mod registry;
+pub mod settings;
+mod shared;
+pub mod submit;
+mod sweeper;
+mod turn;
+mod waiters;
+mod worker;
+
+pub use engine::{Engine, EngineBuilder};
+pub use error::{Error, StartError};
+pub use health::{Health, LoopHealth};
+pub use settings::Settings;
+pub use submit::{Submission, Submit};

@@ -33,5 +33,5 @@ pub use exchange::{
     SubmitOutcome, Submitted, Token,
 };
 pub use hint::{Hint, Hints};
-pub use store::{Canceled, Scope, Store, Swept};
+pub use store::{Canceled, Scope, SharedStore, Store, Swept};
 pub use verbs::Verbs;

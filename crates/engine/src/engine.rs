@@ -1,0 +1,246 @@
+//! The handle on the engine, and how it is built.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+use windlass_core::job::JobBuilder;
+use windlass_core::limits::BATCH_MAX;
+use windlass_core::{Incarnation, InvalidInput, Job, JobId, NewJob, Payload, QueueName};
+use windlass_dispatch::{Handler, HandlerOptions, Router, Routes, Stop};
+use windlass_store::{Canceled, Exchange, Outcome, Scope, Settlement, SharedStore, SubmitOutcome, Submitted};
+
+use crate::error::{Error, StartError};
+use crate::exchanger::Exchanger;
+use crate::health::Health;
+use crate::heartbeat::Heartbeat;
+use crate::metrics::Metrics;
+use crate::phase::{Phase, Phases};
+use crate::registry::Registry;
+use crate::settings::Settings;
+use crate::shared::{Beats, Shared};
+use crate::sweeper::Sweeper;
+use crate::turn::Submittal;
+use crate::waiters::Waiters;
+
+/// How often a waiting caller looks for itself: another process may have finished the job.
+const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Submits, finds, runs and settles jobs. One per process; clones are handles on the same engine. When the last
+/// handle is dropped it drains and stops by itself.
+#[derive(Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+    submittals: mpsc::Sender<Submittal>,
+}
+
+impl Engine {
+    /// Starts to build an engine over a store.
+    pub fn builder(store: SharedStore) -> EngineBuilder {
+        EngineBuilder { store, settings: Settings::default(), router: Router::new() }
+    }
+
+    /// The settings it runs with.
+    pub fn settings(&self) -> &Settings {
+        &self.shared.settings
+    }
+
+    /// The store underneath.
+    pub fn store(&self) -> &SharedStore {
+        &self.shared.store
+    }
+
+    /// The handlers of this process.
+    pub fn routes(&self) -> &Routes {
+        &self.shared.routes
+    }
+
+    /// A job called `name` with its handler's options, where this process has it, and the engine's defaults.
+    pub fn build_job(&self, name: &str, payload: Payload) -> JobBuilder {
+        let options = self.shared.routes.find(name).map_or_else(HandlerOptions::default, |handler| handler.options());
+        options.build(name, payload, self.shared.settings.retry())
+    }
+
+    /// Submits one job and answers when the store has it durably. The answer's outcome is `Created` or `Existing`;
+    /// everything else is an error.
+    pub async fn submit(&self, job: NewJob) -> Result<Submitted, Error> {
+        let queue = job.queue.clone();
+        let answers = self.send(vec![Arc::new(job)]).await?;
+        let answer = answers.into_iter().next().ok_or(Error::Timeout)?;
+        match answer.outcome {
+            SubmitOutcome::Created(_) | SubmitOutcome::Existing => Ok(answer),
+            SubmitOutcome::Conflict => Err(Error::Conflict { id: answer.id }),
+            SubmitOutcome::QueueFull => Err(Error::QueueFull { queue }),
+        }
+    }
+
+    /// Submits up to 1 000 jobs in one write. Each gets its own answer, in order.
+    pub async fn submit_all(&self, jobs: Vec<NewJob>) -> Result<Vec<Submitted>, Error> {
+        if jobs.len() > BATCH_MAX {
+            return Err(InvalidInput::new("batch", "may hold 1000 jobs or less").into());
+        }
+        self.send(jobs.into_iter().map(Arc::new).collect()).await
+    }
+
+    async fn send(&self, jobs: Vec<Arc<NewJob>>) -> Result<Vec<Submitted>, Error> {
+        if self.shared.phases.now() > Phase::Draining {
+            return Err(Error::ShuttingDown);
+        }
+        let (reply, answer) = oneshot::channel();
+        self.submittals.try_send(Submittal { jobs, reply }).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => Error::Busy,
+            mpsc::error::TrySendError::Closed(_) => Error::ShuttingDown,
+        })?;
+        match tokio::time::timeout(self.shared.settings.submit_timeout, answer).await {
+            Ok(Ok(answers)) => answers,
+            Ok(Err(_)) => Err(Error::ShuttingDown),
+            Err(_) => Err(Error::Timeout),
+        }
+    }
+
+    /// The job, if `scope` may see it.
+    pub async fn get(&self, id: JobId, scope: &Scope) -> Result<Option<Job>, Error> {
+        Ok(self.shared.store.get(id, scope).await?)
+    }
+
+    /// Cancels a job, or asks its handler to stop wherever it runs.
+    pub async fn cancel(&self, id: JobId, scope: &Scope) -> Result<Option<Canceled>, Error> {
+        let canceled = self.shared.store.cancel(id, scope).await?;
+        if matches!(canceled, Some(Canceled::Done(_))) {
+            self.shared.waiters.ring(id);
+        }
+        Ok(canceled)
+    }
+
+    /// The job once it has finished, or as it is when `patience` is over. `None` as for [`get`](Self::get).
+    pub async fn wait(&self, id: JobId, scope: &Scope, patience: Duration) -> Result<Option<Job>, Error> {
+        let deadline = Instant::now() + patience;
+        let waiter = self.shared.waiters.enter(id);
+        loop {
+            let mut bell = std::pin::pin!(waiter.bell().notified());
+            bell.as_mut().enable();
+            let job = self.get(id, scope).await?;
+            let unfinished = job.as_ref().is_some_and(|job| !job.status.is_finished());
+            if !unfinished || Instant::now() >= deadline || self.shared.phases.now() >= Phase::Stopping {
+                return Ok(job);
+            }
+            let look = deadline.min(Instant::now() + LOOK_INTERVAL);
+            let _ = tokio::time::timeout_at(look, bell).await;
+        }
+    }
+
+    /// How the engine is.
+    pub fn health(&self) -> Health {
+        self.shared.health()
+    }
+
+    /// Shuts down and answers when everything is settled: stops claiming, gives back what was claimed ahead, lets
+    /// running jobs go on for `shutdown_grace`, then asks their handlers to stop and gives their jobs back without
+    /// spending an attempt. Takes the grace and about half a second at most.
+    pub async fn shutdown(&self) {
+        let phases = &self.shared.phases;
+        phases.advance(Phase::Draining);
+        let drained = tokio::time::timeout(self.shared.settings.shutdown_grace, self.shared.registry.emptied());
+        if drained.await.is_err() {
+            self.shutdown_now().await;
+        }
+        phases.advance(Phase::Stopping);
+        let _ = tokio::time::timeout(Duration::from_millis(500), phases.reached(Phase::Stopped)).await;
+        phases.advance(Phase::Stopped);
+    }
+
+    /// Gives back what still runs, at once; what a second signal asks for.
+    pub async fn shutdown_now(&self) {
+        self.shared.phases.advance(Phase::Stopping);
+        let running = self.shared.registry.list();
+        tracing::warn!(jobs = running.len(), "the grace period is over; giving running jobs back");
+        for (_, context) in running {
+            context.request_stop(Stop::Shutdown);
+        }
+        let _ = tokio::time::timeout(Duration::from_millis(400), self.shared.registry.emptied()).await;
+        self.release_blocked().await;
+    }
+
+    /// Gives back the jobs of handlers that block their thread and cannot be stopped.
+    async fn release_blocked(&self) {
+        let blocked = self.shared.registry.list().into_iter().map(|(lease, _)| lease);
+        let held = blocked.filter(|lease| self.shared.registry.remove(*lease));
+        let release = |lease| Settlement { lease, outcome: Outcome::Release, emitted: Vec::new() };
+        let settle: Vec<_> = held.map(release).collect();
+        if settle.is_empty() {
+            return;
+        }
+        let turn = Exchange { settle, ..Exchange::default() };
+        if let Err(error) = self.shared.store.exchange(turn).await {
+            tracing::error!(%error, "running jobs could not be given back; they run again when their leases end");
+        }
+    }
+
+    /// Ends when shutdown has begun.
+    pub async fn shutting_down(&self) {
+        self.shared.phases.reached(Phase::Draining).await;
+    }
+}
+
+/// Builds an [`Engine`]; every complaint comes out of [`start`](Self::start).
+pub struct EngineBuilder {
+    store: SharedStore,
+    settings: Settings,
+    router: Router,
+}
+
+impl EngineBuilder {
+    /// All settings at once.
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// Changes some settings.
+    pub fn configure(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        change(&mut self.settings);
+        self
+    }
+
+    /// The queues to serve, most important first.
+    pub fn queues(mut self, queues: impl IntoIterator<Item = QueueName>) -> Self {
+        self.settings.queues = queues.into_iter().collect();
+        self
+    }
+
+    /// Adds a handler.
+    pub fn handler<H: Handler>(mut self, handler: H) -> Self {
+        self.router = self.router.handler(handler);
+        self
+    }
+
+    /// Adds a value that handlers take as `State<S>`.
+    pub fn state<S: Clone + Send + Sync + 'static>(mut self, value: S) -> Self {
+        self.router = self.router.state(value);
+        self
+    }
+
+    /// Checks everything, asks the store whether it is there, and starts the loops.
+    pub async fn start(self) -> Result<Engine, StartError> {
+        self.settings.validate()?;
+        let routes = self.router.build()?;
+        self.store.ping().await?;
+        let (submittals, receiver) = mpsc::channel(self.settings.submit_buffer);
+        let shared = Arc::new(Shared {
+            metrics: Metrics::new(self.store.name(), routes.names()),
+            beats: Beats::new(&self.settings),
+            store: self.store,
+            settings: self.settings,
+            routes,
+            worker: Incarnation::random(),
+            registry: Registry::default(),
+            waiters: Waiters::default(),
+            phases: Phases::new(),
+        });
+        Heartbeat::start(shared.clone())?;
+        tokio::spawn(Sweeper::new(shared.clone()).run());
+        tokio::spawn(Exchanger::new(shared.clone(), receiver).run());
+        Ok(Engine { shared, submittals })
+    }
+}

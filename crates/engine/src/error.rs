@@ -1,0 +1,80 @@
+//! Why the engine could not start, or could not take or find a job.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use windlass_core::{InvalidInput, JobId, QueueName};
+use windlass_dispatch::BuildError;
+
+/// Why a call on the engine failed. The text is for operators; HTTP answers show only what is safe.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The job is not valid.
+    #[error("invalid job: {0}")]
+    Invalid(#[from] InvalidInput),
+    /// A job of this id exists that asks for other work.
+    #[error("job {id} exists already and asks for other work; choose another id or key")]
+    Conflict {
+        /// The id that is taken.
+        id: JobId,
+    },
+    /// The queue holds as many waiting jobs as `max_queue_size` allows. Nothing was stored.
+    #[error("queue {queue} is full; try again later or raise max_queue_size")]
+    QueueFull {
+        /// The queue.
+        queue: QueueName,
+    },
+    /// Too many submissions wait in this process for the store. Nothing was stored.
+    #[error("too many submissions are waiting for the store; try again later")]
+    Busy,
+    /// The store did not answer within `submit_timeout`. Whether the job was stored is unknown: submit the same id again.
+    #[error("the store did not answer in time; submit the same id again to be sure")]
+    Timeout,
+    /// The store could not do it.
+    #[error("store: {0}")]
+    Store(Arc<windlass_store::Error>),
+    /// The process is shutting down and takes no more work.
+    #[error("shutting down")]
+    ShuttingDown,
+}
+
+impl Error {
+    /// Whether the same call can succeed later without anybody's help.
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Invalid(_) | Self::Conflict { .. } => false,
+            Self::Store(error) => error.is_transient(),
+            Self::QueueFull { .. } | Self::Busy | Self::Timeout | Self::ShuttingDown => true,
+        }
+    }
+
+    /// How long to wait before trying again: one to five seconds, drawn anew each time so that callers spread out.
+    pub fn retry_after(&self) -> Duration {
+        Duration::from_secs(fastrand::u64(1..=5))
+    }
+}
+
+impl From<windlass_store::Error> for Error {
+    fn from(error: windlass_store::Error) -> Self {
+        Self::Store(Arc::new(error))
+    }
+}
+
+/// Why the engine did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A setting is wrong.
+    #[error("settings: {0}")]
+    Settings(#[from] InvalidInput),
+    /// The handlers do not fit together.
+    #[error("{0}")]
+    Handlers(#[from] BuildError),
+    /// The store cannot be used.
+    #[error("store: {0}")]
+    Store(#[from] windlass_store::Error),
+    /// The operating system refused a thread.
+    #[error("cannot start the heartbeat thread: {0}")]
+    Thread(#[from] std::io::Error),
+}

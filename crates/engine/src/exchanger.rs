@@ -1,0 +1,384 @@
+//! The loop that talks to the store. Everything a process wants travels in one round trip; while one is under way
+//! the next one gathers, so batches grow with the load and nothing ever waits for a batch to fill.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, Sleep};
+use windlass_store::{Claim, Claimed, Fate, Hint, Hints};
+
+use crate::error::Error;
+use crate::pace::Pace;
+use crate::phase::Phase;
+use crate::shared::Shared;
+use crate::turn::{Answered, Outgoing, Submittal, Turn};
+use crate::worker::{Attempt, Finished};
+
+/// Round trips under way at the same time: one travels while the store works on the other.
+const IN_FLIGHT_MAX: usize = 2;
+/// How many messages are taken from a channel at once.
+const GULP: usize = 1_024;
+/// How long a job claimed ahead may wait for a slot before it is given back to the others.
+const STALE_PREFETCH: Duration = Duration::from_secs(2);
+
+type InFlight = Pin<Box<dyn Future<Output = Answered> + Send>>;
+
+/// The loop's state. It owns both channels' receiving ends; nobody else touches them.
+pub(crate) struct Exchanger {
+    shared: Arc<Shared>,
+    submittals: mpsc::Receiver<Submittal>,
+    finished: mpsc::UnboundedReceiver<Finished>,
+    report: mpsc::UnboundedSender<Finished>,
+    hints: Hints,
+    phase: watch::Receiver<Phase>,
+    in_flight: FuturesUnordered<InFlight>,
+    outgoing: Outgoing,
+    /// Claimed and waiting for a slot.
+    ahead: VecDeque<(Attempt, Instant)>,
+    running: usize,
+    /// Claims asked for and not answered.
+    expected: usize,
+    suspects: usize,
+    pace: Pace,
+    /// Whether asking for work may bring some.
+    hungry: bool,
+    alarm: Pin<Box<Sleep>>,
+    backoff: Option<ExponentialBackoff>,
+    /// Until when the store is left alone after a failure, and what submitters hear meanwhile.
+    paused: Option<(Instant, Error)>,
+    submittals_open: bool,
+}
+
+impl Exchanger {
+    pub(crate) fn new(shared: Arc<Shared>, submittals: mpsc::Receiver<Submittal>) -> Self {
+        let (report, finished) = mpsc::unbounded_channel();
+        let now = Instant::now();
+        Self {
+            hints: shared.store.hints(),
+            phase: shared.phases.watch(),
+            pace: Pace::new(shared.settings.batch_size, now),
+            alarm: Box::pin(tokio::time::sleep_until(now + shared.settings.poll_interval)),
+            in_flight: FuturesUnordered::new(),
+            outgoing: Outgoing::default(),
+            ahead: VecDeque::new(),
+            running: 0,
+            expected: 0,
+            suspects: 0,
+            hungry: true,
+            backoff: None,
+            paused: None,
+            submittals_open: true,
+            shared,
+            submittals,
+            finished,
+            report,
+        }
+    }
+
+    /// Runs until the engine has stopped and everything is settled.
+    pub(crate) async fn run(mut self) {
+        let mut submittals = Vec::new();
+        let mut finished = Vec::new();
+        while !self.is_over() {
+            self.start_waiting();
+            if self.wants_turn() {
+                // Whoever is about to finish or submit gets onto this turn.
+                tokio::task::yield_now().await;
+                self.gulp();
+                self.take_turn();
+            }
+            let resting = self.in_flight.is_empty();
+            tokio::select! {
+                biased;
+                Some(answered) = self.in_flight.next(), if !resting => self.absorb(answered),
+                _ = self.finished.recv_many(&mut finished, GULP) => self.note_finished(&mut finished),
+                count = self.submittals.recv_many(&mut submittals, GULP), if self.accepts() => {
+                    self.note_submittals(count, &mut submittals);
+                }
+                hint = self.hints.next() => self.note_hint(hint),
+                () = &mut self.alarm => self.note_alarm(),
+                _ = self.phase.changed() => self.note_phase(),
+            }
+        }
+        self.shared.phases.advance(Phase::Stopped);
+    }
+
+    fn is_over(&self) -> bool {
+        let nothing_left = self.outgoing.is_empty() && self.in_flight.is_empty() && self.shared.registry.len() == 0;
+        let nobody_asks = self.phase() >= Phase::Stopping || !self.submittals_open;
+        nobody_asks && nothing_left
+    }
+
+    /// What does not fit onto the next turn stays in the channel, whose bound the callers feel.
+    fn accepts(&self) -> bool {
+        self.submittals_open && self.outgoing.submit.len() < GULP
+    }
+
+    fn phase(&self) -> Phase {
+        *self.phase.borrow()
+    }
+
+    /// Takes what is in the channels already.
+    fn gulp(&mut self) {
+        let mut finished = Vec::new();
+        while let Ok(one) = self.finished.try_recv() {
+            finished.push(one);
+        }
+        self.note_finished(&mut finished);
+        while self.accepts()
+            && let Ok(one) = self.submittals.try_recv()
+        {
+            self.outgoing.submit.push(one);
+        }
+    }
+
+    fn wants_turn(&self) -> bool {
+        if self.is_paused() {
+            return false;
+        }
+        let waiting = self.outgoing.len();
+        let asks = self.hungry && self.expected == 0 && self.slots_free() > 0;
+        match self.in_flight.len() {
+            0 => waiting > 0 || asks,
+            1 => waiting >= self.shared.settings.batch_size,
+            _ => false,
+        }
+    }
+
+    fn is_paused(&self) -> bool {
+        self.paused.as_ref().is_some_and(|(until, _)| Instant::now() < *until)
+    }
+
+    /// Sends everything that waits, with a claim for whatever can be held.
+    fn take_turn(&mut self) {
+        debug_assert!(self.in_flight.len() < IN_FLIGHT_MAX);
+        let claim = self.claim();
+        if let Some(claim) = &claim {
+            self.expected += claim.limit;
+            self.suspects += claim.suspects;
+            self.hungry = false;
+        }
+        let (turn, exchange) = self.outgoing.compose(claim, &self.shared);
+        self.in_flight.push(Box::pin(turn.send(exchange, self.shared.clone())));
+    }
+
+    fn claim(&mut self) -> Option<Claim> {
+        let settings = &self.shared.settings;
+        let held = self.running + self.ahead.len() + self.expected;
+        let room = (settings.max_concurrency + self.pace.ahead(Instant::now())).saturating_sub(held);
+        if room == 0 || !self.works() {
+            return None;
+        }
+        Some(Claim {
+            queues: settings.queues.clone(),
+            limit: room,
+            lease: settings.lease,
+            worker: self.shared.worker,
+            suspects: usize::from(self.suspects == 0),
+        })
+    }
+
+    fn works(&self) -> bool {
+        self.shared.settings.work && self.phase() == Phase::Running
+    }
+
+    fn slots_free(&self) -> usize {
+        if !self.works() {
+            return 0;
+        }
+        self.shared.settings.max_concurrency.saturating_sub(self.running + self.ahead.len())
+    }
+
+    fn absorb(&mut self, answered: Answered) {
+        let Answered { mut turn, answer, took } = answered;
+        self.expected -= turn.claim_limit;
+        self.suspects -= turn.suspects;
+        match answer {
+            Ok(exchanged) => {
+                self.note_good_turn();
+                let items = exchanged.fates.len() + exchanged.submitted.len() + exchanged.claimed.jobs.len();
+                self.shared.metrics.exchanged(took, items);
+                self.shared.metrics.submitted(&exchanged.submitted);
+                turn.reply(exchanged.submitted);
+                self.note_fates(&turn, &exchanged.fates);
+                self.take_in(exchanged.claimed, &turn);
+            }
+            Err(error) => self.note_failure(turn, error),
+        }
+    }
+
+    fn note_good_turn(&mut self) {
+        self.shared.beats.exchanger.good();
+        if self.backoff.take().is_some() {
+            tracing::info!("the store answers again");
+        }
+        self.paused = None;
+    }
+
+    /// Settlements are sent again until the store has taken them; asking twice is safe, forgetting is not.
+    fn note_failure(&mut self, turn: Turn, error: windlass_store::Error) {
+        self.shared.metrics.exchange_errors.increment(1);
+        if self.backoff.is_none() {
+            tracing::error!(%error, "the store failed; trying again until it answers");
+        }
+        let backoff = self.backoff.get_or_insert_with(|| {
+            let (first, last) = (Duration::from_millis(50), Duration::from_secs(1));
+            let builder = ExponentialBuilder::new().with_min_delay(first).with_max_delay(last);
+            builder.with_jitter().without_max_times().build()
+        });
+        let pause = backoff.next().unwrap_or(Duration::from_secs(1));
+        let until = Instant::now() + pause;
+        let error = Error::from(error);
+        self.outgoing.settle.splice(0..0, turn.fail(&error));
+        self.hungry = true;
+        self.paused = Some((until, error));
+        self.alarm.as_mut().reset(until);
+    }
+
+    fn note_fates(&mut self, turn: &Turn, fates: &[Fate]) {
+        let anybody_waits = !self.shared.waiters.is_empty();
+        for (lease, fate) in turn.leases().zip(fates) {
+            match *fate {
+                Fate::Settled(status) => {
+                    self.shared.metrics.settled(status);
+                    if anybody_waits && status.is_finished() {
+                        self.shared.waiters.ring(lease.id);
+                    }
+                }
+                Fate::Repeated(_) => self.shared.waiters.ring(lease.id),
+                Fate::LeaseLost => {
+                    self.shared.metrics.leases_lost.increment(1);
+                    tracing::warn!(job.id = %lease.id, "settlement refused: the lease was lost");
+                }
+            }
+        }
+    }
+
+    /// Takes claimed jobs in and notes when to come back.
+    fn take_in(&mut self, claimed: Claimed, turn: &Turn) {
+        if turn.claim_limit == 0 {
+            return;
+        }
+        let now = Instant::now();
+        self.hungry |= claimed.more && !claimed.jobs.is_empty();
+        let pause = claimed.next_due.unwrap_or(Duration::MAX).min(self.shared.settings.poll_interval);
+        self.alarm.as_mut().reset(now + pause);
+        let attempts: Vec<_> = claimed.jobs.into_iter().map(|job| Attempt::new(job, &self.shared)).collect();
+        let held = attempts.iter().map(|attempt| (attempt.claimed.lease, attempt.context.clone()));
+        self.shared.registry.add(held, turn.sent, self.shared.settings.lease);
+        self.suspects += attempts.iter().filter(|attempt| attempt.claimed.is_suspect()).count();
+        self.ahead.extend(attempts.into_iter().map(|attempt| (attempt, now)));
+        if self.phase() > Phase::Running {
+            self.give_back_unstarted();
+        }
+    }
+
+    /// Starts as many waiting attempts as there are slots.
+    fn start_waiting(&mut self) {
+        while self.running < self.shared.settings.max_concurrency
+            && let Some((attempt, _)) = self.ahead.pop_front()
+        {
+            self.running += 1;
+            let (shared, report) = (self.shared.clone(), self.report.clone());
+            tokio::spawn(async move {
+                let finished = attempt.execute(shared).await;
+                // The loop outlives every attempt; should it be gone, the lease runs out and the job runs elsewhere.
+                let _ = report.send(finished);
+            });
+        }
+        self.shared.metrics.running.set((self.running + self.ahead.len()) as f64);
+    }
+
+    fn note_finished(&mut self, finished: &mut Vec<Finished>) {
+        self.running -= finished.len();
+        let suspects = finished.iter().filter(|one| one.suspect).count();
+        self.suspects -= suspects;
+        // The next suspect has waited for this one.
+        self.hungry |= suspects > 0;
+        self.pace.finished(finished.len(), Instant::now());
+        // What the registry has given up meanwhile was settled, or lost, without us.
+        self.shared.registry.remove_all(finished, |one| one.lease);
+        self.outgoing.settle.extend(finished.drain(..).filter_map(|one| one.settlement));
+    }
+
+    fn note_submittals(&mut self, count: usize, submittals: &mut Vec<Submittal>) {
+        match &self.paused {
+            // Nobody waits for a store that has just failed: the callers hear at once and try again later.
+            Some((until, error)) if Instant::now() < *until => {
+                submittals.drain(..).for_each(|submittal| submittal.refuse(error));
+            }
+            _ => self.outgoing.submit.append(submittals),
+        }
+        if count == 0 {
+            // Every handle on the engine is gone: nobody can submit or ask any more.
+            self.submittals_open = false;
+            self.shared.phases.advance(Phase::Draining);
+        }
+    }
+
+    fn note_hint(&mut self, hint: Hint) {
+        match hint {
+            Hint::Ready => self.hungry = true,
+            Hint::CancelRequested(id) => {
+                if let Some(context) = self.shared.registry.find(id) {
+                    context.request_stop(windlass_dispatch::Stop::Canceled);
+                }
+            }
+        }
+    }
+
+    /// The alarm rings when a job is due, when the store may be tried again, and for the fallback poll.
+    fn note_alarm(&mut self) {
+        self.hungry = true;
+        self.paused = None;
+        self.alarm.as_mut().reset(Instant::now() + self.shared.settings.poll_interval);
+        self.give_back_stale();
+        if self.slots_free() == 0 && self.in_flight.is_empty() {
+            self.ping();
+        }
+    }
+
+    /// With nothing to ask, readiness still wants to know whether the store answers.
+    fn ping(&self) {
+        let shared = self.shared.clone();
+        tokio::spawn(async move {
+            match shared.store.ping().await {
+                Ok(()) => shared.beats.exchanger.good(),
+                Err(error) => tracing::warn!(%error, "the store does not answer"),
+            }
+        });
+    }
+
+    fn give_back_stale(&mut self) {
+        let now = Instant::now();
+        while let Some((_, since)) = self.ahead.front()
+            && now.duration_since(*since) >= STALE_PREFETCH
+            && let Some((attempt, _)) = self.ahead.pop_front()
+        {
+            self.give_back(&attempt);
+        }
+    }
+
+    fn give_back_unstarted(&mut self) {
+        for (attempt, _) in std::mem::take(&mut self.ahead) {
+            self.give_back(&attempt);
+        }
+    }
+
+    fn give_back(&mut self, attempt: &Attempt) {
+        self.suspects -= usize::from(attempt.claimed.is_suspect());
+        if self.shared.registry.remove(attempt.claimed.lease) {
+            self.outgoing.settle.push(attempt.give_back());
+        }
+    }
+
+    fn note_phase(&mut self) {
+        self.give_back_unstarted();
+    }
+}

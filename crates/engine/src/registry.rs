@@ -1,0 +1,167 @@
+//! The attempts that this process holds leases for, whether they run or wait for a slot.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+use windlass_core::{JobId, Progress};
+use windlass_dispatch::{Context, Stop};
+use windlass_store::{Extend, Lease, Outcome, Settlement};
+
+/// One held lease.
+#[derive(Debug)]
+struct Held {
+    lease: Lease,
+    context: Context,
+    /// By this process's monotonic clock, counted from before the claim was sent: never later than the store's end.
+    ends: Instant,
+    extended: Instant,
+    /// When the attempt must have ended, its handler's consent or not, and what it is settled with then.
+    overdue: Option<(Instant, Outcome)>,
+}
+
+/// All held leases, by job.
+#[derive(Debug, Default)]
+pub(crate) struct Registry {
+    held: Mutex<HashMap<JobId, Held>>,
+    emptied: Notify,
+}
+
+/// What the heartbeat has to do.
+#[derive(Debug, Default)]
+pub(crate) struct Rounds {
+    /// Leases to extend or attempts with news.
+    pub(crate) extend: Vec<Extend>,
+    /// Attempts that ran over their time limit and whose handlers do not let go. Taken out of the registry.
+    pub(crate) overdue: Vec<(Settlement, Context)>,
+    /// Attempts whose lease is over by this process's clock. Taken out of the registry.
+    pub(crate) lost: Vec<Context>,
+}
+
+impl Registry {
+    /// Adds leases that were asked for at `sent`.
+    pub(crate) fn add(&self, held: impl IntoIterator<Item = (Lease, Context)>, sent: Instant, lease: Duration) {
+        let mut all = self.all();
+        for (id, context) in held {
+            let held = Held { lease: id, context, ends: sent + lease, extended: sent, overdue: None };
+            all.insert(id.id, held);
+        }
+    }
+
+    /// Notes that the attempt must have ended at `moment`, else it is settled with `outcome` over its head.
+    pub(crate) fn set_overdue(&self, lease: Lease, moment: Instant, outcome: Outcome) {
+        if let Some(held) = self.all().get_mut(&lease.id).filter(|held| held.lease == lease) {
+            held.overdue = Some((moment, outcome));
+        }
+    }
+
+    /// Takes a lease out; `false` when it is no longer held.
+    pub(crate) fn remove(&self, lease: Lease) -> bool {
+        let mut all = self.all();
+        let held = all.get(&lease.id).is_some_and(|held| held.lease == lease);
+        if held {
+            all.remove(&lease.id);
+            self.tell_if_empty(&all);
+        }
+        held
+    }
+
+    /// Keeps those of `leases` that are still held, and takes them out; one lock for the whole batch.
+    pub(crate) fn remove_all<T>(&self, leases: &mut Vec<T>, lease: impl Fn(&T) -> Lease) {
+        let mut all = self.all();
+        leases.retain(|item| {
+            let lease = lease(item);
+            let held = all.get(&lease.id).is_some_and(|held| held.lease == lease);
+            if held {
+                all.remove(&lease.id);
+            }
+            held
+        });
+        self.tell_if_empty(&all);
+    }
+
+    /// Ends when no lease is held.
+    pub(crate) async fn emptied(&self) {
+        loop {
+            let mut emptied = std::pin::pin!(self.emptied.notified());
+            emptied.as_mut().enable();
+            if self.len() == 0 {
+                return;
+            }
+            emptied.await;
+        }
+    }
+
+    fn tell_if_empty(&self, all: &HashMap<JobId, Held>) {
+        if all.is_empty() {
+            self.emptied.notify_waiters();
+        }
+    }
+
+    /// The attempt of a job that runs here.
+    pub(crate) fn find(&self, id: JobId) -> Option<Context> {
+        self.all().get(&id).map(|held| held.context.clone())
+    }
+
+    /// Every held lease with its attempt.
+    pub(crate) fn list(&self) -> Vec<(Lease, Context)> {
+        self.all().values().map(|held| (held.lease, held.context.clone())).collect()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.all().len()
+    }
+
+    /// What the heartbeat has to do at `now`: extend what was not extended for a third of `lease`, send news, and
+    /// let go of what is over. A lease counts as over a tenth early, so that handlers stop before anybody else starts.
+    pub(crate) fn rounds(&self, now: Instant, lease: Duration) -> Rounds {
+        let mut rounds = Rounds::default();
+        let mut all = self.all();
+        all.retain(|_, held| {
+            if now + lease / 10 >= held.ends {
+                rounds.lost.push(held.context.clone());
+                return false;
+            }
+            if let Some((_, outcome)) = held.overdue.take_if(|(moment, _)| now >= *moment) {
+                let settlement = Settlement { lease: held.lease, outcome, emitted: Vec::new() };
+                rounds.overdue.push((settlement, held.context.clone()));
+                return false;
+            }
+            rounds.extend.extend(held.news(now, lease));
+            true
+        });
+        self.tell_if_empty(&all);
+        rounds
+    }
+
+    /// The store kept the lease for `lease` from `sent`.
+    pub(crate) fn kept(&self, lease: Lease, sent: Instant, duration: Duration) {
+        if let Some(held) = self.all().get_mut(&lease.id).filter(|held| held.lease == lease) {
+            held.ends = sent + duration;
+            held.extended = sent;
+        }
+    }
+
+    /// The store says that the lease is lost: takes it out and stops its handler.
+    pub(crate) fn lose(&self, lease: Lease) {
+        let context = self.find(lease.id);
+        if self.remove(lease)
+            && let Some(context) = context
+        {
+            context.request_stop(Stop::LeaseLost);
+        }
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashMap<JobId, Held>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Held {
+    fn news(&self, now: Instant, lease: Duration) -> Option<Extend> {
+        let progress: Option<Progress> = self.context.take_progress();
+        let due = now.duration_since(self.extended) >= lease / 3;
+        (due || progress.is_some()).then(|| Extend { lease: self.lease, duration: lease, progress })
+    }
+}

@@ -1,0 +1,142 @@
+//! How the engine behaves: plain data. Defaults suit one machine; every value can be changed in code, and by the
+//! façade from TOML and the environment.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use windlass_core::limits::{PAYLOAD_BYTES_DEFAULT, RESULT_BYTES_DEFAULT};
+use windlass_core::{InvalidInput, QueueName, RetryPolicy};
+
+/// The engine's settings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Whether this process runs jobs. `false` makes it serve only. Default `true`.
+    pub work: bool,
+    /// The queues it serves, most important first. Default `["default"]`.
+    pub queues: Vec<QueueName>,
+    /// Attempts that run at the same time. Default 4 × cores.
+    pub max_concurrency: usize,
+    /// Jobs claimed ahead of free slots at most, and the size at which a second round trip starts beside one under
+    /// way. Claiming ahead follows the pace of completions, so slow handlers hold nothing back. Default 100.
+    pub batch_size: usize,
+    /// How often to ask for work when no hint says that there is some. Correctness rests on it, speed does not.
+    /// Default 1 s.
+    pub poll_interval: Duration,
+    /// How long a claimed job belongs to this process without a sign of life. Default 30 s.
+    pub lease: Duration,
+    /// How long one attempt may run when its job does not say. Default 30 min.
+    pub job_timeout: Duration,
+    /// Submissions to a queue in which so many jobs wait are refused. Default 10 000.
+    pub max_queue_size: u64,
+    /// Retries after the first attempt. Default 3.
+    pub max_retries: u32,
+    /// Upper bound of the first retry's delay. Default 2 s.
+    pub retry_delay_base: Duration,
+    /// Upper bound of every retry's delay. Default 1 h.
+    pub retry_delay_cap: Duration,
+    /// Lost leases after which a job is taken for the cause. Default 3.
+    pub max_crashes: u32,
+    /// How often to take back expired leases and to prune. Each process keeps a random phase. Default 1.5 s.
+    pub sweep_interval: Duration,
+    /// How long running jobs may go on after shutdown began. Default 30 s.
+    pub shutdown_grace: Duration,
+    /// How long a handler may tidy up after its job was canceled before it is dropped. Default 5 s.
+    pub cancel_grace: Duration,
+    /// How long a caller waits for its submission to be stored. Default 5 s.
+    pub submit_timeout: Duration,
+    /// Submissions that may wait in this process for the store. Default 4 096.
+    pub submit_buffer: usize,
+    /// Largest payload, in bytes. Default 1 MiB.
+    pub payload_bytes_max: usize,
+    /// Largest result, in bytes. Default 1 MiB.
+    pub result_bytes_max: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            work: true,
+            queues: vec![QueueName::default()],
+            max_concurrency: 4 * cores,
+            batch_size: 100,
+            poll_interval: Duration::from_secs(1),
+            lease: Duration::from_secs(30),
+            job_timeout: Duration::from_secs(30 * 60),
+            max_queue_size: 10_000,
+            max_retries: 3,
+            retry_delay_base: Duration::from_secs(2),
+            retry_delay_cap: Duration::from_secs(3600),
+            max_crashes: 3,
+            sweep_interval: Duration::from_millis(1_500),
+            shutdown_grace: Duration::from_secs(30),
+            cancel_grace: Duration::from_secs(5),
+            submit_timeout: Duration::from_secs(5),
+            submit_buffer: 4_096,
+            payload_bytes_max: PAYLOAD_BYTES_DEFAULT,
+            result_bytes_max: RESULT_BYTES_DEFAULT,
+        }
+    }
+}
+
+impl Settings {
+    /// The policy of jobs that bring none.
+    pub fn retry(&self) -> RetryPolicy {
+        RetryPolicy {
+            max_retries: self.max_retries,
+            base: self.retry_delay_base,
+            cap: self.retry_delay_cap,
+            max_crashes: self.max_crashes,
+        }
+    }
+
+    /// Refuses settings that cannot work, and says which and why.
+    pub fn validate(&self) -> Result<(), InvalidInput> {
+        let positive = [
+            ("max_concurrency", self.max_concurrency),
+            ("batch_size", self.batch_size),
+            ("submit_buffer", self.submit_buffer),
+            ("payload_bytes_max", self.payload_bytes_max),
+            ("result_bytes_max", self.result_bytes_max),
+        ];
+        let intervals = [
+            ("poll_interval", self.poll_interval),
+            ("lease", self.lease),
+            ("job_timeout", self.job_timeout),
+            ("sweep_interval", self.sweep_interval),
+            ("submit_timeout", self.submit_timeout),
+        ];
+        if let Some((what, _)) = positive.into_iter().find(|(_, value)| *value == 0) {
+            return Err(InvalidInput::new(what, "must be 1 or more"));
+        }
+        if let Some((what, _)) = intervals.into_iter().find(|(_, value)| *value < Duration::from_millis(10)) {
+            return Err(InvalidInput::new(what, "must be 10 ms or more"));
+        }
+        if self.work && self.queues.is_empty() {
+            return Err(InvalidInput::new("queues", "must name a queue, or `work` must be false"));
+        }
+        self.retry().check()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_valid() {
+        assert_eq!(Settings::default().validate(), Ok(()));
+    }
+
+    #[test]
+    fn settings_that_cannot_work_are_refused_by_name() {
+        let no_slots = Settings { max_concurrency: 0, ..Settings::default() };
+        assert_eq!(no_slots.validate().map_err(|error| error.what()), Err("max_concurrency"));
+        let no_lease = Settings { lease: Duration::ZERO, ..Settings::default() };
+        assert_eq!(no_lease.validate().map_err(|error| error.what()), Err("lease"));
+        let no_queue = Settings { queues: Vec::new(), ..Settings::default() };
+        assert!(no_queue.validate().is_err());
+        assert!(Settings { work: false, ..no_queue }.validate().is_ok());
+    }
+}

@@ -1,0 +1,90 @@
+//! Typed submission: `ProcessData.submit(&engine, request).delay(minute).await`.
+
+use std::future::IntoFuture;
+use std::pin::Pin;
+use std::time::Duration;
+
+use windlass_core::job::JobBuilder;
+use windlass_core::{Clock, InvalidInput};
+use windlass_core::{JobId, Owner, Priority, Start, SystemClock, Timestamp};
+use windlass_dispatch::{Encode, Handler};
+use windlass_store::Submitted;
+
+use crate::engine::Engine;
+use crate::error::Error;
+
+/// Submits a handler's jobs. Implemented for every handler whose input can be made from a value.
+pub trait Submit: Handler {
+    /// A job with `value` as its input, ready to be changed and awaited.
+    fn submit(&self, engine: &Engine, value: <Self::Input as Encode>::Value) -> Submission
+    where
+        Self::Input: Encode;
+}
+
+impl<H: Handler> Submit for H {
+    fn submit(&self, engine: &Engine, value: <H::Input as Encode>::Value) -> Submission
+    where
+        H::Input: Encode,
+    {
+        let encoded = H::Input::encode(value).map_err(|_| InvalidInput::new("input", "cannot be serialised"));
+        let job = encoded.map(|payload| self.options().build(H::NAME, payload, engine.settings().retry()));
+        Submission { engine: engine.clone(), job }
+    }
+}
+
+/// A job about to be submitted. Awaiting it submits it and answers when the store has it durably.
+#[must_use = "a submission does nothing until it is awaited"]
+pub struct Submission {
+    engine: Engine,
+    job: Result<JobBuilder, InvalidInput>,
+}
+
+impl Submission {
+    /// Starts it so long after the store accepts it.
+    pub fn delay(self, delay: Duration) -> Self {
+        self.map(|job| job.start(Start::After(delay)))
+    }
+
+    /// Starts it at this moment by the store's clock, or at once when that is over.
+    pub fn run_at(self, moment: Timestamp) -> Self {
+        self.map(|job| job.start(Start::At(moment)))
+    }
+
+    /// Its place in the queue.
+    pub fn priority(self, priority: Priority) -> Self {
+        self.map(|job| job.priority(priority))
+    }
+
+    /// The queue it waits in.
+    pub fn queue(self, queue: impl AsRef<str>) -> Self {
+        self.map(|job| job.queue(queue))
+    }
+
+    /// Who may see it.
+    pub fn owner(self, owner: Owner) -> Self {
+        self.map(|job| job.owner(Some(owner)))
+    }
+
+    /// Its id; submitting the same id and input again is answered with the same job.
+    pub fn id(self, id: JobId) -> Self {
+        self.map(|job| job.id(id))
+    }
+
+    fn map(mut self, change: impl FnOnce(JobBuilder) -> JobBuilder) -> Self {
+        self.job = self.job.map(change);
+        self
+    }
+}
+
+impl IntoFuture for Submission {
+    type Output = Result<Submitted, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let limit = self.engine.settings().payload_bytes_max;
+            let job = self.job?.finish_within(SystemClock.now(), limit)?;
+            self.engine.submit(job).await
+        })
+    }
+}

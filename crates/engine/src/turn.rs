@@ -1,0 +1,108 @@
+//! One turn: what is asked of the store, and who waits for which answer.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+use windlass_core::NewJob;
+use windlass_store::{Claim, Exchange, Exchanged, Lease, Settlement, Submitted};
+
+use crate::error::Error;
+use crate::shared::Shared;
+
+/// Jobs of one caller who waits for the answer.
+pub(crate) struct Submittal {
+    pub(crate) jobs: Vec<Arc<NewJob>>,
+    pub(crate) reply: oneshot::Sender<Result<Vec<Submitted>, Error>>,
+}
+
+/// What waits to be sent.
+#[derive(Default)]
+pub(crate) struct Outgoing {
+    pub(crate) settle: Vec<Settlement>,
+    pub(crate) submit: Vec<Submittal>,
+}
+
+/// A turn under way: the answer's address book.
+pub(crate) struct Turn {
+    settle: Vec<Settlement>,
+    submit: Vec<(usize, oneshot::Sender<Result<Vec<Submitted>, Error>>)>,
+    pub(crate) claim_limit: usize,
+    pub(crate) suspects: usize,
+    pub(crate) sent: Instant,
+}
+
+/// A turn that came back.
+pub(crate) struct Answered {
+    pub(crate) turn: Turn,
+    pub(crate) answer: windlass_store::Result<Exchanged>,
+    pub(crate) took: Duration,
+}
+
+impl Submittal {
+    /// Tells the caller that nothing was stored.
+    pub(crate) fn refuse(self, error: &Error) {
+        // A caller who has left does not mind.
+        let _ = self.reply.send(Err(error.clone()));
+    }
+}
+
+impl Outgoing {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.settle.is_empty() && self.submit.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.settle.len() + self.submit.iter().map(|submittal| submittal.jobs.len()).sum::<usize>()
+    }
+
+    /// Makes everything that waits into one turn.
+    pub(crate) fn compose(&mut self, claim: Option<Claim>, shared: &Shared) -> (Turn, Exchange) {
+        let settle = std::mem::take(&mut self.settle);
+        let mut submit = Vec::new();
+        let mut replies = Vec::with_capacity(self.submit.len());
+        for Submittal { mut jobs, reply } in self.submit.drain(..) {
+            replies.push((jobs.len(), reply));
+            submit.append(&mut jobs);
+        }
+        let turn = Turn {
+            settle: settle.clone(),
+            submit: replies,
+            claim_limit: claim.as_ref().map_or(0, |claim| claim.limit),
+            suspects: claim.as_ref().map_or(0, |claim| claim.suspects),
+            sent: Instant::now(),
+        };
+        let queue_limit = Some(shared.settings.max_queue_size);
+        (turn, Exchange { settle, extend: Vec::new(), submit, queue_limit, claim })
+    }
+}
+
+impl Turn {
+    /// Sends the turn and keeps its address book beside it.
+    pub(crate) async fn send(self, exchange: Exchange, shared: Arc<Shared>) -> Answered {
+        let answer = shared.store.exchange(exchange).await;
+        let took = self.sent.elapsed();
+        Answered { turn: self, answer, took }
+    }
+
+    /// The leases settled, in the order of their fates.
+    pub(crate) fn leases(&self) -> impl Iterator<Item = Lease> {
+        self.settle.iter().map(|settlement| settlement.lease)
+    }
+
+    /// Hands every submitter its part of the answer. A caller who has left is no matter: its jobs are stored.
+    pub(crate) fn reply(&mut self, mut submitted: Vec<Submitted>) {
+        for (count, reply) in self.submit.drain(..) {
+            let rest = submitted.split_off(count.min(submitted.len()));
+            let _ = reply.send(Ok(std::mem::replace(&mut submitted, rest)));
+        }
+    }
+
+    /// Tells every submitter that the store failed, and returns the settlements, which must be sent again.
+    pub(crate) fn fail(self, error: &Error) -> Vec<Settlement> {
+        for (_, reply) in self.submit {
+            let _ = reply.send(Err(error.clone()));
+        }
+        self.settle
+    }
+}

@@ -1,0 +1,194 @@
+//! One attempt, from claim to settlement: route → run under its time limit → normalise → settle.
+
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use futures_util::future::FutureExt;
+use futures_util::poll;
+use tracing::Instrument;
+use windlass_core::retry::Verdict;
+use windlass_core::{ErrorClass, JobError, Payload};
+use windlass_dispatch::{Conclusion, Context, Error, Routed, Run, Stop};
+use windlass_store::{ClaimedJob, Lease, Outcome, Settlement};
+
+use crate::shared::Shared;
+
+/// How long a job whose handler this process lacks stays away before somebody may claim it again.
+const UNKNOWN_DELAY: Duration = Duration::from_secs(5);
+/// How long a handler may take to return after shutdown ended its grace, before its job is given back.
+const LAST_WORDS: Duration = Duration::from_millis(300);
+
+/// A claimed job on its way through this process.
+pub(crate) struct Attempt {
+    pub(crate) claimed: ClaimedJob,
+    pub(crate) context: Context,
+}
+
+/// What an attempt leaves behind.
+pub(crate) struct Finished {
+    pub(crate) lease: Lease,
+    /// `None` when the lease is lost: whatever was said would be refused.
+    pub(crate) settlement: Option<Settlement>,
+    pub(crate) suspect: bool,
+}
+
+impl Attempt {
+    pub(crate) fn new(claimed: ClaimedJob, shared: &Shared) -> Self {
+        let context = Context::new(Run {
+            job: claimed.new.clone(),
+            attempt: claimed.attempt(),
+            token: claimed.lease.token.0,
+            states: shared.routes.states().clone(),
+        });
+        Self { claimed, context }
+    }
+
+    /// Gives the job back unstarted, without having spent anything.
+    pub(crate) fn give_back(&self) -> Settlement {
+        settlement(self.claimed.lease, Outcome::Release, &self.context)
+    }
+
+    /// Runs the handler to its end, whichever that is.
+    pub(crate) async fn execute(self, shared: Arc<Shared>) -> Finished {
+        let span = tracing::info_span!(
+            "job.run",
+            job.id = %self.claimed.new.id,
+            job.name = %self.claimed.new.name,
+            job.attempt = self.claimed.attempt(),
+            traceparent = self.claimed.new.traceparent.as_deref(),
+        );
+        let conclusion = match shared.routes.find(self.claimed.new.name.as_str()) {
+            Some(handler) => Some(self.run(handler.clone(), &shared).instrument(span).await),
+            None => None,
+        };
+        let outcome = match conclusion {
+            Some(conclusion) => self.normalise(conclusion, &shared),
+            None => Some(unknown(&self.claimed, &shared)),
+        };
+        Finished {
+            lease: self.claimed.lease,
+            settlement: outcome.map(|outcome| settlement(self.claimed.lease, outcome, &self.context)),
+            suspect: self.claimed.is_suspect(),
+        }
+    }
+
+    async fn run(&self, handler: Arc<dyn Routed>, shared: &Shared) -> Option<Conclusion> {
+        if self.context.stop_reason().is_some() {
+            return None;
+        }
+        let started = Instant::now();
+        let mut work = AssertUnwindSafe(handler.call(self.context.clone())).catch_unwind();
+        // Most handlers that are done at once need neither a timer nor a place in a waiting list.
+        let ended = match poll!(Pin::new(&mut work)) {
+            Poll::Ready(ended) => Some(ended),
+            Poll::Pending => self.supervise(&mut work, shared).await,
+        };
+        let waited = self.claimed.created_at.until(self.claimed.started_at);
+        shared.metrics.attempted(&self.claimed.new.name, waited, started.elapsed());
+        match ended? {
+            Ok(conclusion) => Some(conclusion),
+            Err(panic) => Some(Conclusion::Failed(panicked(panic.as_ref()))),
+        }
+    }
+
+    /// Waits for the handler under its time limit. `None` when it was dropped.
+    async fn supervise<T>(&self, work: &mut (impl Future<Output = T> + Unpin), shared: &Shared) -> Option<T> {
+        let limit = self.limit(shared);
+        let grace = shared.settings.cancel_grace;
+        let overdue = timed_out(&self.claimed, limit);
+        shared.registry.set_overdue(self.claimed.lease, Instant::now() + limit + grace, overdue);
+        tokio::select! {
+            biased;
+            ended = &mut *work => return Some(ended),
+            reason = self.context.stopped() => match reason {
+                Stop::LeaseLost | Stop::TimedOut => return None,
+                Stop::Canceled => {}
+                Stop::Shutdown => return tokio::time::timeout(LAST_WORDS, work).await.ok(),
+            },
+            () = tokio::time::sleep(limit) => {
+                self.context.request_stop(Stop::TimedOut);
+                return None;
+            }
+        }
+        tokio::time::timeout(grace, work).await.ok()
+    }
+
+    /// Turns what the handler said, or that it was dropped, into what the store is told.
+    fn normalise(&self, conclusion: Option<Conclusion>, shared: &Shared) -> Option<Outcome> {
+        if self.context.stop_reason() == Some(Stop::LeaseLost) {
+            return None;
+        }
+        let Some(conclusion) = conclusion else { return Some(self.dropped(shared)) };
+        Some(match conclusion {
+            Conclusion::Done(result) => self.done(result, shared),
+            Conclusion::Snoozed(delay) => Outcome::Snooze { delay: delay.min(windlass_core::limits::DELAY_MAX) },
+            Conclusion::Failed(error) => match self.context.stop_reason() {
+                Some(Stop::Canceled) => Outcome::Stop,
+                Some(Stop::Shutdown) => Outcome::Release,
+                _ => self.failed(error),
+            },
+        })
+    }
+
+    fn done(&self, result: Payload, shared: &Shared) -> Outcome {
+        let limit = shared.settings.result_bytes_max;
+        if result.len() <= limit {
+            return Outcome::Complete(result);
+        }
+        let message = format!("the result has {} bytes, {limit} are allowed", result.len());
+        Outcome::Fail(JobError::new(JobError::BAD_RESULT, message))
+    }
+
+    fn failed(&self, error: Error) -> Outcome {
+        let verdict = self.claimed.new.retry.judge(error.class(), self.claimed.retries, fastrand::f64());
+        let error = error.into_described();
+        match verdict {
+            Verdict::Retry(delay) => Outcome::Retry { delay, error },
+            Verdict::Fail => Outcome::Fail(error),
+        }
+    }
+
+    fn dropped(&self, shared: &Shared) -> Outcome {
+        match self.context.stop_reason() {
+            Some(Stop::Canceled) => Outcome::Stop,
+            Some(Stop::Shutdown) => Outcome::Release,
+            _ => timed_out(&self.claimed, self.limit(shared)),
+        }
+    }
+
+    fn limit(&self, shared: &Shared) -> Duration {
+        self.claimed.new.timeout.unwrap_or(shared.settings.job_timeout)
+    }
+}
+
+/// What a job that ran over its limit is settled with.
+fn timed_out(claimed: &ClaimedJob, limit: Duration) -> Outcome {
+    let error = JobError::new(JobError::TIMEOUT, format!("the handler ran longer than its limit of {limit:?}"));
+    match claimed.new.retry.judge(ErrorClass::Transient, claimed.retries, fastrand::f64()) {
+        Verdict::Retry(delay) => Outcome::Retry { delay, error },
+        Verdict::Fail => Outcome::Fail(error),
+    }
+}
+
+fn unknown(claimed: &ClaimedJob, shared: &Shared) -> Outcome {
+    shared.metrics.unknown.increment(1);
+    tracing::warn!(job.name = %claimed.new.name, "no handler for this job in this process; given back");
+    Outcome::Snooze { delay: UNKNOWN_DELAY }
+}
+
+fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    Error::new(ErrorClass::Transient, JobError::new(JobError::PANIC, text.unwrap_or("the handler panicked")))
+}
+
+fn settlement(lease: Lease, outcome: Outcome, context: &Context) -> Settlement {
+    let emitted = match outcome {
+        Outcome::Complete(_) => context.take_emitted(),
+        _ => Vec::new(),
+    };
+    Settlement { lease, outcome, emitted }
+}
