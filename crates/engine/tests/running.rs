@@ -145,7 +145,8 @@ async fn transient_errors_are_retried_and_kept_in_the_history() {
     let id = FailUntil.submit(&engine, 2).await.unwrap().id;
     let job = finished(&engine, id).await;
     assert_eq!((job.status, job.retries), (Status::Completed, 2));
-    let codes: Vec<_> = job.attempts.iter().filter_map(|attempt| attempt.error.as_ref()).map(|error| &*error.code).collect();
+    let codes: Vec<_> =
+        job.attempts.iter().filter_map(|attempt| attempt.error.as_ref()).map(|error| &*error.code).collect();
     assert_eq!(codes, ["NOT_YET", "NOT_YET"]);
 }
 

@@ -1,1 +1,244 @@
-//! Under construction.
+//! The in-memory store: the fastest backend, and the readable reference for the others.
+//!
+//! A job lives as long as the process: everything is lost when it ends, however it ends. Acked means that the job
+//! is in memory. Memory is bounded by [`Exchange::queue_limit`] for jobs that wait and by [`MemoryOptions`] for
+//! jobs that have finished, and by nothing else; finished jobs go when somebody calls [`Store::sweep`].
+//!
+//! # Layout
+//!
+//! - [`Memory`] (here): the handle; each method takes the one lock, computes, and lets go
+//! - [`options`]: [`MemoryOptions`], how long finished jobs are kept
+//! - `table`: all jobs, and `apply`, the one way in which a job changes
+//! - `submit`, `settle`, `lease` (extend), `claim`, `sweep`, `query`: one verb each, as methods of the table
+//! - `index`, `queue`: where to find a job by what it waits for
+//! - `entry`: one job with its lease and history
+//!
+//! ```
+//! use windlass_core::{NewJob, Payload, Status, Timestamp};
+//! use windlass_memory::Memory;
+//! use windlass_store::{Scope, Store, Verbs};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let store = Memory::new();
+//! let job = NewJob::build("Greet", Payload::json("world")?).finish(Timestamp::UNIX_EPOCH)?;
+//! let id = job.id;
+//! let _ = store.submit(vec![job]).await?;
+//! let kept = store.get(id, &Scope::Everything).await?;
+//! assert_eq!(kept.map(|job| job.status), Some(Status::Queued));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`Exchange::queue_limit`]: windlass_store::Exchange::queue_limit
+
+mod claim;
+#[cfg(test)]
+mod consistency;
+mod entry;
+mod index;
+mod lease;
+pub mod options;
+mod query;
+mod queue;
+mod settle;
+mod submit;
+mod sweep;
+mod table;
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use tokio::sync::broadcast;
+use windlass_core::{Clock, Job, JobId, SystemClock, Timestamp};
+use windlass_store::{
+    Admin, Canceled, Counts, Error, ErrorKind, Exchange, Exchanged, Filter, Hint, Hints, Page, Query, Replayed, Result,
+    Scope, Store, Swept,
+};
+
+pub use crate::options::MemoryOptions;
+use crate::query::Search;
+use crate::table::Table;
+
+/// How many hints a slow listener may be behind before it loses the oldest.
+const HINTS_KEPT: usize = 1_024;
+
+/// Keeps jobs in this process's memory. Clones share them.
+#[derive(Clone)]
+pub struct Memory(Arc<Shared>);
+
+struct Shared {
+    table: Mutex<Table>,
+    clock: Arc<dyn Clock>,
+    hints: broadcast::Sender<Hint>,
+}
+
+impl Memory {
+    /// An empty store that goes by the machine's clock.
+    pub fn new() -> Self {
+        Self::with_clock(Arc::new(SystemClock))
+    }
+
+    /// An empty store that goes by `clock`.
+    pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
+        Self::with_options(MemoryOptions::default(), clock)
+    }
+
+    /// An empty store that goes by `clock` and keeps finished jobs as long as `options` say.
+    pub fn with_options(options: MemoryOptions, clock: Arc<dyn Clock>) -> Self {
+        let (hints, _) = broadcast::channel(HINTS_KEPT);
+        Self(Arc::new(Shared { table: Mutex::new(Table::new(options)), clock, hints }))
+    }
+
+    /// Does `work` under the lock and tells the others afterwards when it left something for them. The time is read
+    /// under the lock too, so that writes and their times come in one order.
+    fn with<T>(&self, work: impl FnOnce(&mut Table, Timestamp) -> T) -> Result<T> {
+        let (done, news) = {
+            let mut table = self.0.table.lock().map_err(|_| interrupted())?;
+            let now = self.0.clock.now();
+            (work(&mut table, now), table.index.take_news(now))
+        };
+        if news {
+            self.send(Hint::Ready);
+        }
+        Ok(done)
+    }
+
+    fn send(&self, hint: Hint) {
+        // Fails only when nobody listens.
+        let _ = self.0.hints.send(hint);
+    }
+}
+
+/// A panic under the lock may have left a job half changed; no answer is better than a wrong one.
+fn interrupted() -> Error {
+    Error::new(ErrorKind::Poisoned, "an earlier call panicked and may have left the jobs in memory inconsistent")
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Memory").finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Store for Memory {
+    async fn exchange(&self, turn: Exchange) -> Result<Exchanged> {
+        self.with(|table, now| Exchanged {
+            fates: turn.settle.into_iter().map(|settlement| table.settle(settlement, now)).collect(),
+            extended: turn.extend.into_iter().map(|extend| table.extend(extend, now)).collect(),
+            submitted: turn.submit.into_iter().map(|new| table.submit(new, turn.queue_limit, now)).collect(),
+            claimed: turn.claim.map(|claim| table.claim(&claim, now)).unwrap_or_default(),
+        })
+    }
+
+    async fn get(&self, id: JobId, scope: &Scope) -> Result<Option<Job>> {
+        self.with(|table, _| table.find_in(id, scope).map(|entry| entry.view()))
+    }
+
+    async fn cancel(&self, id: JobId, scope: &Scope) -> Result<Option<Canceled>> {
+        let canceled = self.with(|table, now| table.cancel(id, scope, now))?;
+        if matches!(canceled, Some(Canceled::Requested(_))) {
+            self.send(Hint::CancelRequested(id));
+        }
+        Ok(canceled)
+    }
+
+    async fn sweep(&self, limit: usize) -> Result<Swept> {
+        self.with(|table, now| table.sweep(limit, now))
+    }
+
+    fn hints(&self) -> Hints {
+        Hints::new(self.0.hints.subscribe())
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.with(|_, _| ())
+    }
+
+    fn name(&self) -> &'static str {
+        "memory"
+    }
+
+    fn query(&self) -> Option<&dyn Query> {
+        Some(self)
+    }
+
+    fn admin(&self) -> Option<&dyn Admin> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Query for Memory {
+    async fn counts(&self) -> Result<Counts> {
+        self.with(|table, _| table.counts())
+    }
+
+    async fn list(&self, filter: &Filter) -> Result<Page> {
+        let mut search = Search::new(filter);
+        while self.with(|table, _| table.search(&mut search))? {
+            tokio::task::yield_now().await;
+        }
+        Ok(search.finish())
+    }
+}
+
+#[async_trait]
+impl Admin for Memory {
+    async fn replay(&self, id: JobId, scope: &Scope) -> Result<Option<Replayed>> {
+        self.with(|table, now| table.replay(id, scope, now))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use windlass_core::{JobName, NewJob, Payload};
+    use windlass_store::Verbs;
+
+    use super::*;
+
+    fn job(name: &str) -> NewJob {
+        NewJob::build(name, Payload::empty()).finish(Timestamp::UNIX_EPOCH).expect("valid")
+    }
+
+    #[tokio::test]
+    async fn a_listing_goes_on_until_it_has_a_page() {
+        let store = Memory::new();
+        let mut jobs: Vec<NewJob> = (0..10_000).map(|_| job("Common")).collect();
+        jobs.extend([job("Rare"), job("Rare")]);
+        let last = jobs.last().map(|job| job.id);
+        let _ = store.submit(jobs).await.expect("stored");
+
+        let name = Some(JobName::new("Rare").expect("valid"));
+        let first = store.list(&Filter { name, limit: 1, ..Filter::default() }).await.expect("listed");
+        assert_eq!((first.jobs.len(), first.next), (1, Some(10_001)));
+        let rest = store.list(&Filter { after: first.next, limit: 0, ..Filter::default() }).await.expect("listed");
+        assert_eq!((rest.jobs.first().map(|job| job.new.id), rest.next), (last, None));
+    }
+
+    /// Panics as soon as it is read, which the store does under its lock.
+    struct BrokenClock;
+
+    impl Clock for BrokenClock {
+        fn now(&self) -> Timestamp {
+            panic!("a broken clock");
+        }
+    }
+
+    #[tokio::test]
+    async fn after_a_panic_under_the_lock_the_store_refuses_everything() {
+        let store = Memory::with_clock(Arc::new(BrokenClock));
+        let broken = store.clone();
+        tokio::spawn(async move { broken.ping().await }).await.expect_err("the clock panics");
+        let refused = store.ping().await.expect_err("the lock is poisoned");
+        assert_eq!(refused.kind(), ErrorKind::Poisoned);
+    }
+}
