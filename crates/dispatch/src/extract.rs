@@ -14,7 +14,9 @@ use crate::states::Needs;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an argument of a job handler",
     label = "not an extractor",
-    note = "use Json<T>, Text, Binary, Context, State<S>, Headers, Route, Query, Request or Attempt, or implement `FromContext` for your type"
+    note = "write Context, State<S>, Headers, Route, Query, Request or Attempt, or implement `FromContext` for your type",
+    note = "for a value that the application shares, write `State<{Self}>`",
+    note = "for the input, write Json<T>, Text, Binary or NoInput as the first argument, by that name and not by an alias"
 )]
 pub trait FromContext: Sized + Send {
     /// Reads the argument. An error fails the attempt.

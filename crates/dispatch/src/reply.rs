@@ -24,7 +24,8 @@ pub enum Conclusion {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the result of a job",
     label = "not a result",
-    note = "return Json<T>, Text, Binary, Payload, String, () or Snooze, or a Result of one of them"
+    note = "return Json<T>, Text, Binary, Payload, String, () or Snooze, or a Result of one of them",
+    note = "for a result in JSON, write `Json<{Self}>`"
 )]
 pub trait IntoPayload {
     /// The result as bytes, or what the handler wants instead.

@@ -1,0 +1,115 @@
+//! From tokens to tokens, without the compiler, so that all of it can be tested as plain functions.
+
+mod complaints;
+mod emit;
+mod options;
+mod ownership;
+mod setting;
+mod signature;
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::{Error, ItemFn};
+
+use complaints::Complaints;
+use emit::Job;
+use options::Options;
+
+/// What `#[job(arguments)] item` becomes.
+pub(crate) fn job(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let Ok(function) = syn::parse2::<ItemFn>(item.clone()) else {
+        let error = Error::new_spanned(&item, "`#[job]` goes on a function with a body: `async fn send_mail(…) { … }`");
+        return also(&error, item);
+    };
+    let mut complaints = Complaints::default();
+    let options = Options::read(arguments, &mut complaints);
+    let name = complaints.hear(options.name_for(&function.sig.ident)).unwrap_or_default();
+    let signature = signature::read(&function.sig, &mut complaints);
+    let job = Job { function: &function, options: &options, name: &name, signature: &signature };
+    match complaints.into_error() {
+        None => job.handler(),
+        // Inside an `impl` the stand-in, a struct, would be one more mistake.
+        Some(error) if function.sig.receiver().is_some() => also(&error, item),
+        Some(error) => also(&error, job.stand_in()),
+    }
+}
+
+/// The error beside what is wrong, so that its uses are no errors of their own.
+fn also(error: &Error, rest: impl ToTokens) -> TokenStream {
+    let error = error.to_compile_error();
+    quote! { #error #rest }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expand(arguments: &str, item: &str) -> String {
+        let tokens = |text: &str| text.parse::<TokenStream>().expect("tokens");
+        let expanded = job(tokens(arguments), tokens(item));
+        syn::parse2::<syn::File>(expanded.clone()).expect("the expansion is made of items");
+        expanded.to_string().replace(' ', "")
+    }
+
+    #[test]
+    fn a_function_becomes_a_struct_of_its_name_with_docs_and_visibility() {
+        let code = expand("", "/// Sends it.\n pub(crate) async fn send_mail(mail: Json<Mail>) {}");
+        assert_eq!(code.matches("Sendsit.").count(), 1, "{code}");
+        assert!(code.contains("pub(crate)structsend_mail;"), "{code}");
+        assert!(code.contains("constNAME:&'staticstr=\"SendMail\""), "{code}");
+    }
+
+    #[test]
+    fn the_input_is_passed_on_and_the_rest_is_extracted() {
+        let code = expand("", "async fn f(a: x::Json<A>, b: Context, c: State<C>) -> Result<Json<B>, E> { b }");
+        assert!(code.contains("typeInput=x::Json<A>;"), "{code}");
+        assert!(code.contains("typeOutput=Json<B>;"), "{code}");
+        for extractor in ["Context", "State<C>"] {
+            assert!(code.contains(&format!("<{extractor}as::windlass::__job::FromContext>::needs(")), "{code}");
+            assert!(code.contains(&format!("<{extractor}as::windlass::__job::FromContext>::from_context(")), "{code}");
+        }
+    }
+
+    #[test]
+    fn without_input_options_or_result_the_defaults_of_the_trait_stand() {
+        let code = expand("", "async fn tick() {}");
+        assert!(code.contains("typeInput=::windlass::__job::NoInput;"), "{code}");
+        assert!(code.contains("typeOutput=();"), "{code}");
+        assert!(!code.contains("fnoptions") && !code.contains("fnneeds"), "{code}");
+    }
+
+    #[test]
+    fn another_root_replaces_the_facade() {
+        let code = expand("crate = crate::house", "async fn tick() {}");
+        assert!(code.contains("crate::house::__job::Handler") && !code.contains("windlass"), "{code}");
+    }
+
+    #[test]
+    fn attributes_go_where_they_belong() {
+        let code = expand("", "#[cfg(unix)] #[deprecated] #[allow(dead_code)] #[instrument] async fn tick() {}");
+        assert_eq!(code.matches("#[cfg(unix)]").count(), 3, "{code}");
+        assert_eq!(code.matches("#[deprecated]").count(), 1, "{code}");
+        assert_eq!(code.matches("#[allow(dead_code)]").count(), 2, "{code}");
+        assert!(code.contains("#[instrument]asyncfntick"), "{code}");
+    }
+
+    #[test]
+    fn all_mistakes_are_named_at_once_beside_a_stand_in() {
+        let code = expand("retires = 3, priority = 10", "fn tick<T>() {}");
+        assert_eq!(code.matches("compile_error!").count(), 4, "{code}");
+        assert!(code.contains("structtick;") && code.contains("unreachable!"), "{code}");
+    }
+
+    #[test]
+    fn a_method_gets_no_stand_in_for_a_struct_cannot_stand_in_an_impl() {
+        let code = expand("", "async fn tick(&self) {}");
+        assert!(code.contains("compile_error!") && !code.contains("struct"), "{code}");
+        assert!(code.ends_with("asyncfntick(&self){}"), "{code}");
+    }
+
+    #[test]
+    fn what_is_no_function_stays_beside_the_complaint() {
+        let code = expand("", "struct Mail;");
+        assert!(code.contains("compile_error!") && code.ends_with("structMail;"), "{code}");
+    }
+}

@@ -1,0 +1,214 @@
+//! One option, `key = value`, and the kinds of values there are.
+
+use std::fmt::Display;
+use std::num::ParseIntError;
+use std::str::FromStr;
+use std::time::Duration;
+
+use syn::ext::IdentExt;
+use syn::parse::{Parse, ParseStream};
+use syn::{Error, Expr, ExprLit, ExprPath, Ident, Lit, Path, Result, Token};
+
+/// Longest name, in characters; as in `windlass_core::limits`, which a test compares.
+const NAME_LENGTH_MAX: usize = 128;
+/// Longest delay or timeout: ten years.
+const DELAY_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+/// Every option with an example, in the order in which they are listed to whoever mistypes one.
+const EXAMPLES: [(&str, &str); 7] = [
+    ("name", "name = \"ProcessData\""),
+    ("queue", "queue = \"reports\""),
+    ("priority", "priority = 3"),
+    ("retries", "retries = 5"),
+    ("retry_delay_base", "retry_delay_base = \"2s\""),
+    ("retry_delay_cap", "retry_delay_cap = \"1h\""),
+    ("timeout", "timeout = \"2m\""),
+];
+
+/// One option as it was written.
+pub(crate) struct Setting {
+    key: Ident,
+    value: Expr,
+}
+
+impl Parse for Setting {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        if !input.peek(Ident::peek_any) {
+            return Err(input.error("options are written `option = value`, such as `retries = 5`"));
+        }
+        let key = Ident::parse_any(input)?;
+        if !input.peek(Token![=]) {
+            return Err(missing_value(&key));
+        }
+        input.parse::<Token![=]>()?;
+        if input.is_empty() || input.peek(Token![,]) {
+            return Err(missing_value(&key));
+        }
+        Ok(Self { key, value: input.parse()? })
+    }
+}
+
+impl Setting {
+    /// The option's name.
+    pub(crate) fn key(&self) -> String {
+        self.key.unraw().to_string()
+    }
+
+    /// The option is not one of those there are.
+    pub(crate) fn unknown(&self) -> Error {
+        unknown(&self.key)
+    }
+
+    /// The option was given before.
+    pub(crate) fn repeated(&self) -> Error {
+        Error::new_spanned(&self.key, format!("`{}` is given twice; keep one", self.key))
+    }
+
+    /// A path, for `crate`.
+    pub(crate) fn path(&self) -> Result<Path> {
+        match bare(&self.value) {
+            Expr::Path(ExprPath { qself: None, path, .. }) => Ok(path.clone()),
+            _ => Err(self.bad("`crate` takes a path, such as `crate = ::windlass`")),
+        }
+    }
+
+    /// A job's or queue's name.
+    pub(crate) fn name(&self) -> Result<String> {
+        let name = self.text("a string literal")?;
+        match is_name(&name) {
+            true => Ok(name),
+            false => Err(self.bad(format!(
+                "{name:?} cannot be a name: write 1 to {NAME_LENGTH_MAX} of the characters A-Z a-z 0-9 . _ : -, such \
+                 as `{}`",
+                example(&self.key())
+            ))),
+        }
+    }
+
+    /// A whole number from 0 to `max`.
+    pub(crate) fn number<N: FromStr<Err = ParseIntError> + PartialOrd + Display>(&self, max: N) -> Result<N> {
+        let number = match bare(&self.value) {
+            Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => number.base10_parse::<N>().ok(),
+            _ => None,
+        };
+        number.filter(|number| *number <= max).ok_or_else(|| self.wrong(format_args!("a whole number from 0 to {max}")))
+    }
+
+    /// A duration of ten years at most.
+    pub(crate) fn duration(&self) -> Result<Duration> {
+        let text = self.text("a duration as a string literal")?;
+        let Ok(duration) = humantime::parse_duration(&text) else {
+            return Err(self.bad(format!(
+                "{text:?} is no duration: write numbers with units, such as \"500ms\", \"30s\", \"2m\" or \"1h 30m\""
+            )));
+        };
+        match duration <= DELAY_MAX {
+            true => Ok(duration),
+            false => Err(self.bad(format!("`{}` must be ten years at most: write a shorter duration", self.key))),
+        }
+    }
+
+    /// A duration of more than zero.
+    pub(crate) fn duration_above_zero(&self) -> Result<Duration> {
+        let duration = self.duration()?;
+        match duration.is_zero() {
+            true => Err(self.bad(format!("`{}` must be more than zero: leave it out for the default", self.key))),
+            false => Ok(duration),
+        }
+    }
+
+    fn text(&self, kind: &str) -> Result<String> {
+        match bare(&self.value) {
+            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Ok(text.value()),
+            _ => Err(self.wrong(kind)),
+        }
+    }
+
+    fn wrong(&self, kind: impl Display) -> Error {
+        self.bad(format!("`{}` takes {kind}: write `{}`", self.key, example(&self.key())))
+    }
+
+    fn bad(&self, message: impl Display) -> Error {
+        Error::new_spanned(&self.value, message)
+    }
+}
+
+/// Whether jobs and queues may be called this.
+pub(crate) fn is_name(text: &str) -> bool {
+    let fits = (1..=NAME_LENGTH_MAX).contains(&text.len());
+    fits && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte))
+}
+
+/// The expression without the invisible group that a `macro_rules!` variable puts around it.
+fn bare(value: &Expr) -> &Expr {
+    match value {
+        Expr::Group(group) => bare(&group.expr),
+        other => other,
+    }
+}
+
+fn example(key: &str) -> &'static str {
+    EXAMPLES.iter().find(|(known, _)| *known == key).map_or("", |(_, example)| example)
+}
+
+fn missing_value(key: &Ident) -> Error {
+    match example(&key.unraw().to_string()) {
+        "" => unknown(key),
+        example => Error::new_spanned(key, format!("`{key}` lacks its value: write `{example}`")),
+    }
+}
+
+fn unknown(key: &Ident) -> Error {
+    let known: Vec<String> = EXAMPLES.iter().map(|(key, _)| format!("`{key}`")).collect();
+    Error::new_spanned(key, format!("unknown option `{key}`: write one of {}", known.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use windlass_core::limits;
+
+    fn setting(text: &str) -> Setting {
+        syn::parse_str(text).expect("a setting")
+    }
+
+    #[test]
+    fn the_limits_are_those_of_core() {
+        assert_eq!(NAME_LENGTH_MAX, limits::NAME_LENGTH_MAX);
+        assert_eq!(DELAY_MAX, limits::DELAY_MAX);
+    }
+
+    #[test]
+    fn names_are_those_of_core() {
+        for text in ["", "a", "a.b_c:d-9", "a b", "größe", "a/b", &"x".repeat(128), &"x".repeat(129)] {
+            assert_eq!(is_name(text), windlass_core::JobName::new(text).is_ok(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn durations_have_units_and_bounds() {
+        let seconds = |text: &str| setting(text).duration().map(|duration| duration.as_secs()).ok();
+        assert_eq!(seconds(r#"timeout = "1h 30m""#), Some(5400));
+        assert_eq!(seconds(r#"timeout = "3650d""#), Some(DELAY_MAX.as_secs()));
+        assert_eq!(seconds(r#"timeout = "3651d""#), None);
+        assert_eq!(seconds(r#"timeout = "2""#), None);
+        assert!(setting(r#"timeout = "0s""#).duration_above_zero().is_err());
+    }
+
+    #[test]
+    fn numbers_are_whole_and_bounded() {
+        assert_eq!(setting("retries = 1_000").number(1_000_u32).ok(), Some(1_000));
+        for wrong in ["retries = 1001", "retries = -1", "retries = 1.5", "retries = \"5\"", "retries = FIVE"] {
+            let error = setting(wrong).number(1_000_u32).expect_err(wrong);
+            assert_eq!(error.to_string(), "`retries` takes a whole number from 0 to 1000: write `retries = 5`");
+        }
+    }
+
+    #[test]
+    fn every_complaint_about_a_missing_value_shows_one() {
+        for (text, write) in [("retries", "write `retries = 5`"), ("queue =", "write `queue = \"reports\"`")] {
+            let error = syn::parse_str::<Setting>(text).err().expect("no value");
+            assert!(error.to_string().contains(write), "{error}");
+        }
+    }
+}

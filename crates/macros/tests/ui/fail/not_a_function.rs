@@ -1,0 +1,8 @@
+include!("../facade.rs");
+
+use windlass_macros::job;
+
+#[job]
+struct SendMail;
+
+fn main() {}

@@ -1,0 +1,12 @@
+include!("../facade.rs");
+
+use std::fmt;
+
+use windlass_macros::job;
+
+#[job]
+async fn print() -> fmt::Result {
+    Ok(())
+}
+
+fn main() {}
