@@ -1,1 +1,74 @@
-//! Under construction.
+//! Work that must not be lost and must not block the caller: asynchronous APIs, background jobs, one engine.
+//!
+//! A client POSTs and gets `202 Accepted` with a job; the job runs in the background with retries and a time limit,
+//! survives `kill -9`, and its result is read back. Nothing needs to be installed: the store is a file.
+//!
+//! ```no_run
+//! use windlass::prelude::*;
+//!
+//! #[job(name = "Greet", retries = 5, timeout = "2m")]
+//! async fn greet(Json(name): Json<String>, ctx: Context) -> Result<Json<String>> {
+//!     ctx.progress(0.5).await;
+//!     Ok(Json(format!("Hello, {name}!")))
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> windlass::Result<()> {
+//!     let windlass = Windlass::open("file:windlass-data").handler(greet).start().await?;
+//!     let api = windlass.api().endpoint(post("/api/greet", greet)).job_routes("/jobs").into_router()?;
+//!     Ok(windlass.serve("127.0.0.1:5000", api).await?)
+//! }
+//! ```
+//!
+//! From Rust the same job is submitted with `greet.submit(&windlass, "Ada".into()).delay(5.minutes()).await?`.
+//!
+//! # Layout
+//!
+//! - [`Windlass`] and [`open`]: opens a store by its address and starts the engine on it
+//! - [`config`]: settings from `windlass.toml` and `WINDLASS_*`
+//! - [`spans`]: `5.minutes()`
+//! - [`prelude`]: what a program needs
+//! - [`core`], [`dispatch`], [`engine`], [`http`], [`store`]: the crates underneath
+//!
+//! # Features
+//!
+//! `embedded` (the SQLite store), `http` (axum endpoints) and `memory` are on by default.
+
+pub mod config;
+pub mod open;
+pub mod spans;
+
+#[cfg(feature = "http")]
+pub use windlass_http as http;
+pub use windlass_core as core;
+pub use windlass_dispatch as dispatch;
+pub use windlass_engine as engine;
+pub use windlass_store as store;
+
+pub use open::{OpenError, Windlass, WindlassBuilder};
+pub use windlass_dispatch::{Error, Result};
+pub use windlass_engine::Settings;
+pub use windlass_macros::job;
+
+/// What a program that defines and serves jobs needs.
+pub mod prelude {
+    pub use crate::open::Windlass;
+    pub use crate::spans::Spans;
+    pub use windlass_core::{JobId, Owner, Payload, Priority, QueueName};
+    pub use windlass_dispatch::{
+        Attempt, Binary, Classify, Context, Error, Handler, HandlerOptions, Headers, Json, Query, Request, Result,
+        Route, Snooze, State, Stop, Text,
+    };
+    pub use windlass_engine::{Settings, Submit};
+    #[cfg(feature = "http")]
+    pub use windlass_http::{HttpExt, Rejection, delete, patch, post, put};
+    pub use windlass_macros::job;
+}
+
+/// What `#[job]` writes refers to; not for people.
+#[doc(hidden)]
+pub mod __job {
+    pub use std::time::Duration;
+    pub use windlass_core::Priority;
+    pub use windlass_dispatch::{Context, Error, FromContext, Handler, HandlerOptions, Needs, NoInput, Result};
+}

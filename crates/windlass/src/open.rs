@@ -1,0 +1,149 @@
+//! Opens a store by its address and starts the engine on it.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use windlass_core::QueueName;
+use windlass_dispatch::Handler;
+use windlass_engine::{Engine, EngineBuilder, Settings, StartError};
+use windlass_store::SharedStore;
+
+/// The engine, its store and its handlers. Clones are handles on the same engine; everything [`Engine`] can do it
+/// can do too.
+#[derive(Clone)]
+pub struct Windlass(Engine);
+
+impl Windlass {
+    /// Opens the store at `address`: `memory:` keeps jobs in this process only, `file:folder` keeps them durably in
+    /// a folder of their own. Nothing happens before [`WindlassBuilder::start`], and mistakes come out of there.
+    pub fn open(address: impl AsRef<str>) -> WindlassBuilder {
+        WindlassBuilder { store: open_store(address.as_ref()), settings: Ok(Settings::default()), parts: Vec::new() }
+    }
+
+    /// Uses a store that is open already.
+    pub fn with_store(store: SharedStore) -> WindlassBuilder {
+        WindlassBuilder { store: Ok(store), settings: Ok(Settings::default()), parts: Vec::new() }
+    }
+
+    /// The engine itself.
+    pub fn engine(&self) -> &Engine {
+        &self.0
+    }
+
+    /// Serves `app` on `address` until SIGTERM or Ctrl-C, then drains: requests under way are answered, running jobs
+    /// may finish within `shutdown_grace`, the rest is given back unharmed. A second signal skips the grace.
+    #[cfg(feature = "http")]
+    pub async fn serve(&self, address: &str, app: axum::Router) -> std::io::Result<()> {
+        windlass_http::serve(&self.0, address, app).await
+    }
+}
+
+impl Deref for Windlass {
+    type Target = Engine;
+
+    fn deref(&self) -> &Engine {
+        &self.0
+    }
+}
+
+type Part = Box<dyn FnOnce(EngineBuilder) -> EngineBuilder + Send>;
+
+/// Collects handlers, shared values and settings; every complaint comes out of [`start`](Self::start).
+pub struct WindlassBuilder {
+    store: Result<SharedStore, OpenError>,
+    settings: Result<Settings, OpenError>,
+    parts: Vec<Part>,
+}
+
+impl WindlassBuilder {
+    /// Adds a handler.
+    pub fn handler<H: Handler>(self, handler: H) -> Self {
+        self.part(|engine| engine.handler(handler))
+    }
+
+    /// Adds a value that handlers take as `State<S>`.
+    pub fn state<S: Clone + Send + Sync + 'static>(self, value: S) -> Self {
+        self.part(|engine| engine.state(value))
+    }
+
+    /// All settings at once.
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = Ok(settings);
+        self
+    }
+
+    /// Takes the settings from `windlass.toml` and `WINDLASS_*`; see [`config`](crate::config).
+    pub fn load_settings(mut self) -> Self {
+        self.settings = crate::config::load().map_err(OpenError::from);
+        self
+    }
+
+    /// Changes some settings.
+    pub fn configure(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        if let Ok(settings) = &mut self.settings {
+            change(settings);
+        }
+        self
+    }
+
+    /// The queues to serve, most important first.
+    pub fn queues(self, queues: impl IntoIterator<Item = QueueName>) -> Self {
+        let queues = queues.into_iter().collect();
+        self.configure(|settings| settings.queues = queues)
+    }
+
+    fn part(mut self, part: impl FnOnce(EngineBuilder) -> EngineBuilder + Send + 'static) -> Self {
+        self.parts.push(Box::new(part));
+        self
+    }
+
+    /// Checks everything and starts to work.
+    pub async fn start(self) -> Result<Windlass, OpenError> {
+        let engine = Engine::builder(self.store?).settings(self.settings?);
+        let engine = self.parts.into_iter().fold(engine, |engine, part| part(engine));
+        Ok(Windlass(engine.start().await?))
+    }
+}
+
+/// Why a store or the engine on it did not open.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The address names no store that this build has.
+    #[error("{scheme:?} is no store; use `memory:` or `file:some-folder`")]
+    UnknownStore {
+        /// What stood before the colon.
+        scheme: String,
+    },
+    /// `windlass.toml` or the environment has a mistake.
+    #[error("settings: {0}")]
+    Config(#[from] config::ConfigError),
+    /// The store did not open.
+    #[error(transparent)]
+    Store(#[from] windlass_store::Error),
+    /// The engine did not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+}
+
+fn open_store(address: &str) -> Result<SharedStore, OpenError> {
+    let (scheme, rest) = address.split_once(':').unwrap_or((address, ""));
+    match scheme {
+        #[cfg(feature = "memory")]
+        "memory" => Ok(Arc::new(windlass_memory::Memory::new())),
+        #[cfg(feature = "embedded")]
+        "file" => Ok(Arc::new(windlass_embedded::Embedded::open(rest)?)),
+        _ => Err(OpenError::UnknownStore { scheme: scheme.to_owned() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_unknown_store_says_which_there_are() {
+        let error = Windlass::open("mysql://localhost").start().await.err().expect("unknown");
+        assert!(error.to_string().contains("file:some-folder"), "{error}");
+    }
+}
