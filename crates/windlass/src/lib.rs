@@ -72,3 +72,8 @@ pub mod __job {
     pub use windlass_core::Priority;
     pub use windlass_dispatch::{Context, Error, FromContext, Handler, HandlerOptions, Needs, NoInput, Result};
 }
+
+/// Compiles the README's program with the documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
