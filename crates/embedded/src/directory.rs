@@ -1,0 +1,50 @@
+//! The store's directory: made durable when it is new, refused when its database has gone.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use crate::connection::FILE;
+use crate::fault::{Checked, Fault};
+use crate::reserve::Reserve;
+
+/// Creates the directory if need be, so that it survives a power cut.
+pub(crate) fn create(directory: &Path) -> Checked<()> {
+    if directory.is_dir() {
+        return Ok(());
+    }
+    let failed = |error| Fault::file(format!("cannot create {}", directory.display()), error);
+    fs::create_dir_all(directory).map_err(failed)?;
+    match directory.canonicalize().map_err(failed)?.parent() {
+        Some(parent) => sync(parent),
+        None => Ok(()),
+    }
+}
+
+/// The path of the database. Errors with `Corrupt` when the store was in use before and there is nothing left of
+/// its database: starting afresh would hide the loss.
+pub(crate) fn database(directory: &Path) -> Checked<PathBuf> {
+    let file = directory.join(FILE);
+    let log = directory.join(format!("{FILE}-wal"));
+    if is_empty(&file) && is_empty(&log) && Reserve::exists(directory) {
+        return Err(Fault::corrupt(format!(
+            "{} is empty or gone, though this store was used before; restore it from a backup, or remove the whole \
+             directory to start afresh",
+            file.display()
+        )));
+    }
+    Ok(file)
+}
+
+fn is_empty(file: &Path) -> bool {
+    fs::metadata(file).map_or(true, |file| file.len() == 0)
+}
+
+/// Makes the names in a directory durable.
+pub(crate) fn sync(directory: &Path) -> Checked<()> {
+    let synced = File::open(directory).and_then(|opened| opened.sync_all());
+    // Windows cannot open directories as files, and does not need to.
+    if cfg!(unix) {
+        return synced.map_err(|error| Fault::file(format!("cannot sync {}", directory.display()), error));
+    }
+    Ok(())
+}

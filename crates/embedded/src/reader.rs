@@ -1,0 +1,149 @@
+//! Connections that only read, each on a thread of its own: nobody who reads waits for the writer.
+
+use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use rusqlite::{Connection, Row};
+use tokio::sync::oneshot;
+use windlass_core::limits::PAGE_MAX;
+use windlass_core::{Job, JobId, QueueName};
+use windlass_store::{Counts, Error, ErrorKind, Filter, Page, Result, Scope};
+
+use crate::connection;
+use crate::fault::{Checked, Fault};
+use crate::{record, whole};
+
+const LIST: &str = include_str!("sql/list.sql");
+const COUNTS: &str = include_str!("sql/counts.sql");
+
+const THREADS: usize = 2;
+/// Questions that may wait; a caller beyond that is told to come back.
+const DEPTH: usize = 1_024;
+
+type Question = Box<dyn FnOnce(&Connection) + Send>;
+
+/// The reading side.
+pub(crate) struct Readers {
+    questions: Mutex<Option<SyncSender<Question>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Readers {
+    pub(crate) fn open(file: &Path) -> Checked<Self> {
+        let (sender, receiver) = sync_channel(DEPTH);
+        let receiver = Arc::new(Mutex::new(receiver));
+        let readers = Self { questions: Mutex::new(Some(sender)), threads: Mutex::new(Vec::new()) };
+        for _ in 0..THREADS {
+            let (conn, receiver) = (connection::reader(file)?, receiver.clone());
+            let started = thread::Builder::new().name("windlass-reader".into()).spawn(move || serve(&conn, &receiver));
+            let thread = started.map_err(|error| Fault::file("cannot start a reader's thread", error))?;
+            readers.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+        }
+        Ok(readers)
+    }
+
+    /// Asks whichever reader is free. It sees everything acknowledged before.
+    pub(crate) async fn ask<A: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Connection) -> Checked<A> + Send + 'static,
+    ) -> Result<A> {
+        let (channel, answer) = oneshot::channel();
+        self.send(Box::new(move |conn| {
+            let _caller_has_gone = channel.send(question(conn).map_err(Error::from));
+        }))?;
+        answer.await.unwrap_or_else(|_| Err(Error::new(ErrorKind::Unavailable, "the reader stopped")))
+    }
+
+    fn send(&self, question: Question) -> Result<()> {
+        let questions = self.questions.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(sender) = questions.as_ref() else { return Err(closed()) };
+        sender.try_send(question).map_err(|refusal| match refusal {
+            TrySendError::Full(_) => Error::new(ErrorKind::Full, "too many reads are waiting for the disk"),
+            TrySendError::Disconnected(_) => closed(),
+        })
+    }
+
+    /// Takes no more questions and waits until those taken are answered.
+    pub(crate) fn close(&self) {
+        drop(self.questions.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        if threads.into_iter().any(|thread| thread.join().is_err()) {
+            tracing::error!("a reader panicked");
+        }
+    }
+}
+
+impl Drop for Readers {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn serve(conn: &Connection, questions: &Mutex<Receiver<Question>>) {
+    loop {
+        let next = questions.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(question) = next else { return };
+        question(conn);
+    }
+}
+
+fn closed() -> Error {
+    Error::new(ErrorKind::Closed, "the store was closed")
+}
+
+/// A job and its history as of one moment.
+pub(crate) fn get(conn: &Connection, id: JobId, scope: &Scope) -> Checked<Option<Job>> {
+    let _snapshot = conn.unchecked_transaction()?;
+    Ok(whole::find(conn, id, scope)?.map(|found| found.job))
+}
+
+/// A page of jobs as of one moment.
+pub(crate) fn list(conn: &Connection, filter: &Filter) -> Checked<Page> {
+    let _snapshot = conn.unchecked_transaction()?;
+    let limit = filter.limit.clamp(1, PAGE_MAX);
+    let mut statement = conn.prepare_cached(LIST)?;
+    let mut rows = statement.query((
+        i64::try_from(filter.after.unwrap_or(0)).unwrap_or(i64::MAX),
+        filter.queue.as_ref().map(|queue| queue.as_str()),
+        filter.name.as_ref().map(|name| name.as_str()),
+        filter.status.map(|status| status.code()),
+        whole::owner_in(&filter.scope),
+        limit as i64 + 1,
+    ))?;
+    let mut page = Page::default();
+    let mut last = 0;
+    while let Some(row) = rows.next()? {
+        if page.jobs.len() == limit {
+            page.next = Some(last);
+            break;
+        }
+        let found = whole::read(conn, row)?;
+        last = found.seq as u64;
+        page.jobs.push(found.job);
+    }
+    Ok(page)
+}
+
+/// Jobs by queue and status.
+pub(crate) fn counts(conn: &Connection) -> Checked<Counts> {
+    let mut statement = conn.prepare_cached(COUNTS)?;
+    let mut rows = statement.query([])?;
+    let mut counts = Counts::default();
+    while let Some(row) = rows.next()? {
+        let (queue, count) = (queue(row)?, row.get::<_, i64>(2)? as u64);
+        counts.0.insert((queue, record::status(row, 1)?), count);
+    }
+    Ok(counts)
+}
+
+fn queue(row: &Row<'_>) -> Checked<QueueName> {
+    QueueName::new(record::text(row, 0)?).map_err(|error| Fault::unreadable("queue name", error))
+}
+
+/// The cheapest question that still reads the file.
+pub(crate) fn ping(conn: &Connection) -> Checked<()> {
+    conn.pragma_query_value(None, "schema_version", |row| row.get::<_, i64>(0))?;
+    Ok(())
+}

@@ -1,0 +1,117 @@
+//! What is asked of the writer, and the way back for the answer.
+
+use tokio::sync::oneshot;
+use windlass_core::JobId;
+use windlass_store::{Canceled, Error, Exchange, Exchanged, Replayed, Result, Scope, Swept};
+
+use crate::cancel::{cancel, replay};
+use crate::exchange::exchange;
+use crate::fault::{Checked, echo};
+use crate::ledger::Ledger;
+use crate::options::Retention;
+use crate::sweep::sweep;
+
+/// A question with the channel for its answer. The answer waits in here until the transaction has committed.
+#[derive(Debug)]
+pub(crate) struct Call<Q, A> {
+    ask: Q,
+    channel: oneshot::Sender<Result<A>>,
+    answer: Option<A>,
+}
+
+/// One of the verbs that write.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly every request is an exchange, so boxing it would save nothing")]
+pub(crate) enum Request {
+    Exchange(Call<Exchange, Exchanged>),
+    Cancel(Call<(JobId, Scope), Option<Canceled>>),
+    Replay(Call<(JobId, Scope), Option<Replayed>>),
+    Sweep(Call<usize, Swept>),
+}
+
+impl<Q, A> Call<Q, A> {
+    pub(crate) fn new(ask: Q) -> (Self, oneshot::Receiver<Result<A>>) {
+        let (channel, answer) = oneshot::channel();
+        (Self { ask, channel, answer: None }, answer)
+    }
+
+    fn apply(&mut self, verb: impl FnOnce(&Q) -> Checked<A>) -> Checked<()> {
+        self.answer = Some(verb(&self.ask)?);
+        Ok(())
+    }
+
+    /// Who does not wait any more gets no answer; what was done stays done.
+    fn acknowledge(self) {
+        if let Some(answer) = self.answer {
+            let _caller_has_gone = self.channel.send(Ok(answer));
+        }
+    }
+
+    fn refuse(self, error: &Error) {
+        let _caller_has_gone = self.channel.send(Err(echo(error)));
+    }
+}
+
+impl Request {
+    /// Does what is asked inside an open transaction. May be called again after that one was rolled back.
+    pub(crate) fn apply(&mut self, ledger: &mut Ledger<'_>, retention: Retention) -> Checked<()> {
+        match self {
+            Self::Exchange(call) => call.apply(|turn| exchange(ledger, turn)),
+            Self::Cancel(call) => call.apply(|(id, scope)| cancel(ledger, *id, scope)),
+            Self::Replay(call) => call.apply(|(id, scope)| replay(ledger, *id, scope)),
+            Self::Sweep(call) => call.apply(|limit| sweep(ledger, *limit, retention)),
+        }
+    }
+
+    /// Tells the caller that it is done, and durable.
+    pub(crate) fn acknowledge(self) {
+        match self {
+            Self::Exchange(call) => call.acknowledge(),
+            Self::Cancel(call) => call.acknowledge(),
+            Self::Replay(call) => call.acknowledge(),
+            Self::Sweep(call) => call.acknowledge(),
+        }
+    }
+
+    /// Tells the caller that nothing was done, and why.
+    pub(crate) fn refuse(self, error: &Error) {
+        match self {
+            Self::Exchange(call) => call.refuse(error),
+            Self::Cancel(call) => call.refuse(error),
+            Self::Replay(call) => call.refuse(error),
+            Self::Sweep(call) => call.refuse(error),
+        }
+    }
+
+    /// Roughly how many jobs it touches.
+    pub(crate) fn weight(&self) -> usize {
+        match self {
+            Self::Exchange(Call { ask, .. }) => {
+                let claimed = ask.claim.as_ref().map_or(0, |claim| claim.limit);
+                ask.settle.len() + ask.extend.len() + ask.submit.len() + claimed
+            }
+            Self::Sweep(Call { ask, .. }) => *ask,
+            Self::Cancel(_) | Self::Replay(_) => 1,
+        }
+    }
+
+    /// Whether it brings new jobs, so that a full disk must refuse it.
+    pub(crate) fn brings_jobs(&self) -> bool {
+        matches!(self, Self::Exchange(Call { ask, .. }) if !ask.submit.is_empty())
+    }
+
+    /// Whether refusing it loses nothing that happened already: new jobs, and no word about running ones.
+    pub(crate) fn only_brings_jobs(&self) -> bool {
+        let Self::Exchange(Call { ask, .. }) = self else { return false };
+        self.brings_jobs() && ask.settle.is_empty() && ask.extend.is_empty()
+    }
+
+    /// Claims nothing for a caller that has gone: nobody would run the jobs until their leases end.
+    pub(crate) fn forget_absent_claim(&mut self) {
+        if let Self::Exchange(call) = self
+            && call.channel.is_closed()
+        {
+            call.ask.claim = None;
+        }
+    }
+}

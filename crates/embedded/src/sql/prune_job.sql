@@ -1,0 +1,2 @@
+-- Removes a job and, by its foreign key, its attempts.
+DELETE FROM job WHERE seq = ?1

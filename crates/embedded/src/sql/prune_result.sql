@@ -1,0 +1,2 @@
+-- Removes what a handler returned.
+DELETE FROM result WHERE seq = ?1

@@ -1,0 +1,2 @@
+-- Removes where a job stood.
+DELETE FROM state WHERE seq = ?1

@@ -1,0 +1,100 @@
+//! Submit: new jobs, whether a caller hands them over or a settlement emits them.
+
+use std::sync::Arc;
+
+use rusqlite::{CachedStatement, Connection};
+use windlass_core::{NewJob, Status};
+use windlass_store::{Scope, SubmitOutcome, Submitted};
+
+use crate::fault::{Checked, Fault};
+use crate::ledger::Ledger;
+use crate::{record, whole};
+
+const SUBMIT_JOB: &str = include_str!("sql/submit_job.sql");
+const SUBMIT_STATE: &str = include_str!("sql/submit_state.sql");
+
+/// Stores the jobs whose ids are new, unless their queue holds `limit` waiting jobs already.
+pub(crate) fn submit(ledger: &mut Ledger<'_>, jobs: &[Arc<NewJob>], limit: Option<u64>) -> Checked<Vec<Submitted>> {
+    if jobs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut intake = Intake::prepare(ledger.conn)?;
+    let mut answers = Vec::with_capacity(jobs.len());
+    for new in jobs {
+        let outcome = intake.take(ledger, new, limit)?;
+        answers.push(Submitted { id: new.id, outcome, at: ledger.now });
+    }
+    Ok(answers)
+}
+
+/// The statements of this verb, looked up once per batch.
+struct Intake<'c> {
+    job: CachedStatement<'c>,
+    state: CachedStatement<'c>,
+}
+
+impl<'c> Intake<'c> {
+    fn prepare(conn: &'c Connection) -> Checked<Self> {
+        Ok(Self { job: conn.prepare_cached(SUBMIT_JOB)?, state: conn.prepare_cached(SUBMIT_STATE)? })
+    }
+
+    fn take(&mut self, ledger: &mut Ledger<'_>, new: &NewJob, limit: Option<u64>) -> Checked<SubmitOutcome> {
+        if limit.is_some_and(|limit| waiting(ledger, new) >= limit) {
+            return Ok(known(ledger.conn, new)?.unwrap_or(SubmitOutcome::QueueFull));
+        }
+        let seq = ledger.mirror.next_seq();
+        if !self.insert_job(ledger, seq, new)? {
+            let outcome = known(ledger.conn, new)?;
+            return outcome.ok_or_else(|| Fault::corrupt("a job's id is taken by no job"));
+        }
+        ledger.mirror.take_seq();
+        self.insert_state(ledger, seq, new)
+    }
+
+    /// Whether the id was free.
+    fn insert_job(&mut self, ledger: &Ledger<'_>, seq: i64, new: &NewJob) -> Checked<bool> {
+        let spec = record::spec(new)?;
+        let changed = self.job.execute((
+            seq,
+            new.id.as_bytes(),
+            new.name.as_str(),
+            new.owner.as_ref().map(|owner| owner.as_str()),
+            ledger.now.as_micros(),
+            record::job_sum(new, ledger.now, &spec),
+            &spec,
+            &new.payload.bytes[..],
+        ))?;
+        Ok(changed == 1)
+    }
+
+    /// Tokens count from the moment of acceptance, so that a job whose id was used before, and pruned, does not
+    /// issue the tokens of its predecessor again.
+    fn insert_state(&mut self, ledger: &mut Ledger<'_>, seq: i64, new: &NewJob) -> Checked<SubmitOutcome> {
+        let queue = ledger.queue(&new.queue)?;
+        let due = new.start.due(ledger.now);
+        let status = if due.is_some() { Status::Scheduled } else { Status::Queued };
+        let now = ledger.now.as_micros();
+        self.state.execute((
+            seq,
+            status.code(),
+            queue.id(),
+            new.priority.level(),
+            now.max(0),
+            now,
+            due.map(|due| due.as_micros()),
+        ))?;
+        ledger.enter(queue, due);
+        Ok(SubmitOutcome::Created(status))
+    }
+}
+
+fn waiting(ledger: &Ledger<'_>, new: &NewJob) -> u64 {
+    ledger.mirror.queue(&new.queue).map_or(0, |queue| ledger.mirror.waiting(queue))
+}
+
+/// What became of a submission whose id is taken; `None` when it is not.
+fn known(conn: &Connection, new: &NewJob) -> Checked<Option<SubmitOutcome>> {
+    let Some(found) = whole::find(conn, new.id, &Scope::Everything)? else { return Ok(None) };
+    let same = found.job.new.asks_the_same(new);
+    Ok(Some(if same { SubmitOutcome::Existing } else { SubmitOutcome::Conflict }))
+}

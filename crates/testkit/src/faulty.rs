@@ -1,0 +1,180 @@
+//! A store that misbehaves on demand, for tests of whatever talks to one.
+
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+use windlass_core::{Job, JobId};
+use windlass_store::{
+    Admin, Canceled, Error, ErrorKind, Exchange, Exchanged, Hints, Query, Result, Scope, Store, Swept,
+};
+
+/// Wraps a store. Without orders it passes everything through; `query` and `admin` always pass through.
+pub struct Faulty<S> {
+    inner: S,
+    orders: Mutex<Orders>,
+    blocked: watch::Sender<bool>,
+}
+
+#[derive(Debug, Default)]
+struct Orders {
+    refuse: usize,
+    forget: usize,
+    calls: u64,
+}
+
+impl<S: Store> Faulty<S> {
+    /// A wrapper that does nothing yet.
+    pub fn new(inner: S) -> Self {
+        Self { inner, orders: Mutex::default(), blocked: watch::Sender::new(false) }
+    }
+
+    /// The store inside, reached without faults.
+    pub fn inner(&self) -> &S {
+        &self.inner
+    }
+
+    /// The next `calls` fail with [`ErrorKind::Unavailable`] and never reach the store.
+    pub fn refuse_next(&self, calls: usize) {
+        self.orders().refuse = calls;
+    }
+
+    /// The next `calls` are applied, and then fail with [`ErrorKind::Unavailable`]: their outcome is unknown.
+    pub fn forget_next(&self, calls: usize) {
+        self.orders().forget = calls;
+    }
+
+    /// Every call from now on waits, before it reaches the store, until [`release`](Self::release).
+    pub fn block(&self) {
+        self.blocked.send_replace(true);
+    }
+
+    /// Lets the waiting calls go on.
+    pub fn release(&self) {
+        self.blocked.send_replace(false);
+    }
+
+    /// How many calls were made so far, whatever became of them.
+    pub fn calls(&self) -> u64 {
+        self.orders().calls
+    }
+
+    fn orders(&self) -> std::sync::MutexGuard<'_, Orders> {
+        self.orders.lock().expect("nothing panics while it holds the orders")
+    }
+
+    async fn before(&self) -> Result<()> {
+        self.orders().calls += 1;
+        let mut blocked = self.blocked.subscribe();
+        // It cannot fail: `self` holds the sender.
+        let _ = blocked.wait_for(|blocked| !blocked).await;
+        spend(&mut self.orders().refuse, "refused")
+    }
+
+    fn after<T>(&self, answer: Result<T>) -> Result<T> {
+        spend(&mut self.orders().forget, "applied, and the reply lost")?;
+        answer
+    }
+}
+
+fn spend(left: &mut usize, what: &str) -> Result<()> {
+    if *left == 0 {
+        return Ok(());
+    }
+    *left -= 1;
+    Err(Error::new(ErrorKind::Unavailable, format!("the faulty store was told so: {what}")))
+}
+
+#[async_trait]
+impl<S: Store> Store for Faulty<S> {
+    async fn exchange(&self, turn: Exchange) -> Result<Exchanged> {
+        self.before().await?;
+        self.after(self.inner.exchange(turn).await)
+    }
+
+    async fn get(&self, id: JobId, scope: &Scope) -> Result<Option<Job>> {
+        self.before().await?;
+        self.after(self.inner.get(id, scope).await)
+    }
+
+    async fn cancel(&self, id: JobId, scope: &Scope) -> Result<Option<Canceled>> {
+        self.before().await?;
+        self.after(self.inner.cancel(id, scope).await)
+    }
+
+    async fn sweep(&self, limit: usize) -> Result<Swept> {
+        self.before().await?;
+        self.after(self.inner.sweep(limit).await)
+    }
+
+    fn hints(&self) -> Hints {
+        self.inner.hints()
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.before().await?;
+        self.after(self.inner.ping().await)
+    }
+
+    fn name(&self) -> &'static str {
+        "faulty"
+    }
+
+    fn query(&self) -> Option<&dyn Query> {
+        self.inner.query()
+    }
+
+    fn admin(&self) -> Option<&dyn Admin> {
+        self.inner.admin()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use futures_util::FutureExt;
+    use windlass_core::{ManualClock, NewJob};
+    use windlass_store::{SubmitOutcome, Verbs};
+
+    use super::*;
+    use crate::jobs::plain;
+    use crate::reference::Reference;
+
+    fn faulty() -> Faulty<Reference> {
+        Faulty::new(Reference::with_clock(Arc::new(ManualClock::default())))
+    }
+
+    async fn submit(store: &Faulty<Reference>, job: &NewJob) -> Result<SubmitOutcome> {
+        Ok(store.submit(vec![job.clone()]).await?[0].outcome)
+    }
+
+    #[tokio::test]
+    async fn a_refused_call_never_reaches_the_store() {
+        let store = faulty();
+        let job = plain();
+        store.refuse_next(1);
+        assert_eq!(submit(&store, &job).await.expect_err("refused").kind(), ErrorKind::Unavailable);
+        assert!(matches!(submit(&store, &job).await, Ok(SubmitOutcome::Created(_))));
+        assert_eq!(store.calls(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_forgotten_call_was_applied() {
+        let store = faulty();
+        let job = plain();
+        store.forget_next(1);
+        assert_eq!(submit(&store, &job).await.expect_err("forgotten").kind(), ErrorKind::Unavailable);
+        assert_eq!(submit(&store, &job).await.expect("answered"), SubmitOutcome::Existing);
+    }
+
+    #[tokio::test]
+    async fn a_blocked_call_waits_for_its_release() {
+        let store = faulty();
+        store.block();
+        let mut ping = store.ping();
+        assert!((&mut ping).now_or_never().is_none());
+        store.release();
+        ping.await.expect("released");
+    }
+}

@@ -1,0 +1,382 @@
+//! The only list of scenarios. A test compares it with the files, so that none is left out by forgetting it.
+
+/// Hands the list to a macro: `[then] arguments` becomes `then! { [arguments] core area { scenario … } … }`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! for_each_scenario {
+    ([$($then:tt)*] $($argument:tt)*) => {
+        $($then)*! {
+            [$($argument)*]
+            core submit {
+                a_new_job_is_created_queued
+                a_delayed_job_is_created_scheduled
+                the_same_submission_again_is_existing
+                a_repetition_changes_nothing
+                other_headers_and_trace_are_still_the_same_work
+                another_payload_under_the_same_id_is_a_conflict
+                another_content_type_under_the_same_id_is_a_conflict
+                another_owner_under_the_same_id_is_a_conflict
+                another_name_under_the_same_id_is_a_conflict
+                other_route_values_under_the_same_id_are_a_conflict
+                a_conflict_changes_nothing
+                a_finished_job_still_answers_for_its_id
+                duplicates_in_one_batch_are_stored_once
+                a_conflict_inside_one_batch_is_seen
+                one_refusal_does_not_spoil_the_batch
+                answers_carry_the_ids_in_order_and_the_stores_now
+                an_empty_turn_answers_nothing
+                a_full_batch_is_stored_whole
+                an_unknown_id_is_no_job
+                a_client_may_bring_any_uuid
+                the_request_context_is_kept
+                one_turn_may_hold_the_same_shared_job_twice
+            }
+            core claim {
+                nothing_to_claim_is_an_empty_answer
+                a_claimed_job_is_in_progress
+                a_claim_says_all_about_the_attempt
+                the_limit_is_respected
+                a_limit_of_zero_takes_nothing
+                only_named_queues_are_served
+                without_queues_nothing_is_claimed
+                queue_names_match_whole_and_in_their_case
+                more_says_whether_jobs_are_left
+                a_claim_that_takes_exactly_all_leaves_no_more
+                more_speaks_of_the_claimed_queues_only
+                jobs_that_are_not_due_are_not_more
+                a_claimed_job_is_not_claimed_again
+                two_claimers_share_the_work
+                a_job_submitted_in_the_same_turn_is_claimed
+                a_turn_settles_submits_and_claims_at_once
+                each_claim_has_its_own_lease
+                a_claim_carries_what_was_spent_before
+                leases_last_as_long_as_each_claim_says
+            }
+            core order {
+                equals_go_in_order_of_submission
+                order_holds_over_many_submissions_and_claims
+                lower_levels_go_first
+                order_of_submission_decides_inside_a_level
+                an_urgent_newcomer_overtakes
+                queues_go_in_the_order_of_the_claim
+                priority_does_not_reach_across_queues
+                a_later_queue_fills_what_is_left_of_the_limit
+                a_retried_job_goes_before_newer_ones
+                a_released_job_keeps_its_place
+                a_reclaimed_job_keeps_its_place
+                a_due_job_keeps_the_place_of_its_acceptance
+                due_jobs_obey_priority
+            }
+            core settle {
+                a_completed_job_keeps_its_result
+                a_completion_is_an_attempt_in_the_history
+                a_completion_clears_the_error_before_it
+                a_result_may_be_empty
+                a_failed_job_is_a_dead_letter
+                an_error_keeps_its_code_message_and_causes
+                a_finished_job_is_not_claimed_again
+                a_snoozed_job_spends_nothing
+                a_snoozed_job_comes_back_as_the_same_attempt
+                a_released_job_spends_nothing
+                a_released_job_is_claimable_in_the_same_turn
+                a_stopped_job_is_canceled
+                a_repeated_settlement_changes_nothing
+                a_repetition_with_another_outcome_changes_nothing
+                a_repeated_retry_spends_one_retry
+                a_repeated_failure_and_stop_are_known_again
+                a_repetition_is_known_long_after_the_lease
+                a_repetition_in_one_turn_counts_once
+                fates_keep_the_order_of_the_settlements
+                one_lost_lease_does_not_spoil_the_turn
+                an_unknown_job_has_no_lease
+                a_job_that_never_ran_has_no_lease
+            }
+            core retry {
+                a_retried_job_is_scheduled_with_its_error
+                a_failed_attempt_is_in_the_history
+                a_retry_is_not_claimable_before_it_is_due
+                a_retry_is_claimable_exactly_when_due
+                a_retry_counts_from_the_settlement
+                a_retry_without_delay_is_claimable_in_the_same_turn
+                a_retried_job_can_complete
+                the_error_stays_visible_while_the_next_attempt_runs
+                retries_and_crashes_count_attempts_together
+                a_long_history_keeps_the_latest_attempts
+                a_very_long_delay_is_kept
+            }
+            core lease {
+                a_settlement_at_the_last_moment_is_accepted
+                a_settlement_is_refused_when_the_lease_ends
+                a_refused_settlement_changes_nothing
+                an_expired_lease_cannot_be_extended
+                an_extension_counts_from_now
+                an_extension_may_shorten_a_lease
+                many_extensions_keep_a_job_alive
+                the_lease_of_a_settled_job_is_lost
+                the_lease_of_an_unknown_job_is_lost
+                settlements_come_before_extensions
+                extensions_keep_their_order
+                progress_is_visible
+                an_extension_without_news_keeps_the_progress
+                the_next_attempt_starts_without_progress
+                a_completed_job_keeps_its_last_progress
+                a_clock_that_goes_back_frees_no_running_job
+            }
+            core fencing {
+                tokens_rise_with_every_claim
+                tokens_rise_over_a_lost_lease
+                a_zombie_settles_nothing
+                a_zombie_extends_nothing
+                a_zombie_cannot_undo_the_holders_result
+                a_zombie_emits_nothing
+                a_reclaimed_lease_is_lost_before_anybody_else_has_the_job
+                a_settled_lease_is_lost_when_the_job_runs_again
+                a_guessed_token_is_refused
+                a_token_opens_its_own_job_only
+                a_quarantined_job_is_out_of_reach
+                a_pruned_id_never_sees_an_old_token_again
+            }
+            core cancel {
+                a_queued_job_is_canceled_at_once
+                a_canceled_job_is_not_claimable
+                a_scheduled_job_is_canceled_and_never_due
+                a_dead_letter_can_be_canceled
+                a_running_job_is_asked_to_stop
+                asking_twice_is_the_same
+                a_requested_cancellation_still_extends_the_lease
+                a_completed_job_is_too_late_to_cancel
+                a_canceled_job_is_too_late_to_cancel
+                an_unknown_job_cannot_be_canceled
+                a_handler_that_stops_is_canceled
+                a_retry_under_cancel_is_canceled
+                a_failure_under_cancel_is_canceled
+                a_snooze_under_cancel_is_canceled
+                a_release_under_cancel_is_canceled
+                a_success_under_cancel_is_kept
+                a_lost_lease_under_cancel_is_canceled
+                the_last_strike_under_cancel_is_canceled_not_poisoned
+                a_canceled_job_keeps_its_id
+                canceling_one_leaves_the_others
+                a_released_lease_leaves_no_request_behind
+            }
+            core schedule {
+                a_delayed_job_is_not_claimable_before_it_is_due
+                a_delayed_job_is_claimable_exactly_when_due
+                a_job_may_start_at_a_moment
+                a_start_in_the_past_is_now
+                a_far_future_is_kept
+                the_end_of_time_can_be_waited_for
+                delays_count_from_the_stores_now
+                next_due_says_how_long_to_wait
+                next_due_moves_on_when_a_job_becomes_due
+                next_due_speaks_of_the_claimed_queues_only
+                next_due_is_told_beside_jobs
+                next_due_knows_retries
+                next_due_forgets_what_is_done
+                a_started_job_has_no_schedule_any_more
+                due_jobs_beyond_the_limit_are_more
+                a_clock_that_goes_back_starts_nothing_early
+            }
+            core sweep {
+                an_idle_sweep_does_nothing
+                due_jobs_are_promoted
+                promotion_spends_nothing
+                a_lost_job_is_ready_again
+                a_lost_lease_is_an_attempt_in_the_history
+                a_live_lease_is_left_alone
+                a_settlement_that_won_the_race_is_not_undone
+                finished_jobs_are_never_touched
+                sweeping_again_finds_nothing
+                a_sweep_promotes_no_more_than_its_limit
+                a_sweep_takes_back_no_more_than_its_limit
+                a_full_list_of_one_kind_does_not_starve_the_others
+                all_queues_are_swept
+            }
+            core poison {
+                a_job_is_quarantined_after_its_last_strike
+                a_quarantined_job_is_a_whole_dead_letter
+                one_strike_may_be_enough
+                failures_are_no_strikes
+                a_suspect_is_withheld_without_allowance
+                a_suspect_is_handed_out_with_allowance
+                no_more_suspects_than_allowed
+                others_are_not_held_up_behind_a_suspect
+                many_suspects_hide_nobody
+                more_is_true_while_suspects_remain
+                a_suspect_may_prove_its_innocence
+                a_crash_is_remembered_over_retries
+            }
+            core emit {
+                emitted_jobs_appear_with_the_completion
+                emitted_jobs_are_claimable_in_the_same_turn
+                an_emitted_job_may_be_delayed
+                an_emitted_job_waits_in_its_own_queue
+                a_repetition_emits_nothing_twice
+                a_repetition_with_other_children_emits_none_of_them
+                a_refused_completion_emits_nothing
+                only_a_completion_emits
+                a_retried_parent_emits_when_it_completes
+                emitted_jobs_are_exempt_from_the_queue_limit
+                an_emitted_id_that_exists_changes_nothing
+                a_completion_under_cancel_emits
+                emitted_jobs_come_before_submissions_of_the_same_turn
+            }
+            core retention {
+                completed_jobs_are_kept_for_a_day
+                canceled_jobs_are_kept_for_a_day
+                dead_letters_are_kept_for_two_weeks
+                retention_counts_from_the_end_not_the_beginning
+                unfinished_jobs_are_kept_for_ever
+                a_pruned_id_is_free_again
+                pruning_respects_the_limit
+                young_dead_letters_do_not_shield_old_results
+            }
+            core scope {
+                an_owner_sees_the_own_job
+                a_stranger_sees_nothing
+                a_job_without_owner_is_seen_by_everything_only
+                an_owner_cancels_the_own_job
+                a_stranger_cancels_nothing
+                workers_serve_every_owner
+            }
+            core hints {
+                a_submission_wakes_a_subscriber
+                every_subscriber_is_woken
+                a_cancellation_reaches_the_runner
+                a_turn_that_claims_all_it_submits_wakes_nobody
+                a_turn_that_leaves_work_wakes_somebody
+                an_earlier_due_job_wakes
+                emitted_work_wakes
+                released_work_wakes
+                reclaimed_work_wakes
+                a_completion_alone_wakes_nobody
+            }
+            core limits {
+                a_full_queue_refuses
+                a_refused_job_can_come_again
+                a_limit_of_zero_refuses_everything
+                scheduled_jobs_count_as_waiting
+                running_and_finished_jobs_do_not_count_as_waiting
+                each_queue_has_its_own_room
+                known_jobs_are_answered_although_the_queue_is_full
+                without_a_limit_nothing_is_refused
+                room_is_counted_after_sweeps_and_cancellations
+                every_field_comes_back_as_submitted
+                an_empty_payload_survives
+                a_binary_payload_survives
+                a_unicode_payload_survives
+                odd_json_survives_byte_by_byte
+                a_payload_of_a_mebibyte_survives
+                the_longest_names_survive
+                the_largest_context_survives
+                the_largest_error_survives
+                progress_survives_with_and_without_words
+                a_store_answers_when_asked_whether_it_is_there
+            }
+            core concurrent {
+                one_of_many_submissions_of_an_id_creates_it
+                every_job_goes_to_one_claimer
+                work_and_submissions_mix_without_loss
+                one_of_many_settlements_is_accepted
+                a_settlement_and_a_cancellation_agree
+                a_settlement_and_a_sweep_agree
+                a_settlement_a_sweep_and_a_cancellation_leave_one_end
+                a_claim_and_a_cancellation_agree
+                many_sweeps_take_each_job_back_once
+                a_full_queue_holds_against_many
+                many_settlements_emit_each_child_once
+                a_dropped_submission_is_done_or_not_done
+                a_dropped_claim_comes_back_with_its_lease
+                readers_see_whole_jobs
+            }
+            optional query {
+                an_empty_store_lists_and_counts_nothing
+                counts_know_every_queue_and_status
+                counts_are_what_the_list_finds
+                counts_follow_sweeps_and_pruning
+                a_listed_job_is_the_job
+                the_list_is_in_order_of_acceptance
+                pages_are_complete_and_without_duplicates
+                pages_hold_still_while_jobs_come
+                a_page_has_an_upper_limit
+                the_last_page_names_no_next
+                a_status_filters
+                a_queue_and_a_name_filter
+                a_filter_counts_its_own_pages
+                a_scope_filters
+            }
+            optional admin {
+                a_replayed_job_is_queued_with_its_counters_at_zero
+                a_replayed_job_keeps_its_history_and_payload
+                a_replayed_job_runs_again_from_the_first_attempt
+                tokens_rise_over_a_replay
+                a_replayed_poisoned_job_is_no_suspect
+                only_dead_letters_are_replayed
+                an_unknown_job_is_not_replayed
+                a_strangers_dead_letter_is_not_replayed
+                a_replayed_job_outlives_its_first_retention
+            }
+            optional durable {
+                jobs_in_every_status_survive
+                counts_survive
+                the_order_survives
+                the_schedule_survives
+                tokens_rise_over_a_restart
+                a_pruned_jobs_token_is_not_issued_after_a_restart
+                a_running_job_is_taken_back_after_a_restart
+                a_late_settlement_is_refused_after_a_restart
+                a_repeated_settlement_is_known_after_a_restart
+                a_repeated_submission_is_known_after_a_restart
+                strikes_survive
+                a_requested_cancellation_survives
+                emitted_jobs_survive_with_their_cause
+            }
+        }
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use crate::suite::Entry;
+
+    macro_rules! entries {
+        ([] $($kind:ident $area:ident { $($name:ident)* })*) => {
+            [$($(Entry { kind: stringify!($kind), area: stringify!($area), name: stringify!($name) }),*),*]
+        };
+    }
+
+    fn listed() -> Vec<Entry> {
+        for_each_scenario!([entries]).to_vec()
+    }
+
+    #[test]
+    fn there_are_many_scenarios_and_no_two_have_one_name() {
+        let entries = listed();
+        let names: BTreeSet<_> = entries.iter().map(|entry| entry.name).collect();
+        assert!(entries.len() >= 280, "scenarios went missing: {} are left", entries.len());
+        assert_eq!(names.len(), entries.len());
+    }
+
+    #[test]
+    fn most_scenarios_cannot_be_skipped() {
+        let core = listed().into_iter().filter(|entry| entry.kind == "core");
+        assert!(core.count() >= 240);
+    }
+
+    #[test]
+    fn every_scenario_in_the_files_is_in_the_list() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/scenarios");
+        let mut written = BTreeSet::new();
+        for file in std::fs::read_dir(folder).expect("the folder exists") {
+            let path = file.expect("readable").path();
+            let area = path.file_stem().and_then(|stem| stem.to_str()).expect("a plain name").to_owned();
+            let text = std::fs::read_to_string(&path).expect("readable");
+            let functions = text.lines().filter_map(|line| line.strip_prefix("pub async fn "));
+            written.extend(functions.map(|rest| format!("{area}::{}", rest.split('(').next().unwrap_or_default())));
+        }
+        assert_eq!(written, listed().iter().map(ToString::to_string).collect());
+    }
+}

@@ -1,0 +1,349 @@
+//! The semantics of a store in the plainest possible form: one list, no indexes, no speed. Where a store and this
+//! model disagree, one of the two is wrong.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use windlass_core::limits::{HISTORY_MAX, PAGE_MAX};
+use windlass_core::state::{self, Event, Step};
+use windlass_core::{Attempt, AttemptOutcome, Incarnation, Job, JobError, JobId, NewJob, QueueName, Status, Timestamp};
+use windlass_store::{
+    Canceled, Claim, Claimed, ClaimedJob, Counts, Exchange, Exchanged, Extend, Extension, Fate, Filter, Lease, Outcome,
+    Page, Replayed, Scope, Settlement, SubmitOutcome, Submitted, Swept, Token,
+};
+
+const KEEP_FINISHED: Duration = Duration::from_secs(24 * 3600);
+const KEEP_FAILED: Duration = Duration::from_secs(14 * 24 * 3600);
+
+/// All jobs in order of acceptance.
+#[derive(Clone, Debug, Default)]
+pub struct Model {
+    kept: BTreeMap<u64, Kept>,
+    accepted: u64,
+    tokens: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Kept {
+    job: Job,
+    token: Token,
+    expiry: Timestamp,
+    worker: Option<Incarnation>,
+    settled: bool,
+}
+
+impl Model {
+    /// One turn: settle, extend, submit, claim.
+    pub fn exchange(&mut self, now: Timestamp, turn: &Exchange) -> Exchanged {
+        let fates = turn.settle.iter().map(|settlement| self.settle(now, settlement)).collect();
+        let extended = turn.extend.iter().map(|extend| self.extend(now, extend)).collect();
+        let submitted = turn.submit.iter().map(|job| self.submit(now, job, turn.queue_limit)).collect();
+        let claimed = turn.claim.as_ref().map(|claim| self.claim(now, claim)).unwrap_or_default();
+        Exchanged { fates, extended, submitted, claimed }
+    }
+
+    fn settle(&mut self, now: Timestamp, settlement: &Settlement) -> Fate {
+        let Some(kept) = self.find(settlement.lease.id) else { return Fate::LeaseLost };
+        if kept.token != settlement.lease.token {
+            return Fate::LeaseLost;
+        }
+        if kept.settled {
+            return Fate::Repeated(kept.job.status);
+        }
+        if !kept.is_held(now) {
+            return Fate::LeaseLost;
+        }
+        kept.settle(now, &settlement.outcome);
+        let fate = Fate::Settled(kept.job.status);
+        if let Outcome::Complete(_) = settlement.outcome {
+            for job in &settlement.emitted {
+                let _ = self.submit(now, job, None);
+            }
+        }
+        fate
+    }
+
+    fn extend(&mut self, now: Timestamp, extend: &Extend) -> Extension {
+        let held = self.find(extend.lease.id).filter(|kept| kept.token == extend.lease.token && kept.is_held(now));
+        let Some(kept) = held else { return Extension::Lost };
+        kept.expiry = now.after(extend.duration);
+        if extend.progress.is_some() {
+            kept.job.progress.clone_from(&extend.progress);
+            kept.job.updated_at = now;
+        }
+        if kept.job.cancel_requested { Extension::CancelRequested } else { Extension::Kept }
+    }
+
+    fn submit(&mut self, now: Timestamp, new: &Arc<NewJob>, queue_limit: Option<u64>) -> Submitted {
+        let answer = |outcome| Submitted { id: new.id, outcome, at: now };
+        if let Some(kept) = self.find(new.id) {
+            let same = kept.job.new.asks_the_same(new);
+            return answer(if same { SubmitOutcome::Existing } else { SubmitOutcome::Conflict });
+        }
+        if queue_limit.is_some_and(|limit| self.waiting(&new.queue) >= limit) {
+            return answer(SubmitOutcome::QueueFull);
+        }
+        self.accepted += 1;
+        let kept = Kept::accept(now, new);
+        let status = kept.job.status;
+        self.kept.insert(self.accepted, kept);
+        answer(SubmitOutcome::Created(status))
+    }
+
+    fn claim(&mut self, now: Timestamp, claim: &Claim) -> Claimed {
+        self.promote(now, usize::MAX, |job| claim.queues.contains(&job.new.queue));
+        let mut suspects = claim.suspects;
+        let mut claimed = Claimed::default();
+        for place in self.ready(&claim.queues) {
+            let suspect = self.kept[&place].is_suspect();
+            if claimed.jobs.len() == claim.limit || (suspect && suspects == 0) {
+                claimed.more = true;
+                continue;
+            }
+            suspects -= usize::from(suspect);
+            claimed.jobs.push(self.hand_out(place, now, claim));
+        }
+        claimed.next_due = self.next_due(now, &claim.queues);
+        claimed
+    }
+
+    /// The places of all ready jobs of these queues, first come first.
+    fn ready(&self, queues: &[QueueName]) -> Vec<u64> {
+        let in_queue = |queue: &QueueName| {
+            let mut places: Vec<_> = self
+                .kept
+                .iter()
+                .filter(|(_, kept)| kept.job.status == Status::Queued && kept.job.new.queue == *queue)
+                .map(|(place, kept)| (kept.job.new.priority, *place))
+                .collect();
+            places.sort();
+            places.into_iter().map(|(_, place)| place)
+        };
+        queues.iter().flat_map(in_queue).collect()
+    }
+
+    fn hand_out(&mut self, place: u64, now: Timestamp, claim: &Claim) -> ClaimedJob {
+        self.tokens += 1;
+        let kept = self.kept.get_mut(&place).expect("the place was just found");
+        kept.token = Token(self.tokens);
+        kept.expiry = now.after(claim.lease);
+        kept.worker = Some(claim.worker);
+        kept.settled = false;
+        kept.step(now, Event::Claim);
+        kept.job.started_at = Some(now);
+        kept.job.progress = None;
+        ClaimedJob {
+            lease: Lease { id: kept.job.new.id, token: kept.token },
+            new: Arc::clone(&kept.job.new),
+            retries: kept.job.retries,
+            crashes: kept.job.crashes,
+            created_at: kept.job.created_at,
+            started_at: now,
+        }
+    }
+
+    fn next_due(&self, now: Timestamp, queues: &[QueueName]) -> Option<Duration> {
+        let mine = self.jobs().filter(|job| queues.contains(&job.new.queue));
+        mine.filter_map(|job| job.scheduled_at).min().map(|due| now.until(due))
+    }
+
+    fn promote(&mut self, now: Timestamp, limit: usize, which: impl Fn(&Job) -> bool) -> usize {
+        let is_due = |kept: &&mut Kept| kept.job.scheduled_at.is_some_and(|due| due <= now) && which(&kept.job);
+        self.kept.values_mut().filter(is_due).take(limit).map(|kept| kept.step(now, Event::Due)).count()
+    }
+
+    /// Promotes, takes back, prunes: at most `limit` of each.
+    pub fn sweep(&mut self, now: Timestamp, limit: usize) -> Swept {
+        let mut swept = Swept { promoted: self.promote(now, limit, |_| true), ..Swept::default() };
+        let expired = |kept: &&mut Kept| kept.job.status == Status::InProgress && !kept.is_held(now);
+        for kept in self.kept.values_mut().filter(expired).take(limit) {
+            match kept.expire(now) {
+                Status::Queued => swept.reclaimed += 1,
+                Status::Failed => swept.quarantined += 1,
+                _ => swept.stopped += 1,
+            }
+        }
+        swept.pruned = self.prune(now, limit);
+        let taken_back = swept.reclaimed + swept.quarantined + swept.stopped;
+        swept.more = [swept.promoted, taken_back, swept.pruned].contains(&limit);
+        swept
+    }
+
+    fn prune(&mut self, now: Timestamp, limit: usize) -> usize {
+        let over: Vec<u64> = self.kept.iter().filter(|(_, kept)| kept.is_over(now)).map(|(place, _)| *place).collect();
+        over.iter().take(limit).filter_map(|place| self.kept.remove(place)).count()
+    }
+
+    /// The job, if `scope` allows it.
+    pub fn get(&self, id: JobId, scope: &Scope) -> Option<Job> {
+        self.jobs().find(|job| job.new.id == id && scope.allows(job.new.owner.as_ref())).cloned()
+    }
+
+    /// Cancels.
+    pub fn cancel(&mut self, now: Timestamp, id: JobId, scope: &Scope) -> Option<Canceled> {
+        let kept = self.find(id).filter(|kept| scope.allows(kept.job.new.owner.as_ref()))?;
+        match state::next(kept.job.status, Event::Cancel) {
+            None => Some(Canceled::TooLate(Box::new(kept.job.clone()))),
+            Some(Step::RequestCancel) => {
+                kept.job.cancel_requested = true;
+                kept.job.updated_at = now;
+                Some(Canceled::Requested(Box::new(kept.job.clone())))
+            }
+            Some(Step::To(_)) => {
+                kept.step(now, Event::Cancel);
+                Some(Canceled::Done(Box::new(kept.job.clone())))
+            }
+        }
+    }
+
+    /// Replays a dead letter. Whoever settled it before has nothing to do with its new life.
+    pub fn replay(&mut self, now: Timestamp, id: JobId, scope: &Scope) -> Option<Replayed> {
+        let kept = self.find(id).filter(|kept| scope.allows(kept.job.new.owner.as_ref()))?;
+        if state::next(kept.job.status, Event::Replay).is_none() {
+            return Some(Replayed::NotFailed(Box::new(kept.job.clone())));
+        }
+        kept.step(now, Event::Replay);
+        kept.settled = false;
+        kept.job.retries = 0;
+        kept.job.crashes = 0;
+        Some(Replayed::Done(Box::new(kept.job.clone())))
+    }
+
+    /// Jobs by queue and status.
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for job in self.jobs() {
+            *counts.0.entry((job.new.queue.clone(), job.status)).or_default() += 1;
+        }
+        counts
+    }
+
+    /// One page of jobs.
+    pub fn list(&self, filter: &Filter) -> Page {
+        let limit = filter.limit.min(PAGE_MAX);
+        let after = filter.after.unwrap_or(0);
+        let mut found =
+            self.kept.iter().filter(|(place, kept)| **place > after && matches(filter, &kept.job)).peekable();
+        let mut page = Page::default();
+        while let Some((place, kept)) = found.next_if(|_| page.jobs.len() < limit) {
+            page.jobs.push(kept.job.clone());
+            page.next = Some(*place);
+        }
+        if found.peek().is_none() {
+            page.next = None;
+        }
+        page
+    }
+
+    fn jobs(&self) -> impl Iterator<Item = &Job> {
+        self.kept.values().map(|kept| &kept.job)
+    }
+
+    fn find(&mut self, id: JobId) -> Option<&mut Kept> {
+        self.kept.values_mut().find(|kept| kept.job.new.id == id)
+    }
+
+    fn waiting(&self, queue: &QueueName) -> u64 {
+        self.jobs().filter(|job| job.new.queue == *queue && job.status.is_waiting()).count() as u64
+    }
+}
+
+fn matches(filter: &Filter, job: &Job) -> bool {
+    filter.queue.as_ref().is_none_or(|queue| *queue == job.new.queue)
+        && filter.name.as_ref().is_none_or(|name| *name == job.new.name)
+        && filter.status.is_none_or(|status| status == job.status)
+        && filter.scope.allows(job.new.owner.as_ref())
+}
+
+impl Kept {
+    fn accept(now: Timestamp, new: &Arc<NewJob>) -> Self {
+        let due = new.start.due(now);
+        let job = Job {
+            new: Arc::clone(new),
+            status: if due.is_some() { Status::Scheduled } else { Status::Queued },
+            retries: 0,
+            crashes: 0,
+            cancel_requested: false,
+            created_at: now,
+            scheduled_at: due,
+            started_at: None,
+            finished_at: None,
+            updated_at: now,
+            progress: None,
+            result: None,
+            error: None,
+            attempts: Vec::new(),
+        };
+        Self { job, token: Token(0), expiry: now, worker: None, settled: false }
+    }
+
+    fn is_held(&self, now: Timestamp) -> bool {
+        self.job.status == Status::InProgress && self.expiry > now
+    }
+
+    fn is_suspect(&self) -> bool {
+        self.job.new.retry.is_suspect(self.job.crashes)
+    }
+
+    fn is_over(&self, now: Timestamp) -> bool {
+        let keep = if self.job.status == Status::Failed { KEEP_FAILED } else { KEEP_FINISHED };
+        self.job.finished_at.is_some_and(|finished| finished.after(keep) <= now)
+    }
+
+    /// Moves the job as the state table says and keeps the moments that depend on its status alone.
+    fn step(&mut self, now: Timestamp, event: Event) {
+        if let Some(Step::To(to)) = state::next(self.job.status, event) {
+            self.job.status = to;
+            self.job.updated_at = now;
+            self.job.scheduled_at = None;
+            self.job.finished_at = to.is_finished().then_some(now);
+        }
+    }
+
+    fn settle(&mut self, now: Timestamp, outcome: &Outcome) {
+        let event = outcome.event().under_cancel(self.job.cancel_requested);
+        match (event, outcome) {
+            (Event::Complete, Outcome::Complete(result)) => {
+                self.record(now, AttemptOutcome::Completed, None);
+                self.job.result = Some(result.clone());
+                self.job.error = None;
+            }
+            (Event::Retry, Outcome::Retry { error, .. }) | (Event::Fail, Outcome::Fail(error)) => {
+                self.record(now, AttemptOutcome::Failed, Some(error.clone()));
+                self.job.retries += u32::from(event == Event::Retry);
+                self.job.error = Some(error.clone());
+            }
+            (Event::Stop, _) => self.record(now, AttemptOutcome::Canceled, None),
+            _ => {}
+        }
+        self.step(now, event);
+        if let Outcome::Retry { delay, .. } | Outcome::Snooze { delay } = outcome
+            && self.job.status == Status::Scheduled
+        {
+            self.job.scheduled_at = Some(now.after(*delay));
+        }
+        self.settled = true;
+    }
+
+    /// Ends an attempt whose lease ran out.
+    fn expire(&mut self, now: Timestamp) -> Status {
+        self.record(now, AttemptOutcome::Crashed, Some(JobError::crashed()));
+        self.job.crashes += 1;
+        let poisoned = self.job.new.retry.is_poisoned(self.job.crashes);
+        let event = if poisoned { Event::Quarantine } else { Event::Reclaim };
+        let error = if poisoned { JobError::poisoned(self.job.crashes) } else { JobError::crashed() };
+        self.job.error = Some(error);
+        self.step(now, event.under_cancel(self.job.cancel_requested));
+        self.job.status
+    }
+
+    fn record(&mut self, now: Timestamp, outcome: AttemptOutcome, error: Option<JobError>) {
+        let number = self.job.retries + self.job.crashes + 1;
+        let started_at = self.job.started_at.expect("a running job has started");
+        let worker = self.worker.expect("a running job has a worker");
+        self.job.attempts.push(Attempt { number, started_at, finished_at: now, outcome, error, worker });
+        let surplus = self.job.attempts.len().saturating_sub(HISTORY_MAX);
+        self.job.attempts.drain(..surplus);
+    }
+}

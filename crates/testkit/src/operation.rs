@@ -1,0 +1,174 @@
+//! What a random history consists of: operations in small numbers, their strategies, and the questions to a store
+//! that they stand for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use proptest::sample::select;
+use windlass_core::{JobId, NewJob, Payload, Priority, RetryPolicy, Start, Timestamp};
+use windlass_store::{Lease, Outcome, Settlement};
+
+use crate::jobs::error;
+use crate::probe::ALL;
+
+/// One step of a history.
+#[derive(Clone, Debug)]
+pub enum Op {
+    /// One exchange.
+    Turn(Turn),
+    /// Time passes, in seconds.
+    Advance(u64),
+    /// A sweep.
+    Sweep,
+    /// A cancellation of a job.
+    Cancel(u8),
+    /// A replay of a job.
+    Replay(u8),
+}
+
+/// One exchange, in small numbers.
+#[derive(Clone, Debug)]
+pub struct Turn {
+    /// Which leases end, counted back from the newest ever given out, and how.
+    pub settle: Vec<(usize, End)>,
+    /// Which leases are extended, for how many seconds, and with what progress in tenths.
+    pub extend: Vec<(usize, u64, Option<u8>)>,
+    /// What is submitted.
+    pub submit: Vec<Draft>,
+    /// How many jobs may wait in a queue.
+    pub queue_limit: Option<u64>,
+    /// What is claimed.
+    pub claim: Option<Want>,
+}
+
+/// How an attempt ends.
+#[derive(Clone, Debug)]
+pub enum End {
+    /// It completes and emits so many jobs.
+    Complete(u32),
+    /// It is retried after so many seconds.
+    Retry(u64),
+    /// It fails for good.
+    Fail,
+    /// It is snoozed for so many seconds.
+    Snooze(u64),
+    /// It is given back, with an emitted job that must not be stored.
+    Release,
+    /// It stops.
+    Stop,
+}
+
+/// A job to submit.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// Which id: there are few, so that they meet again.
+    pub id: u8,
+    /// Which input: two, so that submissions conflict.
+    pub input: u8,
+    /// Which queue.
+    pub queue: &'static str,
+    /// Which priority.
+    pub priority: u8,
+    /// Delay in seconds.
+    pub delay: u64,
+}
+
+/// A claim.
+#[derive(Clone, Debug)]
+pub struct Want {
+    /// Which queues, most important first.
+    pub queues: &'static [&'static str],
+    /// How many jobs.
+    pub limit: usize,
+    /// How long the leases last, in seconds.
+    pub lease: u64,
+    /// How many suspects.
+    pub suspects: usize,
+}
+
+/// How many ids the submissions share.
+pub(crate) const IDS: u8 = 6;
+const DELAYS: [u64; 3] = [0, 5, 20];
+const QUEUES: [&[&str]; 4] = [&["a", "b"], &["b", "a"], &["c"], &["a", "b", "c"]];
+
+/// Histories of up to 40 steps.
+pub fn histories() -> impl Strategy<Value = Vec<Op>> {
+    // No sum of few steps is a whole day, so that no history depends on what happens at the edge of retention.
+    let step = prop_oneof![8 => select(vec![1_u64, 5, 10, 30, 61]), 1 => Just(86_461), 1 => Just(15 * 86_461)];
+    let op = prop_oneof![
+        10 => turns().prop_map(Op::Turn),
+        4 => step.prop_map(Op::Advance),
+        2 => Just(Op::Sweep),
+        1 => (0..IDS).prop_map(Op::Cancel),
+        1 => (0..IDS).prop_map(Op::Replay),
+    ];
+    prop::collection::vec(op, 1..40)
+}
+
+fn turns() -> impl Strategy<Value = Turn> {
+    let settle = prop::collection::vec((0_usize..5, ends()), 0..3);
+    let extend = prop::collection::vec((0_usize..5, select(vec![5_u64, 40]), prop::option::of(0_u8..=10)), 0..2);
+    let submit = prop::collection::vec(drafts(), 0..4);
+    let queue_limit = prop_oneof![3 => Just(None), 1 => (0_u64..4).prop_map(Some)];
+    let turn = (settle, extend, submit, queue_limit, prop::option::of(wants()));
+    turn.prop_map(|(settle, extend, submit, queue_limit, claim)| Turn { settle, extend, submit, queue_limit, claim })
+}
+
+fn ends() -> impl Strategy<Value = End> {
+    prop_oneof![
+        4 => (0_u32..3).prop_map(End::Complete),
+        3 => select(DELAYS.to_vec()).prop_map(End::Retry),
+        2 => Just(End::Fail),
+        1 => select(DELAYS.to_vec()).prop_map(End::Snooze),
+        1 => Just(End::Release),
+        1 => Just(End::Stop),
+    ]
+}
+
+fn drafts() -> impl Strategy<Value = Draft> {
+    let input = prop_oneof![5 => Just(0_u8), 1 => Just(1)];
+    let fields = (0..IDS, input, select(vec!["a", "b", "c"]), select(vec![0_u8, 5, 9]), select(DELAYS.to_vec()));
+    fields.prop_map(|(id, input, queue, priority, delay)| Draft { id, input, queue, priority, delay })
+}
+
+/// Where suspects stand among others is the store's affair, so a claim that may take some has room for all.
+fn wants() -> impl Strategy<Value = Want> {
+    let room = prop_oneof![2 => (0_usize..5).prop_map(|limit| (limit, 0)), 1 => (0_usize..3).prop_map(|n| (ALL, n))];
+    let fields = (select(QUEUES.to_vec()), room, select(vec![10_u64, 30]));
+    fields.prop_map(|(queues, (limit, suspects), lease)| Want { queues, limit, lease, suspects })
+}
+
+pub(crate) fn id(number: u8) -> JobId {
+    JobId::keyed(&[b"history", &[number]])
+}
+
+pub(crate) fn submission(draft: &Draft) -> NewJob {
+    let max_crashes = 1 + u32::from(draft.id % 3);
+    NewJob::build("History", Payload::new("text/plain", vec![draft.input]))
+        .id(id(draft.id))
+        .queue(draft.queue)
+        .priority(Priority::new(draft.priority).expect("a level from 0 to 9"))
+        .start(Start::After(Duration::from_secs(draft.delay)))
+        .retry(RetryPolicy { max_crashes, ..RetryPolicy::default() })
+        .finish(Timestamp::UNIX_EPOCH)
+        .expect("a valid job")
+}
+
+pub(crate) fn settlement(lease: Lease, end: &End) -> Settlement {
+    let (outcome, children) = match *end {
+        End::Complete(children) => (Outcome::Complete(Payload::new("text/plain", "done")), children),
+        End::Retry(delay) => (Outcome::Retry { delay: Duration::from_secs(delay), error: error() }, 1),
+        End::Fail => (Outcome::Fail(error()), 0),
+        End::Snooze(delay) => (Outcome::Snooze { delay: Duration::from_secs(delay) }, 0),
+        End::Release => (Outcome::Release, 1),
+        End::Stop => (Outcome::Stop, 0),
+    };
+    let emitted = (0..children).map(|index| Arc::new(emission(lease.id.emitted(index)))).collect();
+    Settlement { lease, outcome, emitted }
+}
+
+fn emission(id: JobId) -> NewJob {
+    let draft = NewJob::build("Emitted", Payload::empty()).id(id).queue("a");
+    draft.finish(Timestamp::UNIX_EPOCH).expect("a valid job")
+}

@@ -1,0 +1,23 @@
+//! What a store promises, one small function each; a file for every part of the seam. Assertions go through the
+//! seam only. The list of all of them is `suite::for_each_scenario!`.
+
+pub mod admin;
+pub mod cancel;
+pub mod claim;
+pub mod concurrent;
+pub mod durable;
+pub mod emit;
+pub mod fencing;
+pub mod hints;
+pub mod lease;
+pub mod limits;
+pub mod order;
+pub mod poison;
+pub mod query;
+pub mod retention;
+pub mod retry;
+pub mod schedule;
+pub mod scope;
+pub mod settle;
+pub mod submit;
+pub mod sweep;
