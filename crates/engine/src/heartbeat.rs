@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use windlass_dispatch::{Context, Stop};
-use windlass_store::{Extend, Extension, Lease, Settlement, Verbs};
+use windlass_store::{Error, ErrorKind, Extend, Extension, Lease, Settlement, Verbs};
 
 use crate::phase::Phase;
 use crate::shared::Shared;
@@ -57,7 +57,10 @@ impl Heartbeat {
         }
         let sent = Instant::now();
         let leases: Vec<Lease> = extend.iter().map(|extend| extend.lease).collect();
-        match self.shared.store.extend(extend).await {
+        // A store that hangs must not keep this loop from looking after the ends of the leases.
+        let patience = self.shared.settings.lease / 6;
+        let answers = tokio::time::timeout(patience, self.shared.store.extend(extend)).await;
+        match answers.unwrap_or_else(|_| Err(Error::new(ErrorKind::Unavailable, "the store does not answer"))) {
             Ok(answers) => {
                 for (lease, answer) in leases.into_iter().zip(answers) {
                     self.note(lease, answer, sent);
@@ -98,6 +101,7 @@ impl Heartbeat {
             context.request_stop(Stop::TimedOut);
             settle.push(settlement);
         }
-        self.shared.store.settle(settle).await.is_ok()
+        let patience = self.shared.settings.lease / 6;
+        matches!(tokio::time::timeout(patience, self.shared.store.settle(settle)).await, Ok(Ok(_)))
     }
 }

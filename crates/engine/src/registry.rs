@@ -162,6 +162,6 @@ impl Held {
     fn news(&self, now: Instant, lease: Duration) -> Option<Extend> {
         let progress: Option<Progress> = self.context.take_progress();
         let due = now.duration_since(self.extended) >= lease / 3;
-        (due || progress.is_some()).then(|| Extend { lease: self.lease, duration: lease, progress })
+        (due || progress.is_some()).then_some(Extend { lease: self.lease, duration: lease, progress })
     }
 }

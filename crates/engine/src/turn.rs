@@ -10,10 +10,13 @@ use windlass_store::{Claim, Exchange, Exchanged, Lease, Settlement, Submitted};
 use crate::error::Error;
 use crate::shared::Shared;
 
+/// Where one caller waits for what became of its jobs.
+pub(crate) type Reply = oneshot::Sender<Result<Vec<Submitted>, Error>>;
+
 /// Jobs of one caller who waits for the answer.
 pub(crate) struct Submittal {
     pub(crate) jobs: Vec<Arc<NewJob>>,
-    pub(crate) reply: oneshot::Sender<Result<Vec<Submitted>, Error>>,
+    pub(crate) reply: Reply,
 }
 
 /// What waits to be sent.
@@ -26,7 +29,7 @@ pub(crate) struct Outgoing {
 /// A turn under way: the answer's address book.
 pub(crate) struct Turn {
     settle: Vec<Settlement>,
-    submit: Vec<(usize, oneshot::Sender<Result<Vec<Submitted>, Error>>)>,
+    submit: Vec<(usize, Reply)>,
     pub(crate) claim_limit: usize,
     pub(crate) suspects: usize,
     pub(crate) sent: Instant,

@@ -97,7 +97,7 @@ pub struct Claim {
     /// Which process start it is.
     pub worker: Incarnation,
     /// How many of the jobs may be *suspects* (see [`RetryPolicy::is_suspect`]): 1 when none runs in this
-    /// process, else 0.
+    /// process, else 0. A suspect that may go goes before the other jobs of its queue.
     ///
     /// [`RetryPolicy::is_suspect`]: windlass_core::RetryPolicy::is_suspect
     pub suspects: usize,
@@ -123,7 +123,8 @@ pub enum Fate {
     Settled(Status),
     /// The same lease settled the job before; nothing changed. The answer to a repeated question.
     Repeated(Status),
-    /// The lease was lost before: somebody else has the job, or nobody. Nothing changed.
+    /// The lease was lost before: it ran out, or the job was taken back, claimed again or replayed since. Nothing
+    /// changed.
     LeaseLost,
 }
 

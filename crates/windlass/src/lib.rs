@@ -26,7 +26,7 @@
 //!
 //! - [`Windlass`] and [`open`]: opens a store by its address and starts the engine on it
 //! - [`config`]: settings from `windlass.toml` and `WINDLASS_*`
-//! - [`spans`]: `5.minutes()`
+//! - [`spans`]: durations that read aloud, `5.minutes()`
 //! - [`prelude`]: what a program needs
 //! - [`core`], [`dispatch`], [`engine`], [`http`], [`store`]: the crates underneath
 //!
@@ -38,11 +38,11 @@ pub mod config;
 pub mod open;
 pub mod spans;
 
-#[cfg(feature = "http")]
-pub use windlass_http as http;
 pub use windlass_core as core;
 pub use windlass_dispatch as dispatch;
 pub use windlass_engine as engine;
+#[cfg(feature = "http")]
+pub use windlass_http as http;
 pub use windlass_store as store;
 
 pub use open::{OpenError, Windlass, WindlassBuilder};
