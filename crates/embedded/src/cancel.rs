@@ -27,7 +27,7 @@ fn end(ledger: &mut Ledger<'_>, found: &Found, status: Status) -> Checked<Box<Jo
     let (now, from) = (ledger.now.as_micros(), found.job.status);
     expect_one(statement.execute((found.seq, status.code(), now, from.code()))?)?;
     if from.is_waiting() {
-        let queue = ledger.queue(&found.job.new.queue)?;
+        let queue = ledger.queue_of(&found.job)?;
         ledger.mirror.leave(queue);
     }
     reread(ledger, found.job.new.id)
@@ -54,7 +54,7 @@ pub(crate) fn replay(ledger: &mut Ledger<'_>, id: JobId, scope: &Scope) -> Check
     };
     let mut statement = ledger.conn.prepare_cached(REPLAY)?;
     expect_one(statement.execute((found.seq, status.code(), ledger.now.as_micros()))?)?;
-    let queue = ledger.queue(&found.job.new.queue)?;
+    let queue = ledger.queue_of(&found.job)?;
     ledger.enter(queue, None);
     ledger.news.hints.push(Hint::Ready);
     Ok(Some(Replayed::Done(reread(ledger, id)?)))

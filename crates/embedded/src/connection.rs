@@ -11,6 +11,9 @@ use crate::fault::{Checked, Fault};
 /// The database file inside the store's directory.
 pub(crate) const FILE: &str = "windlass.db";
 
+/// The size of a page, in bytes.
+pub(crate) const PAGE: u64 = 4_096;
+
 /// `PRAGMA synchronous` for FULL: a commit returns after its write has been synced.
 const SYNCHRONOUS_FULL: i64 = 2;
 
@@ -20,6 +23,7 @@ const BUSY: Duration = Duration::from_secs(5);
 /// Negative sizes are KiB. Checkpoints come every 4000 pages (16 MiB): far enough apart that a page written often is
 /// copied once, near enough that one takes milliseconds.
 const WRITER: &str = "
+    PRAGMA page_size = 4096;
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
     PRAGMA foreign_keys = ON;
@@ -33,7 +37,6 @@ const WRITER: &str = "
 ";
 
 const READER: &str = "
-    PRAGMA query_only = ON;
     PRAGMA cache_size = -1024;
     PRAGMA temp_store = MEMORY;
     PRAGMA mmap_size = 0;

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use crate::connection::FILE;
+use crate::connection::{FILE, PAGE};
 use crate::fault::{Checked, Fault};
 use crate::reserve::Reserve;
 
@@ -21,22 +21,27 @@ pub(crate) fn create(directory: &Path) -> Checked<()> {
 }
 
 /// The path of the database. Errors with `Corrupt` when the store was in use before and there is nothing left of
-/// its database: starting afresh would hide the loss.
+/// its database, because starting afresh would hide the loss; and when the database ends inside a page, which SQLite
+/// reads as zeros. While a log stands beside it the log may hold that page.
 pub(crate) fn database(directory: &Path) -> Checked<PathBuf> {
     let file = directory.join(FILE);
     let log = directory.join(format!("{FILE}-wal"));
-    if is_empty(&file) && is_empty(&log) && Reserve::exists(directory) {
+    if length(&file) == 0 && length(&log) == 0 && Reserve::exists(directory) {
         return Err(Fault::corrupt(format!(
             "{} is empty or gone, though this store was used before; restore it from a backup, or remove the whole \
              directory to start afresh",
             file.display()
         )));
     }
+    if length(&log) == 0 && !length(&file).is_multiple_of(PAGE) {
+        return Err(Fault::corrupt(format!("{} is cut short; restore it from a backup", file.display())));
+    }
     Ok(file)
 }
 
-fn is_empty(file: &Path) -> bool {
-    fs::metadata(file).map_or(true, |file| file.len() == 0)
+/// How many bytes a file has; none when it does not exist.
+fn length(file: &Path) -> u64 {
+    fs::metadata(file).map_or(0, |file| file.len())
 }
 
 /// Makes the names in a directory durable.

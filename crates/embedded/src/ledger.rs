@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 use windlass_core::state::{self, Event, Step};
-use windlass_core::{QueueName, Status, Timestamp};
+use windlass_core::{Job, QueueName, Status, Timestamp};
 use windlass_store::Hint;
 
 use crate::fault::{Checked, Fault};
@@ -52,14 +52,16 @@ impl<'a> Ledger<'a> {
         Self { conn, mirror, now, news: News::default() }
     }
 
-    /// The line of that name, written down when it is new.
-    pub(crate) fn queue(&mut self, name: &QueueName) -> Checked<QueueRef> {
-        if let Some(queue) = self.mirror.queue(name) {
-            return Ok(queue);
-        }
+    /// Writes down a line that is new.
+    pub(crate) fn add_queue(&mut self, name: &QueueName) -> Checked<QueueRef> {
         let queue = self.mirror.add_queue(name.clone());
         self.conn.prepare_cached(SUBMIT_QUEUE)?.execute((queue.id(), name.as_str()))?;
         Ok(queue)
+    }
+
+    /// The line of a job on record.
+    pub(crate) fn queue_of(&self, job: &Job) -> Checked<QueueRef> {
+        self.mirror.queue(&job.new.queue).ok_or_else(|| Fault::corrupt("a job waits in no queue"))
     }
 
     /// Notes a job that waits from now on, ready or until `due`.

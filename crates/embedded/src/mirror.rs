@@ -44,25 +44,32 @@ pub(crate) struct Running {
 struct Line {
     name: QueueName,
     waiting: u64,
+    /// `waiting` as of the last commit.
+    committed: u64,
 }
 
-/// What a transaction changed in here, to be taken back when it does not commit.
-#[derive(Debug)]
-enum Undo {
-    Running(JobId, Option<Running>),
-    Waiting(QueueRef, u64),
-    NextSeq(i64),
-    NewLine,
-}
-
+/// Every change can be taken back until [`commit`](Mirror::commit), for transactions that fail.
 #[derive(Debug)]
 pub(crate) struct Mirror {
     running: HashMap<JobId, Running>,
     lines: Vec<Line>,
     by_name: HashMap<QueueName, QueueRef>,
     next_seq: i64,
-    undo: Vec<Undo>,
+    /// What `running` held before each change since the last commit.
+    undo: Vec<(JobId, Option<Running>)>,
+    /// Lines whose `waiting` has changed since the last commit.
+    changed: Vec<QueueRef>,
+    committed: Committed,
 }
+
+#[derive(Debug)]
+struct Committed {
+    next_seq: i64,
+    lines: usize,
+}
+
+/// Room that the undo list keeps between transactions.
+const UNDO_KEPT: usize = 4_096;
 
 impl Mirror {
     /// Reads the file. Whatever ran when it was last open gets a lease that expired long ago, so that the first sweep
@@ -78,8 +85,15 @@ impl Mirror {
     }
 
     fn empty(next_seq: i64) -> Self {
-        let (running, lines, by_name) = (HashMap::new(), Vec::new(), HashMap::new());
-        Self { running, lines, by_name, next_seq, undo: Vec::new() }
+        Self {
+            running: HashMap::new(),
+            lines: Vec::new(),
+            by_name: HashMap::new(),
+            next_seq,
+            undo: Vec::new(),
+            changed: Vec::new(),
+            committed: Committed { next_seq, lines: 0 },
+        }
     }
 
     fn load_lines(&mut self, conn: &Connection) -> Checked<()> {
@@ -91,7 +105,7 @@ impl Mirror {
             if row.get::<_, i64>(0)? != queue.id() {
                 return Err(Fault::corrupt("a queue is missing"));
             }
-            self.lines[queue.0].waiting = row.get::<_, i64>(2)? as u64;
+            self.set_waiting(queue, row.get::<_, i64>(2)? as u64);
         }
         Ok(())
     }
@@ -123,19 +137,28 @@ impl Mirror {
     /// Keeps what was changed since the last commit.
     pub(crate) fn commit(&mut self) {
         self.undo.clear();
+        self.undo.shrink_to(UNDO_KEPT);
+        for QueueRef(line) in self.changed.drain(..) {
+            self.lines[line].committed = self.lines[line].waiting;
+        }
+        self.committed = Committed { next_seq: self.next_seq, lines: self.lines.len() };
     }
 
     /// Takes back what was changed since the last commit.
     pub(crate) fn rollback(&mut self) {
-        while let Some(undo) = self.undo.pop() {
-            match undo {
-                Undo::Running(id, Some(running)) => drop(self.running.insert(id, running)),
-                Undo::Running(id, None) => drop(self.running.remove(&id)),
-                Undo::Waiting(queue, before) => self.lines[queue.0].waiting = before,
-                Undo::NextSeq(before) => self.next_seq = before,
-                Undo::NewLine => self.remove_last_queue(),
+        while let Some((id, before)) = self.undo.pop() {
+            match before {
+                Some(running) => drop(self.running.insert(id, running)),
+                None => drop(self.running.remove(&id)),
             }
         }
+        for QueueRef(line) in self.changed.drain(..) {
+            self.lines[line].waiting = self.lines[line].committed;
+        }
+        for line in self.lines.drain(self.committed.lines..) {
+            self.by_name.remove(&line.name);
+        }
+        self.next_seq = self.committed.next_seq;
     }
 
     /// The running job of a lease that is good at `now`.
@@ -152,13 +175,13 @@ impl Mirror {
     /// Notes a new lease, or what has changed about one.
     pub(crate) fn start(&mut self, id: JobId, running: Running) {
         let before = self.running.insert(id, running);
-        self.undo.push(Undo::Running(id, before));
+        self.undo.push((id, before));
     }
 
     /// Forgets a lease.
     pub(crate) fn stop(&mut self, id: JobId) {
         let before = self.running.remove(&id);
-        self.undo.push(Undo::Running(id, before));
+        self.undo.push((id, before));
     }
 
     /// Notes that somebody asked for the running job's cancellation.
@@ -184,7 +207,6 @@ impl Mirror {
 
     /// Notes that the number was given away.
     pub(crate) fn take_seq(&mut self) {
-        self.undo.push(Undo::NextSeq(self.next_seq));
         self.next_seq += 1;
     }
 
@@ -200,16 +222,9 @@ impl Mirror {
     /// Adds a line that the file does not have yet; the caller writes it there.
     pub(crate) fn add_queue(&mut self, name: QueueName) -> QueueRef {
         let queue = QueueRef(self.lines.len());
-        self.lines.push(Line { name: name.clone(), waiting: 0 });
+        self.lines.push(Line { name: name.clone(), waiting: 0, committed: 0 });
         self.by_name.insert(name, queue);
-        self.undo.push(Undo::NewLine);
         queue
-    }
-
-    fn remove_last_queue(&mut self) {
-        if let Some(line) = self.lines.pop() {
-            self.by_name.remove(&line.name);
-        }
     }
 
     /// How many jobs of the line are `Queued` or `Scheduled`.
@@ -228,8 +243,10 @@ impl Mirror {
     }
 
     fn set_waiting(&mut self, queue: QueueRef, waiting: u64) {
-        let before = std::mem::replace(&mut self.lines[queue.0].waiting, waiting);
-        self.undo.push(Undo::Waiting(queue, before));
+        self.lines[queue.0].waiting = waiting;
+        if self.changed.last() != Some(&queue) {
+            self.changed.push(queue);
+        }
     }
 }
 

@@ -1,14 +1,15 @@
 //! Connections that only read, each on a thread of its own: nobody who reads waits for the writer.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use rusqlite::{Connection, Row};
+use rusqlite::Connection;
 use tokio::sync::oneshot;
 use windlass_core::limits::PAGE_MAX;
-use windlass_core::{Job, JobId, QueueName};
+use windlass_core::{Job, JobId, QueueName, Status};
 use windlass_store::{Counts, Error, ErrorKind, Filter, Page, Result, Scope};
 
 use crate::connection;
@@ -17,6 +18,7 @@ use crate::{record, whole};
 
 const LIST: &str = include_str!("sql/list.sql");
 const COUNTS: &str = include_str!("sql/counts.sql");
+const COUNTS_QUEUES: &str = include_str!("sql/counts_queues.sql");
 
 const THREADS: usize = 2;
 /// Questions that may wait; a caller beyond that is told to come back.
@@ -126,20 +128,38 @@ pub(crate) fn list(conn: &Connection, filter: &Filter) -> Checked<Page> {
     Ok(page)
 }
 
-/// Jobs by queue and status.
+/// Jobs by queue and status as of one moment.
 pub(crate) fn counts(conn: &Connection) -> Checked<Counts> {
-    let mut statement = conn.prepare_cached(COUNTS)?;
-    let mut rows = statement.query([])?;
+    let _snapshot = conn.unchecked_transaction()?;
+    let names = names(conn)?;
     let mut counts = Counts::default();
-    while let Some(row) = rows.next()? {
-        let (queue, count) = (queue(row)?, row.get::<_, i64>(2)? as u64);
-        counts.0.insert((queue, record::status(row, 1)?), count);
+    for ((queue, code), count) in tally(conn)? {
+        let name = names.get(&queue).ok_or_else(|| Fault::corrupt("a job waits in no queue"))?;
+        let status = Status::from_code(code).ok_or_else(|| Fault::corrupt("a job on record has an unknown status"))?;
+        counts.0.insert((name.clone(), status), count);
     }
     Ok(counts)
 }
 
-fn queue(row: &Row<'_>) -> Checked<QueueName> {
-    QueueName::new(record::text(row, 0)?).map_err(|error| Fault::unreadable("queue name", error))
+fn names(conn: &Connection) -> Checked<HashMap<i64, QueueName>> {
+    let mut statement = conn.prepare_cached(COUNTS_QUEUES)?;
+    let mut rows = statement.query([])?;
+    let mut names = HashMap::new();
+    while let Some(row) = rows.next()? {
+        let name = QueueName::new(record::text(row, 1)?).map_err(|error| Fault::unreadable("queue name", error))?;
+        names.insert(row.get(0)?, name);
+    }
+    Ok(names)
+}
+
+fn tally(conn: &Connection) -> Checked<HashMap<(i64, u8), u64>> {
+    let mut statement = conn.prepare_cached(COUNTS)?;
+    let mut rows = statement.query([])?;
+    let mut tally = HashMap::new();
+    while let Some(row) = rows.next()? {
+        *tally.entry((row.get(0)?, row.get(1)?)).or_default() += 1;
+    }
+    Ok(tally)
 }
 
 /// The cheapest question that still reads the file.

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE;
 use rusqlite::{CachedStatement, Connection};
 use windlass_core::{NewJob, Status};
 use windlass_store::{Scope, SubmitOutcome, Submitted};
 
 use crate::fault::{Checked, Fault};
 use crate::ledger::Ledger;
+use crate::mirror::QueueRef;
 use crate::{record, whole};
 
 const SUBMIT_JOB: &str = include_str!("sql/submit_job.sql");
@@ -39,7 +41,9 @@ impl<'c> Intake<'c> {
     }
 
     fn take(&mut self, ledger: &mut Ledger<'_>, new: &NewJob, limit: Option<u64>) -> Checked<SubmitOutcome> {
-        if limit.is_some_and(|limit| waiting(ledger, new) >= limit) {
+        let queue = ledger.mirror.queue(&new.queue);
+        let waiting = queue.map_or(0, |queue| ledger.mirror.waiting(queue));
+        if limit.is_some_and(|limit| waiting >= limit) {
             return Ok(known(ledger.conn, new)?.unwrap_or(SubmitOutcome::QueueFull));
         }
         let seq = ledger.mirror.next_seq();
@@ -48,13 +52,14 @@ impl<'c> Intake<'c> {
             return outcome.ok_or_else(|| Fault::corrupt("a job's id is taken by no job"));
         }
         ledger.mirror.take_seq();
-        self.insert_state(ledger, seq, new)
+        let queue = queue.map_or_else(|| ledger.add_queue(&new.queue), Ok)?;
+        self.insert_state(ledger, seq, queue, new)
     }
 
-    /// Whether the id was free.
+    /// Whether the id was free. The statement fails when it was not, which leaves the transaction as it is.
     fn insert_job(&mut self, ledger: &Ledger<'_>, seq: i64, new: &NewJob) -> Checked<bool> {
         let spec = record::spec(new)?;
-        let changed = self.job.execute((
+        let inserted = self.job.execute((
             seq,
             new.id.as_bytes(),
             new.name.as_str(),
@@ -63,14 +68,23 @@ impl<'c> Intake<'c> {
             record::job_sum(new, ledger.now, &spec),
             &spec,
             &new.payload.bytes[..],
-        ))?;
-        Ok(changed == 1)
+        ));
+        match inserted {
+            Ok(_) => Ok(true),
+            Err(error) if is_id_taken(&error) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Tokens count from the moment of acceptance, so that a job whose id was used before, and pruned, does not
     /// issue the tokens of its predecessor again.
-    fn insert_state(&mut self, ledger: &mut Ledger<'_>, seq: i64, new: &NewJob) -> Checked<SubmitOutcome> {
-        let queue = ledger.queue(&new.queue)?;
+    fn insert_state(
+        &mut self,
+        ledger: &mut Ledger<'_>,
+        seq: i64,
+        queue: QueueRef,
+        new: &NewJob,
+    ) -> Checked<SubmitOutcome> {
         let due = new.start.due(ledger.now);
         let status = if due.is_some() { Status::Scheduled } else { Status::Queued };
         let now = ledger.now.as_micros();
@@ -88,8 +102,9 @@ impl<'c> Intake<'c> {
     }
 }
 
-fn waiting(ledger: &Ledger<'_>, new: &NewJob) -> u64 {
-    ledger.mirror.queue(&new.queue).map_or(0, |queue| ledger.mirror.waiting(queue))
+/// The one unique column of `job` besides its key, which has a code of its own.
+fn is_id_taken(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|failure| failure.extended_code == SQLITE_CONSTRAINT_UNIQUE)
 }
 
 /// What became of a submission whose id is taken; `None` when it is not.

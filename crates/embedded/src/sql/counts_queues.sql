@@ -1,0 +1,2 @@
+-- The name of every line.
+SELECT id, name FROM queue
