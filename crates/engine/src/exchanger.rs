@@ -242,6 +242,7 @@ impl Exchanger {
     }
 
     fn note_fates(&mut self, turn: &Turn, fates: &[Fate]) {
+        self.shared.registry.settled(turn.leases());
         let anybody_waits = !self.shared.waiters.is_empty();
         for (lease, fate) in turn.leases().zip(fates) {
             match *fate {
@@ -303,7 +304,7 @@ impl Exchanger {
         self.hungry |= suspects > 0;
         self.pace.finished(finished.len(), Instant::now());
         // What the registry has given up meanwhile was settled, or lost, without us.
-        self.shared.registry.remove_all(finished, |one| one.lease);
+        self.shared.registry.end_all(finished, |one| one.lease);
         self.outgoing.settle.extend(finished.drain(..).filter_map(|one| one.settlement));
     }
 
@@ -373,7 +374,7 @@ impl Exchanger {
 
     fn give_back(&mut self, attempt: &Attempt) {
         self.suspects -= usize::from(attempt.claimed.is_suspect());
-        if self.shared.registry.remove(attempt.claimed.lease) {
+        if self.shared.registry.end(attempt.claimed.lease) {
             self.outgoing.settle.push(attempt.give_back());
         }
     }

@@ -1,9 +1,9 @@
 //! The attempts that this process holds leases for, whether they run or wait for a slot.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use foldhash::HashMap;
 use tokio::sync::Notify;
 use windlass_core::{JobId, Progress};
 use windlass_dispatch::{Context, Stop};
@@ -19,6 +19,8 @@ struct Held {
     extended: Instant,
     /// When the attempt must have ended, its handler's consent or not, and what it is settled with then.
     overdue: Option<(Instant, Outcome)>,
+    /// Whether the attempt has ended and waits for the store to take its settlement. The lease is kept until then.
+    ended: bool,
 }
 
 /// All held leases, by job.
@@ -44,7 +46,7 @@ impl Registry {
     pub(crate) fn add(&self, held: impl IntoIterator<Item = (Lease, Context)>, sent: Instant, lease: Duration) {
         let mut all = self.all();
         for (id, context) in held {
-            let held = Held { lease: id, context, ends: sent + lease, extended: sent, overdue: None };
+            let held = Held { lease: id, context, ends: sent + lease, extended: sent, overdue: None, ended: false };
             all.insert(id.id, held);
         }
     }
@@ -67,17 +69,25 @@ impl Registry {
         held
     }
 
-    /// Keeps those of `leases` that are still held, and takes them out; one lock for the whole batch.
-    pub(crate) fn remove_all<T>(&self, leases: &mut Vec<T>, lease: impl Fn(&T) -> Lease) {
+    /// Notes that the attempt has ended; `false` when its lease is no longer held, so that there is nothing to settle.
+    pub(crate) fn end(&self, lease: Lease) -> bool {
+        end(&mut self.all(), lease)
+    }
+
+    /// Notes which attempts have ended and keeps those of them that are still held; one lock for the whole batch.
+    pub(crate) fn end_all<T>(&self, leases: &mut Vec<T>, lease: impl Fn(&T) -> Lease) {
         let mut all = self.all();
-        leases.retain(|item| {
-            let lease = lease(item);
-            let held = all.get(&lease.id).is_some_and(|held| held.lease == lease);
-            if held {
+        leases.retain(|item| end(&mut all, lease(item)));
+    }
+
+    /// Takes out what the store has heard the end of.
+    pub(crate) fn settled(&self, leases: impl Iterator<Item = Lease>) {
+        let mut all = self.all();
+        for lease in leases {
+            if all.get(&lease.id).is_some_and(|held| held.lease == lease) {
                 all.remove(&lease.id);
             }
-            held
-        });
+        }
         self.tell_if_empty(&all);
     }
 
@@ -104,9 +114,9 @@ impl Registry {
         self.all().get(&id).map(|held| held.context.clone())
     }
 
-    /// Every held lease with its attempt.
+    /// Every held lease whose attempt has not ended.
     pub(crate) fn list(&self) -> Vec<(Lease, Context)> {
-        self.all().values().map(|held| (held.lease, held.context.clone())).collect()
+        self.all().values().filter(|held| !held.ended).map(|held| (held.lease, held.context.clone())).collect()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -156,6 +166,15 @@ impl Registry {
     fn all(&self) -> MutexGuard<'_, HashMap<JobId, Held>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn end(all: &mut HashMap<JobId, Held>, lease: Lease) -> bool {
+    let held = all.get_mut(&lease.id).filter(|held| held.lease == lease);
+    held.is_some_and(|held| {
+        held.overdue = None;
+        held.ended = true;
+        true
+    })
 }
 
 impl Held {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use foldhash::fast::RandomState;
-use windlass_core::state::{Event, Step, next};
+use windlass_core::state::{self, Event, Step};
 use windlass_core::{JobId, Status, Timestamp};
 use windlass_store::{Canceled, Replayed, Scope, Token};
 
@@ -56,7 +56,7 @@ impl Table {
         change: impl FnOnce(&mut Entry, Status),
     ) -> Option<(&Entry, Step)> {
         let entry = self.jobs.get_mut(&seq)?;
-        let step = next(entry.job.status, event)?;
+        let step = state::next(entry.job.status, event)?;
         match step {
             Step::RequestCancel => entry.job.cancel_requested = true,
             Step::To(status) => {

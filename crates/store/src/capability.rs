@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use windlass_core::{Job, JobId, JobName, QueueName, Status};
 
 use crate::error::Result;
-use crate::store::Scope;
+use crate::scope::Scope;
 
 /// Lists and counts jobs, for dashboards, command lines and migrations.
 #[async_trait]

@@ -6,6 +6,7 @@
 //! - [`exchange`]: [`Exchange`] and [`Exchanged`], the one round trip of the hot path, and its parts
 //! - [`verbs`]: [`Verbs`], the single verbs `submit`, `claim`, `settle`, `extend` as thin helpers over `exchange`
 //! - [`capability`]: what only some stores offer, as `Option<&dyn …>`: [`Query`], [`Admin`]
+//! - [`scope`]: [`Scope`], whose jobs a question is about
 //! - [`hint`]: [`Hint`], the wake channel
 //! - [`error`]: [`Error`] and its [`ErrorKind`]
 //!
@@ -23,6 +24,7 @@ pub mod capability;
 pub mod error;
 pub mod exchange;
 pub mod hint;
+pub mod scope;
 pub mod store;
 pub mod verbs;
 
@@ -33,5 +35,6 @@ pub use exchange::{
     SubmitOutcome, Submitted, Token,
 };
 pub use hint::{Hint, Hints};
-pub use store::{Canceled, Scope, SharedStore, Store, Swept};
+pub use scope::Scope;
+pub use store::{Canceled, SharedStore, Store, Swept};
 pub use verbs::Verbs;

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use windlass_core::{Job, JobId, Owner};
+use windlass_core::{Job, JobId};
 
 use crate::capability::{Admin, Query};
 use crate::error::Result;
 use crate::exchange::{Exchange, Exchanged};
 use crate::hint::Hints;
+use crate::scope::Scope;
 
 /// Keeps jobs. The conformance suite in `windlass-testkit` proves these promises for every implementation:
 ///
@@ -52,26 +53,6 @@ pub trait Store: Send + Sync + 'static {
     /// An operator's actions, where the backend can.
     fn admin(&self) -> Option<&dyn Admin> {
         None
-    }
-}
-
-/// Whose jobs a question is about.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Scope {
-    /// Every job: for operators and for applications without owners.
-    #[default]
-    Everything,
-    /// This owner's jobs only.
-    Of(Owner),
-}
-
-impl Scope {
-    /// Whether a job of `owner` is inside.
-    pub fn allows(&self, owner: Option<&Owner>) -> bool {
-        match self {
-            Self::Everything => true,
-            Self::Of(mine) => owner == Some(mine),
-        }
     }
 }
 

@@ -44,7 +44,10 @@ fn law_2_a_backend_uses_core_and_store_only() {
     for backend in BACKENDS {
         let used = ours(&all[backend]);
         let because = "because backends are replaceable and must not know each other or the engine";
-        assert!(used.is_subset(&["windlass-core", "windlass-store"].into()), "law 2 broken: {backend} uses {used:?}, {because}");
+        assert!(
+            used.is_subset(&["windlass-core", "windlass-store"].into()),
+            "law 2 broken: {backend} uses {used:?}, {because}"
+        );
     }
 }
 
@@ -53,7 +56,10 @@ fn law_3_testkit_asserts_through_store_only() {
     let all = dependencies();
     let used = ours(&all["windlass-testkit"]);
     let because = "because a suite that knew a backend would test that backend and not the promise";
-    assert!(used.is_subset(&["windlass-core", "windlass-store"].into()), "law 3 broken: testkit uses {used:?}, {because}");
+    assert!(
+        used.is_subset(&["windlass-core", "windlass-store"].into()),
+        "law 3 broken: testkit uses {used:?}, {because}"
+    );
 }
 
 #[test]
@@ -61,7 +67,10 @@ fn law_4_engine_names_no_backend_and_dispatch_knows_no_store() {
     let all = dependencies();
     let engine = ours(&all["windlass-engine"]);
     let because = "because the seams are what makes one handler run everywhere";
-    assert!(BACKENDS.iter().all(|backend| !engine.contains(backend)), "law 4 broken: engine names a backend, {because}");
+    assert!(
+        BACKENDS.iter().all(|backend| !engine.contains(backend)),
+        "law 4 broken: engine names a backend, {because}"
+    );
     let dispatch = ours(&all["windlass-dispatch"]);
     assert!(dispatch.is_subset(&["windlass-core"].into()), "law 4 broken: dispatch uses {dispatch:?}, {because}");
 }
@@ -85,7 +94,7 @@ fn law_6_only_core_decides_a_transition() {
     }
     for backend in BACKENDS {
         let folder = root().join("crates").join(backend.trim_start_matches("windlass-"));
-        let asks = sources().iter().any(|file| file.starts_with(&folder) && read(file).contains("state::next("));
+        let asks = sources().iter().any(|file| file.starts_with(&folder) && read(file).contains("state::next"));
         assert!(asks, "law 6 broken: {backend} never asks core::state::next, {because}");
     }
 }
@@ -102,7 +111,11 @@ fn law_7_no_import_circle_and_no_room_without_a_purpose() {
         let graph = import_graph(&src);
         for start in graph.keys() {
             let circle = circle_through(start, &graph);
-            assert!(circle.is_none(), "law 7 broken in {}: {circle:?}, because a circle has no floor to stand on", package.name);
+            assert!(
+                circle.is_none(),
+                "law 7 broken in {}: {circle:?}, because a circle has no floor to stand on",
+                package.name
+            );
         }
     }
 }
@@ -127,7 +140,11 @@ fn law_9_no_unsafe_code_anywhere() {
     for package in metadata().packages {
         let manifest = read(package.manifest_path.as_std_path());
         let inherits = manifest.contains("[lints]\nworkspace = true");
-        assert!(inherits, "law 9 broken: {} does not take the workspace's lints, which forbid unsafe code", package.name);
+        assert!(
+            inherits,
+            "law 9 broken: {} does not take the workspace's lints, which forbid unsafe code",
+            package.name
+        );
     }
 }
 
@@ -161,8 +178,11 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
 
 /// Which module names which, by file. `lib.rs` and `main.rs` gather everything and are left out.
 fn import_graph(src: &Path) -> BTreeMap<String, BTreeSet<String>> {
-    let modules: BTreeMap<String, PathBuf> =
-        rust_files(src).into_iter().map(|file| (module_of(src, &file), file)).filter(|(name, _)| !name.is_empty()).collect();
+    let modules: BTreeMap<String, PathBuf> = rust_files(src)
+        .into_iter()
+        .map(|file| (module_of(src, &file), file))
+        .filter(|(name, _)| !name.is_empty())
+        .collect();
     let names = |module: &String, file: &PathBuf| {
         let text = read(file);
         let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
