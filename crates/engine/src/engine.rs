@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
+use tracing::Instrument;
 use windlass_core::job::JobBuilder;
 use windlass_core::limits::BATCH_MAX;
 use windlass_core::{Incarnation, InvalidInput, Job, JobId, NewJob, Payload, QueueName};
@@ -21,6 +22,7 @@ use crate::registry::Registry;
 use crate::settings::Settings;
 use crate::shared::{Beats, Shared};
 use crate::sweeper::Sweeper;
+use crate::trace;
 use crate::turn::Submittal;
 use crate::waiters::Waiters;
 
@@ -64,9 +66,12 @@ impl Engine {
 
     /// Submits one job and answers when the store has it durably. The answer's outcome is `Created` or `Existing`;
     /// everything else is an error.
-    pub async fn submit(&self, job: NewJob) -> Result<Submitted, Error> {
+    pub async fn submit(&self, mut job: NewJob) -> Result<Submitted, Error> {
+        trace::ensure(&mut job);
         let queue = job.queue.clone();
-        let answers = self.send(vec![Arc::new(job)]).await?;
+        let span =
+            tracing::info_span!("job.submit", job.id = %job.id, job.name = %job.name, traceparent = job.traceparent);
+        let answers = self.send(vec![Arc::new(job)]).instrument(span).await?;
         let answer = answers.into_iter().next().ok_or(Error::Timeout)?;
         match answer.outcome {
             SubmitOutcome::Created(_) | SubmitOutcome::Existing => Ok(answer),
@@ -80,7 +85,13 @@ impl Engine {
         if jobs.len() > BATCH_MAX {
             return Err(InvalidInput::new("batch", "may hold 1000 jobs or less").into());
         }
-        self.send(jobs.into_iter().map(Arc::new).collect()).await
+        let traced = jobs.into_iter().map(|mut job| {
+            trace::ensure(&mut job);
+            Arc::new(job)
+        });
+        let jobs: Vec<_> = traced.collect();
+        let span = tracing::info_span!("job.submit", jobs = jobs.len());
+        self.send(jobs).instrument(span).await
     }
 
     async fn send(&self, jobs: Vec<Arc<NewJob>>) -> Result<Vec<Submitted>, Error> {

@@ -1,9 +1,10 @@
 //! Liveness and readiness: a loop that has not had a good pass for long is stale, and a stale loop shows.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Serialize;
+use tokio::time::Instant;
 
 /// How the engine is. Serialises for health endpoints; it holds nothing secret.
 #[derive(Clone, Debug, Serialize)]

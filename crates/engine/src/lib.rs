@@ -15,6 +15,7 @@
 //! - `waiters`: who waits for which job to finish
 //! - [`health`]: liveness and readiness from the age of each loop's last good pass
 //! - [`metrics`]: every metric by name, unit and labels
+//! - `trace`: the trace id that submission and runs share
 //! - `phase`: running, draining, stopping
 //! - [`error`]: [`Error`] and [`StartError`]
 //!
@@ -60,6 +61,7 @@ pub mod settings;
 mod shared;
 pub mod submit;
 mod sweeper;
+mod trace;
 mod turn;
 mod waiters;
 mod worker;

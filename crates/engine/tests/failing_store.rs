@@ -145,6 +145,20 @@ async fn a_worker_that_cannot_extend_stops_its_handlers_before_the_lease_ends() 
     assert_eq!((job.crashes, job.attempts.len()), (1, 2));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_loop_that_is_stuck_shows_in_readiness_and_then_in_liveness() {
+    let (engine, store, signals) = start(Duration::from_secs(30)).await;
+    signals.go_on.notify_one();
+    completed(&engine, Gate.submit(&engine, 1).await.unwrap().id).await;
+    assert!(engine.health().live && engine.health().ready);
+    store.block();
+    tokio::time::advance(Duration::from_secs(20)).await;
+    assert!(engine.health().live && !engine.health().ready);
+    tokio::time::advance(Duration::from_secs(60)).await;
+    assert!(!engine.health().live);
+    store.release();
+}
+
 #[tokio::test]
 async fn many_short_leases_are_kept_while_the_handler_runs() {
     let (engine, _, signals) = start(Duration::from_millis(200)).await;
