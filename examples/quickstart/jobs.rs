@@ -79,7 +79,11 @@ pub(crate) struct Report {
 
 /// Has no input but the request itself: headers (those on the allow-list), route and query values.
 #[job(name = "GenerateReport")]
-pub(crate) async fn generate_report(Headers(headers): Headers, Route(route): Route, Query(query): Query) -> Json<Report> {
+pub(crate) async fn generate_report(
+    Headers(headers): Headers,
+    Route(route): Route,
+    Query(query): Query,
+) -> Json<Report> {
     Json(Report {
         report_data: "Generated report data...".to_owned(),
         generated_at: SystemClock.now().to_string(),

@@ -35,7 +35,9 @@ async fn main() -> windlass::Result<()> {
         .await?;
     let api = windlass
         .api()
-        .endpoint(post("/api/process-data", process_data).validate(jobs::check).describe::<DataRequest, ProcessResult>())
+        .endpoint(
+            post("/api/process-data", process_data).validate(jobs::check).describe::<DataRequest, ProcessResult>(),
+        )
         .endpoint(post("/api/generate-report", generate_report).describe::<(), Report>())
         .endpoint(post("/api/generate-report/{region}", generate_report).describe::<(), Report>())
         .endpoint(post("/api/word-count", word_count).describe::<String, WordCount>())

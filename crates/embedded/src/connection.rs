@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use windlass_store::ErrorKind;
 
@@ -53,8 +54,16 @@ pub(crate) fn writer(file: &Path) -> Checked<Connection> {
     conn.busy_timeout(BUSY)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
     conn.execute_batch(WRITER)?;
+    hold_plans(&conn)?;
     check_durable(&conn)?;
     Ok(conn)
+}
+
+/// Plans must not depend on the values bound (the query planner stability guarantee). Without this SQLite prepares
+/// a statement again for every new value of a parameter that an index might care about, which is most of ours.
+fn hold_plans(conn: &Connection) -> Checked<()> {
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(())
 }
 
 /// A connection that cannot write.
@@ -64,6 +73,7 @@ pub(crate) fn reader(file: &Path) -> Checked<Connection> {
     conn.busy_timeout(BUSY)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
     conn.execute_batch(READER)?;
+    hold_plans(&conn)?;
     Ok(conn)
 }
 
