@@ -11,7 +11,7 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, Sleep};
-use windlass_store::{Claim, Claimed, Fate, Hint, Hints};
+use windlass_store::{Claim, Claimed, Exchanged, Fate, Hint, Hints};
 
 use crate::error::Error;
 use crate::pace::Pace;
@@ -50,6 +50,9 @@ pub(crate) struct Exchanger {
     hungry: bool,
     alarm: Pin<Box<Sleep>>,
     backoff: Option<ExponentialBackoff>,
+    /// Whether settlements travel without new jobs next time, because the last turn failed: what refuses new jobs (a
+    /// full disk) must not refuse them too, however many jobs are offered.
+    apart: bool,
     /// Until when the store is left alone after a failure, and what submitters hear meanwhile.
     paused: Option<(Instant, Error)>,
     submittals_open: bool,
@@ -72,6 +75,7 @@ impl Exchanger {
             suspects: 0,
             hungry: true,
             backoff: None,
+            apart: false,
             paused: None,
             submittals_open: true,
             shared,
@@ -164,7 +168,7 @@ impl Exchanger {
             self.suspects += claim.suspects;
             self.hungry = false;
         }
-        let (turn, exchange) = self.outgoing.compose(claim, &self.shared);
+        let (turn, exchange) = self.outgoing.compose(claim, self.apart, &self.shared);
         self.in_flight.push(Box::pin(turn.send(exchange, self.shared.clone())));
     }
 
@@ -201,7 +205,7 @@ impl Exchanger {
         self.suspects -= turn.suspects;
         match answer {
             Ok(exchanged) => {
-                self.note_good_turn();
+                self.note_good_turn(&exchanged);
                 let items = exchanged.fates.len() + exchanged.submitted.len() + exchanged.claimed.jobs.len();
                 self.shared.metrics.exchanged(took, items);
                 self.shared.metrics.submitted(&exchanged.submitted);
@@ -213,11 +217,13 @@ impl Exchanger {
         }
     }
 
-    fn note_good_turn(&mut self) {
+    fn note_good_turn(&mut self, exchanged: &Exchanged) {
         self.shared.beats.exchanger.good();
-        if self.backoff.take().is_some() {
+        let nobody_held_back = !exchanged.submitted.is_empty() || self.outgoing.submit.is_empty();
+        if nobody_held_back && self.backoff.take().is_some() {
             tracing::info!("the store answers again");
         }
+        self.apart = false;
         self.paused = None;
     }
 
@@ -237,6 +243,7 @@ impl Exchanger {
         let error = Error::from(error);
         self.outgoing.settle.splice(0..0, turn.fail(&error));
         self.hungry = true;
+        self.apart = true;
         self.paused = Some((until, error));
         self.alarm.as_mut().reset(until);
     }

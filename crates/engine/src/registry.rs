@@ -184,3 +184,54 @@ impl Held {
         (due || progress.is_some()).then_some(Extend { lease: self.lease, duration: lease, progress })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use windlass_core::{NewJob, Payload, Timestamp};
+    use windlass_dispatch::Run;
+    use windlass_store::Token;
+
+    use super::*;
+
+    const LEASE: Duration = Duration::from_secs(30);
+
+    fn held_at(registry: &Registry, now: Instant) -> Lease {
+        let job = NewJob::build("Job", Payload::empty()).finish(Timestamp::UNIX_EPOCH).expect("valid");
+        let lease = Lease { id: job.id, token: Token(1) };
+        let context = Context::new(Run { job: Arc::new(job), attempt: 1, token: 1, states: Arc::default() });
+        registry.add([(lease, context)], now, LEASE);
+        lease
+    }
+
+    /// Handlers that block every thread used to keep finished jobs from being settled until their leases had run out,
+    /// because those were no longer extended: the jobs ran twice.
+    #[test]
+    fn the_lease_of_an_ended_attempt_is_kept_until_the_store_has_taken_its_settlement() {
+        let (registry, now) = (Registry::default(), Instant::now());
+        let lease = held_at(&registry, now);
+        assert!(registry.end(lease));
+        assert_eq!(registry.rounds(now + LEASE / 2, LEASE).extend.len(), 1);
+        assert!(registry.list().is_empty(), "there is nothing left to stop");
+        registry.settled([lease].into_iter());
+        assert_eq!(registry.len(), 0);
+    }
+
+    #[test]
+    fn an_attempt_that_ended_is_not_let_go_a_second_time() {
+        let (registry, now) = (Registry::default(), Instant::now());
+        let lease = held_at(&registry, now);
+        registry.set_overdue(lease, now, Outcome::Release);
+        assert!(registry.end(lease));
+        assert!(registry.rounds(now + LEASE / 2, LEASE).overdue.is_empty());
+    }
+
+    #[test]
+    fn a_lease_that_was_lost_has_no_end_to_settle() {
+        let (registry, now) = (Registry::default(), Instant::now());
+        let lease = held_at(&registry, now);
+        assert_eq!(registry.rounds(now + LEASE, LEASE).lost.len(), 1);
+        assert!(!registry.end(lease));
+    }
+}

@@ -59,12 +59,13 @@ impl Outgoing {
         self.settle.len() + self.submit.iter().map(|submittal| submittal.jobs.len()).sum::<usize>()
     }
 
-    /// Makes everything that waits into one turn.
-    pub(crate) fn compose(&mut self, claim: Option<Claim>, shared: &Shared) -> (Turn, Exchange) {
+    /// Makes everything that waits into one turn; when `apart`, new jobs wait for the next if anything is to be settled.
+    pub(crate) fn compose(&mut self, claim: Option<Claim>, apart: bool, shared: &Shared) -> (Turn, Exchange) {
         let settle = std::mem::take(&mut self.settle);
         let mut submit = Vec::new();
         let mut replies = Vec::with_capacity(self.submit.len());
-        for Submittal { mut jobs, reply } in self.submit.drain(..) {
+        let going = if apart && !settle.is_empty() { 0 } else { self.submit.len() };
+        for Submittal { mut jobs, reply } in self.submit.drain(..going) {
             replies.push((jobs.len(), reply));
             submit.append(&mut jobs);
         }
