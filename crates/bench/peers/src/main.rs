@@ -1,0 +1,60 @@
+//! Other job queues under the workloads of windlass-bench, which starts one process per measurement and reads one line
+//! of JSON from it. The job, the task and the measurement are the bench's own files.
+//!
+//! # Layout
+//!
+//! - `rustqueue`, `azums`: one file per queue, with its best documented settings
+//! - `mail`, `measurement`, `moments`, `tally`, `task`: shared with the bench
+
+mod azums;
+#[path = "../../src/mail.rs"]
+mod mail;
+#[path = "../../src/measurement.rs"]
+mod measurement;
+mod rustqueue;
+#[path = "../../src/tally.rs"]
+mod tally;
+#[path = "../../src/task.rs"]
+mod task;
+
+use std::time::Duration;
+
+use clap::Parser;
+
+use crate::measurement::Measurement;
+use crate::tally::Tally;
+use crate::task::Task;
+
+type Fault = Box<dyn std::error::Error + Send + Sync>;
+
+/// What the bench asks.
+#[derive(Parser)]
+enum Command {
+    /// Does one measurement.
+    Measure(Task),
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Fault> {
+    let Command::Measure(task) = Command::parse();
+    let found = match task.system.as_str() {
+        "rustqueue-redb" => rustqueue::measure(&task).await?,
+        "azums-sqlite" => azums::measure(&task, azums::Durability::Normal).await?,
+        "azums-sqlite-full" => azums::measure(&task, azums::Durability::Full).await?,
+        other => return Err(format!("no adapter for {other}").into()),
+    };
+    Ok(found.print()?)
+}
+
+/// `task` took so long; `completed` is what the queue itself counts.
+fn report(task: &Task, took: Duration, tally: &Tally, completed: u64) -> Measurement {
+    let count = tally.count();
+    Measurement {
+        jobs: task.jobs,
+        completed,
+        lost: task.jobs - count.ran.min(completed).min(task.jobs),
+        duplicated: count.again + completed.saturating_sub(task.jobs),
+        jobs_per_s: Some(task.jobs as f64 / took.as_secs_f64()),
+        ..Measurement::default()
+    }
+}

@@ -1,0 +1,143 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::load::Order;
+use crate::task::Task;
+
+/// Measures Windlass beside what the machine allows without it, and beside other job queues.
+#[derive(Debug, Parser)]
+#[command(name = "windlass-bench", args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct Command {
+    #[command(subcommand)]
+    pub(crate) hidden: Option<Hidden>,
+    #[command(flatten)]
+    pub(crate) asked: Asked,
+}
+
+/// What the bench asks of its own child processes.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Hidden {
+    /// Does one measurement.
+    #[command(hide = true)]
+    Measure(Task),
+    /// Works until it is killed.
+    #[command(hide = true)]
+    Crash(Task),
+    /// Sends HTTP requests.
+    #[command(hide = true)]
+    Load(Order),
+}
+
+/// What a person asks.
+#[derive(Debug, Args)]
+pub(crate) struct Asked {
+    /// What to measure.
+    #[arg(value_enum, required = true)]
+    pub(crate) question: Option<Question>,
+    /// The stores, separated by commas.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Place::Memory, Place::Embedded])]
+    pub(crate) store: Vec<Place>,
+    /// Jobs per run; a number that takes about a second where nothing is said.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    pub(crate) jobs: Option<u64>,
+    /// Ways of use to be measured, separated by commas; all where nothing is said.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) mode: Vec<String>,
+    /// Rounds; the answer is their median.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub(crate) repeat: u32,
+    /// One JSON object a line instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Also measures other job queues (`submit` and `drain` on the embedded store), which takes a build of them.
+    #[arg(long)]
+    pub(crate) peers: bool,
+    /// Where to put files. It should be on the disk that matters, not in memory.
+    #[arg(long, default_value = "target/windlass-bench")]
+    pub(crate) dir: PathBuf,
+    /// Windlass's `max_concurrency`.
+    #[arg(long, default_value_t = 512)]
+    pub(crate) concurrency: usize,
+    /// Windlass's `batch_size`.
+    #[arg(long, default_value_t = 500)]
+    pub(crate) batch: usize,
+}
+
+/// The questions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Question {
+    /// How fast are jobs taken in: one by one, by 64 callers, in bulk?
+    Submit,
+    /// How fast is a backlog worked off?
+    Drain,
+    /// How fast do jobs flow while they are submitted and run?
+    Steady,
+    /// How long does a job wait for an idle worker?
+    Latency,
+    /// How many requests a second are answered with 202?
+    Http,
+    /// Does work get slower when a million jobs wait?
+    Depth,
+    /// What does a worker cost that has nothing to do?
+    Idle,
+    /// How soon do the jobs of a killed process run again?
+    Recovery,
+}
+
+/// The stores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Place {
+    /// In the process's memory.
+    Memory,
+    /// SQLite in a directory.
+    Embedded,
+}
+
+impl Question {
+    /// Its name on the command line and in the output.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Submit => "submit",
+            Self::Drain => "drain",
+            Self::Steady => "steady",
+            Self::Latency => "latency",
+            Self::Http => "http",
+            Self::Depth => "depth",
+            Self::Idle => "idle",
+            Self::Recovery => "recovery",
+        }
+    }
+}
+
+impl Place {
+    /// Its name on the command line and in the output.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Embedded => "embedded",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_holds_together() {
+        Command::command().debug_assert();
+    }
+
+    #[test]
+    fn a_question_is_required_and_stores_are_a_list() {
+        assert!(Command::try_parse_from(["windlass-bench"]).is_err());
+        let command = Command::try_parse_from(["windlass-bench", "drain", "--store", "memory,embedded", "--json"]);
+        let asked = command.expect("valid").asked;
+        assert_eq!((asked.question, asked.store.len()), (Some(Question::Drain), 2));
+    }
+}

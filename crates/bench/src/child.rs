@@ -1,0 +1,69 @@
+//! A fresh process for each measurement, so that none inherits another's memory, caches or open files.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::Fault;
+use crate::args::Asked;
+use crate::measurement::Measurement;
+use crate::plan::{Case, System};
+use crate::task::Task;
+
+/// The adapters have dependencies of their own, so they are a workspace of their own.
+const PEERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/Cargo.toml");
+
+/// Measures `system` in a process of its own.
+pub(crate) fn measure(case: &Case, system: System, asked: &Asked) -> Result<Measurement, Fault> {
+    let directory = tempfile::tempdir_in(place(&asked.dir)?)?;
+    let task = task(case, system, asked, directory.path());
+    let mut command = match system {
+        System::Peer(_) => cargo("run"),
+        _ => Command::new(std::env::current_exe()?),
+    };
+    if let System::Peer(_) = system {
+        command.arg("--");
+    }
+    let output = command.arg("measure").args(task.to_args()).stderr(Stdio::inherit()).output()?;
+    if !output.status.success() {
+        return Err(format!("{} {} {} failed", task.question, task.system, task.mode).into());
+    }
+    let text = String::from_utf8(output.stdout)?;
+    let line = text.lines().last().ok_or("a measurement said nothing")?;
+    Ok(serde_json::from_str(line)?)
+}
+
+/// Builds the adapters of other job queues.
+pub(crate) fn build_peers() -> Result<(), Fault> {
+    match cargo("build").status()?.success() {
+        true => Ok(()),
+        false => Err("the adapters of other job queues do not build".into()),
+    }
+}
+
+fn cargo(verb: &str) -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args([verb, "--release", "--quiet", "--manifest-path", PEERS]);
+    cargo
+}
+
+fn place(directory: &Path) -> Result<PathBuf, Fault> {
+    std::fs::create_dir_all(directory)?;
+    Ok(std::path::absolute(directory)?)
+}
+
+fn task(case: &Case, system: System, asked: &Asked, directory: &Path) -> Task {
+    let most = match system {
+        System::Peer(peer) => peer.jobs_max,
+        _ => u64::MAX,
+    };
+    Task {
+        question: case.question.name().to_owned(),
+        system: system.name().to_owned(),
+        store: case.store.name().to_owned(),
+        mode: case.mode.to_owned(),
+        jobs: case.jobs.min(most),
+        dir: directory.to_owned(),
+        concurrency: asked.concurrency,
+        batch: asked.batch,
+    }
+}

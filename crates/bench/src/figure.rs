@@ -1,0 +1,174 @@
+//! What the rounds say together: medians, and ratios within each round.
+
+use serde::Serialize;
+
+use crate::measurement::Measurement;
+use crate::plan::{Case, System};
+
+/// One line of the output. `jobs` and `completed` are of one run; `lost` and `duplicated` are of all runs.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Figure {
+    pub(crate) question: &'static str,
+    pub(crate) system: &'static str,
+    pub(crate) store: &'static str,
+    pub(crate) mode: &'static str,
+    pub(crate) runs: usize,
+    pub(crate) jobs: u64,
+    pub(crate) completed: u64,
+    pub(crate) lost: u64,
+    pub(crate) duplicated: u64,
+    pub(crate) jobs_per_s: Option<f64>,
+    pub(crate) p50_ms: Option<f64>,
+    pub(crate) p99_ms: Option<f64>,
+    pub(crate) max_ms: Option<f64>,
+    pub(crate) rss_mib: Option<f64>,
+    pub(crate) store_calls_per_s: Option<f64>,
+    pub(crate) cpu_ms_per_s: Option<f64>,
+    pub(crate) floor_jobs_per_s: Option<f64>,
+    pub(crate) floor_p50_ms: Option<f64>,
+    pub(crate) floor_p99_ms: Option<f64>,
+    pub(crate) floor_rss_mib: Option<f64>,
+    /// Jobs per second over the floor's; for questions of time, p99 over the floor's.
+    pub(crate) ratio_to_floor: Option<f64>,
+    /// Jobs per second over those of the best peer of the round.
+    pub(crate) ratio_to_best_peer: Option<f64>,
+    pub(crate) settings: String,
+    pub(crate) floor_settings: String,
+    pub(crate) versions: String,
+}
+
+impl Figure {
+    /// Whether each job was executed and completed exactly once in every run.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.lost == 0 && self.duplicated == 0 && self.completed == self.jobs
+    }
+}
+
+/// One figure per system but the floor, from rounds whose measurements are in the order of the case's systems.
+pub(crate) fn figures(case: &Case, rounds: &[Vec<Measurement>]) -> Vec<Figure> {
+    let systems = case.systems.iter().enumerate();
+    let measured = systems.filter(|(_, system)| **system != System::Floor);
+    measured.map(|(place, system)| Rounds { case, rounds, place }.figure(*system)).collect()
+}
+
+/// One system among the others.
+struct Rounds<'a> {
+    case: &'a Case,
+    rounds: &'a [Vec<Measurement>],
+    place: usize,
+}
+
+impl Rounds<'_> {
+    fn figure(&self, system: System) -> Figure {
+        let last = self.own().last().cloned().unwrap_or_default();
+        Figure {
+            question: self.case.question.name(),
+            system: system.name(),
+            store: self.case.store.name(),
+            mode: self.case.mode,
+            runs: self.rounds.len(),
+            jobs: last.jobs,
+            completed: self.own().map(|one| one.completed).min().unwrap_or(0),
+            lost: self.own().map(|one| one.lost).sum(),
+            duplicated: self.own().map(|one| one.duplicated).sum(),
+            jobs_per_s: median(self.own().map(|one| one.jobs_per_s)),
+            p50_ms: median(self.own().map(|one| one.p50_ms)),
+            p99_ms: median(self.own().map(|one| one.p99_ms)),
+            max_ms: self.own().filter_map(|one| one.max_ms).reduce(f64::max),
+            rss_mib: median(self.own().map(|one| one.rss_mib)),
+            store_calls_per_s: median(self.own().map(|one| one.store_calls_per_s)),
+            cpu_ms_per_s: median(self.own().map(|one| one.cpu_ms_per_s)),
+            floor_jobs_per_s: median(self.floor().map(|one| one.jobs_per_s)),
+            floor_p50_ms: median(self.floor().map(|one| one.p50_ms)),
+            floor_p99_ms: median(self.floor().map(|one| one.p99_ms)),
+            floor_rss_mib: median(self.floor().map(|one| one.rss_mib)),
+            ratio_to_floor: median(self.rounds.iter().map(|round| ratio(&round[self.place], self.floor_of(round)?))),
+            ratio_to_best_peer: median(self.rounds.iter().map(|round| self.ratio_to_best_peer(system, round))),
+            settings: last.settings,
+            floor_settings: self.floor().last().map(|one| one.settings.clone()).unwrap_or_default(),
+            versions: last.versions,
+        }
+    }
+
+    fn own(&self) -> impl Iterator<Item = &Measurement> {
+        self.rounds.iter().map(|round| &round[self.place])
+    }
+
+    fn floor(&self) -> impl Iterator<Item = &Measurement> {
+        self.rounds.iter().filter_map(|round| self.floor_of(round))
+    }
+
+    fn floor_of<'r>(&self, round: &'r [Measurement]) -> Option<&'r Measurement> {
+        let systems = self.case.systems.iter().zip(round);
+        systems.into_iter().find(|(system, _)| **system == System::Floor).map(|(_, found)| found)
+    }
+
+    fn ratio_to_best_peer(&self, system: System, round: &[Measurement]) -> Option<f64> {
+        let peers = self.case.systems.iter().zip(round).filter(|(system, _)| matches!(system, System::Peer(_)));
+        let best = peers.filter_map(|(_, found)| found.jobs_per_s).reduce(f64::max)?;
+        (system == System::Windlass).then_some(round[self.place].jobs_per_s? / best)
+    }
+}
+
+fn ratio(own: &Measurement, floor: &Measurement) -> Option<f64> {
+    match own.jobs_per_s {
+        Some(rate) => Some(rate / floor.jobs_per_s?),
+        None => Some(own.p99_ms? / floor.p99_ms?),
+    }
+}
+
+/// The middle of those that are there; of an even number, the mean of the two in the middle.
+fn median(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
+    let mut sorted: Vec<f64> = values.flatten().collect();
+    sorted.sort_by(f64::total_cmp);
+    let upper = *sorted.get(sorted.len() / 2)?;
+    let lower = sorted[(sorted.len() - 1) / 2];
+    Some((lower + upper) / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::{Place, Question};
+    use crate::plan::Peer;
+
+    fn rate(jobs_per_s: f64) -> Measurement {
+        Measurement { jobs: 1, completed: 1, jobs_per_s: Some(jobs_per_s), ..Measurement::default() }
+    }
+
+    fn case(systems: Vec<System>) -> Case {
+        Case { question: Question::Drain, store: Place::Memory, mode: "backlog", jobs: 1, systems }
+    }
+
+    #[test]
+    fn ratios_are_taken_within_a_round() {
+        let rounds = [[rate(100.0), rate(50.0)], [rate(10.0), rate(4.0)], [rate(1.0), rate(0.9)]];
+        let rounds: Vec<Vec<Measurement>> = rounds.map(Vec::from).into();
+        let figures = figures(&case(vec![System::Floor, System::Windlass]), &rounds);
+        assert_eq!(figures.len(), 1);
+        assert_eq!(figures[0].ratio_to_floor, Some(0.5));
+        assert_eq!((figures[0].jobs_per_s, figures[0].floor_jobs_per_s), (Some(4.0), Some(10.0)));
+    }
+
+    #[test]
+    fn only_windlass_is_compared_to_the_best_peer() {
+        let peer = |name| System::Peer(Peer { name, jobs_max: 1 });
+        let systems = vec![System::Floor, System::Windlass, peer("slow"), peer("fast")];
+        let figures = figures(&case(systems), &[vec![rate(9.0), rate(6.0), rate(1.0), rate(3.0)]]);
+        let ratios: Vec<_> = figures.iter().map(|figure| figure.ratio_to_best_peer).collect();
+        assert_eq!(ratios, [Some(2.0), None, None]);
+    }
+
+    #[test]
+    fn a_lost_job_in_any_round_spoils_the_figure() {
+        let spoiled = Measurement { completed: 0, lost: 1, ..rate(1.0) };
+        let rounds = [vec![rate(1.0), spoiled], vec![rate(1.0), rate(1.0)]];
+        assert!(!figures(&case(vec![System::Floor, System::Windlass]), &rounds)[0].is_sound());
+    }
+
+    #[test]
+    fn medians_skip_what_was_not_measured() {
+        assert_eq!(median([Some(1.0), None, Some(3.0)].into_iter()), Some(2.0));
+        assert_eq!(median([None].into_iter()), None);
+    }
+}

@@ -1,0 +1,30 @@
+//! What one process found: one line of JSON on its standard output.
+
+use serde::{Deserialize, Serialize};
+
+/// One measurement's findings. What a question does not ask stays empty.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Measurement {
+    pub(crate) jobs: u64,
+    pub(crate) completed: u64,
+    pub(crate) lost: u64,
+    pub(crate) duplicated: u64,
+    pub(crate) jobs_per_s: Option<f64>,
+    pub(crate) p50_ms: Option<f64>,
+    pub(crate) p99_ms: Option<f64>,
+    pub(crate) max_ms: Option<f64>,
+    pub(crate) rss_mib: Option<f64>,
+    pub(crate) store_calls_per_s: Option<f64>,
+    pub(crate) cpu_ms_per_s: Option<f64>,
+    pub(crate) settings: String,
+    pub(crate) versions: String,
+}
+
+impl Measurement {
+    /// Hands it to the process that asked.
+    pub(crate) fn print(&self) -> serde_json::Result<()> {
+        println!("{}", serde_json::to_string(self)?);
+        Ok(())
+    }
+}

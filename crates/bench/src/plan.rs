@@ -1,0 +1,119 @@
+//! Which measurements answer a question.
+
+use crate::args::{Asked, Place, Question};
+
+/// One row of the answer: the systems that are measured beside each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Case {
+    pub(crate) question: Question,
+    pub(crate) store: Place,
+    pub(crate) mode: &'static str,
+    pub(crate) jobs: u64,
+    pub(crate) systems: Vec<System>,
+}
+
+/// Who is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum System {
+    Floor,
+    Windlass,
+    Peer(Peer),
+}
+
+/// Another job queue, and how many jobs it is given at most: some need a second for a thousand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Peer {
+    pub(crate) name: &'static str,
+    pub(crate) jobs_max: u64,
+}
+
+/// Those that keep jobs in a file, each with its own best documented settings; `-full` with `synchronous=FULL` in
+/// place of its own `NORMAL`, which loses acknowledged jobs with the power.
+const PEERS: [Peer; 3] = [
+    Peer { name: "rustqueue-redb", jobs_max: 20_000 },
+    Peer { name: "azums-sqlite", jobs_max: 5_000 },
+    Peer { name: "azums-sqlite-full", jobs_max: 5_000 },
+];
+
+impl System {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Floor => "floor",
+            Self::Windlass => "windlass",
+            Self::Peer(peer) => peer.name,
+        }
+    }
+}
+
+/// All cases of what was asked.
+pub(crate) fn cases(asked: &Asked, question: Question) -> Vec<Case> {
+    let all = asked.store.iter().flat_map(|store| cases_on(asked, question, *store));
+    all.filter(|case| asked.mode.is_empty() || asked.mode.iter().any(|mode| mode == case.mode)).collect()
+}
+
+fn cases_on(asked: &Asked, question: Question, store: Place) -> Vec<Case> {
+    let case = |(mode, jobs): &(&'static str, u64)| Case {
+        question,
+        store,
+        mode,
+        jobs: asked.jobs.unwrap_or(*jobs),
+        systems: systems(asked, question, store),
+    };
+    modes(question, store).iter().map(case).collect()
+}
+
+/// The ways of use and the jobs that take about a second.
+fn modes(question: Question, store: Place) -> &'static [(&'static str, u64)] {
+    match (question, store) {
+        (Question::Submit, Place::Memory) => &[("one", 100_000), ("callers64", 200_000), ("bulk1000", 500_000)],
+        (Question::Submit, Place::Embedded) => &[("one", 5_000), ("callers64", 100_000), ("bulk1000", 300_000)],
+        (Question::Drain, Place::Memory) => &[("backlog", 500_000)],
+        (Question::Drain, Place::Embedded) => &[("backlog", 200_000)],
+        (Question::Steady, Place::Memory) => &[("callers64", 200_000)],
+        (Question::Steady, Place::Embedded) => &[("callers64", 50_000)],
+        (Question::Latency, _) => &[("idle", 300)],
+        (Question::Http, _) => &[("connections64", 200_000)],
+        (Question::Depth, _) => &[("million", 1_000_000)],
+        (Question::Idle, _) => &[("idle", 1_000)],
+        (Question::Recovery, Place::Embedded) => &[("kill", 200)],
+        // What memory holds does not outlive its process.
+        (Question::Recovery, Place::Memory) => &[],
+    }
+}
+
+fn systems(asked: &Asked, question: Question, store: Place) -> Vec<System> {
+    let mut systems = vec![System::Floor, System::Windlass];
+    let comparable = matches!(question, Question::Submit | Question::Drain) && store == Place::Embedded;
+    if asked.peers && comparable {
+        systems.extend(PEERS.map(System::Peer));
+    }
+    systems
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::args::Command;
+
+    fn planned(line: &str) -> Vec<Case> {
+        let words = std::iter::once("windlass-bench").chain(line.split(' '));
+        let asked = Command::try_parse_from(words).expect("valid").asked;
+        cases(&asked, asked.question.expect("given"))
+    }
+
+    #[test]
+    fn peers_are_measured_where_they_can_be_compared() {
+        let systems = |line| planned(line).iter().map(|case| case.systems.len()).collect::<Vec<_>>();
+        assert_eq!(systems("drain --peers"), [2, 5]);
+        assert_eq!(systems("steady --peers"), [2, 2]);
+    }
+
+    #[test]
+    fn modes_can_be_chosen() {
+        let cases = planned("submit --store embedded --mode one,bulk1000 --jobs 10");
+        let modes: Vec<_> = cases.iter().map(|case| (case.mode, case.jobs)).collect();
+        assert_eq!(modes, [("one", 10), ("bulk1000", 10)]);
+    }
+}

@@ -1,0 +1,43 @@
+//! The questions. Each file has a `windlass` and a `floor`; here a task finds its way to one of them.
+
+pub(crate) mod depth;
+pub(crate) mod drain;
+pub(crate) mod http;
+pub(crate) mod idle;
+pub(crate) mod latency;
+pub(crate) mod recovery;
+pub(crate) mod steady;
+pub(crate) mod submit;
+
+use crate::Fault;
+use crate::measurement::Measurement;
+use crate::task::Task;
+
+/// Measures what the task says and prints what was found.
+pub(crate) fn measure(task: &Task) -> Result<(), Fault> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let found = runtime.block_on(answer(task))?;
+    Ok(found.print()?)
+}
+
+async fn answer(task: &Task) -> Result<Measurement, Fault> {
+    match (task.question.as_str(), task.system.as_str()) {
+        ("submit", "windlass") => submit::windlass(task).await,
+        ("submit", "floor") => submit::floor(task).await,
+        ("drain", "windlass") => drain::windlass(task).await,
+        ("drain", "floor") => drain::floor(task).await,
+        ("steady", "windlass") => steady::windlass(task).await,
+        ("steady", "floor") => steady::floor(task).await,
+        ("latency", "windlass") => latency::windlass(task).await,
+        ("latency", "floor") => latency::floor(task).await,
+        ("http", "windlass") => http::windlass(task).await,
+        ("http", "floor") => http::floor(task).await,
+        ("depth", "windlass") => depth::windlass(task).await,
+        ("depth", "floor") => depth::floor(task).await,
+        ("idle", "windlass") => idle::windlass(task).await,
+        ("idle", "floor") => idle::floor().await,
+        ("recovery", "windlass") => recovery::windlass(task).await,
+        ("recovery", "floor") => Ok(recovery::floor()),
+        (question, system) => Err(format!("nothing measures {question} for {system}").into()),
+    }
+}

@@ -1,0 +1,33 @@
+//! How fast is a waiting backlog worked off? From the start of an engine on a filled store to the store's
+//! acknowledgement of the last completion.
+//!
+//! Floor on disk: the raw SQLite loop that settles 500 and claims 500 per commit and parses each payload. In memory:
+//! the same handler body on spawned tasks of the same runtime, a thousand at a time.
+
+use std::time::Instant;
+
+use crate::Fault;
+use crate::floors::raw_sqlite::{RawSqlite, WORK_BATCH};
+use crate::floors::{self, spawned};
+use crate::measurement::Measurement;
+use crate::rig::{BULK, Rig};
+use crate::task::Task;
+
+pub(crate) async fn windlass(task: &Task) -> Result<Measurement, Fault> {
+    let rig = Rig::new(task)?;
+    rig.fill(0, task.jobs).await?;
+    let took = rig.drain(task.jobs).await?;
+    Ok(Measurement { jobs_per_s: Some(task.jobs as f64 / took.as_secs_f64()), ..rig.verify().await? })
+}
+
+pub(crate) async fn floor(task: &Task) -> Result<Measurement, Fault> {
+    if task.store == "memory" {
+        let took = spawned::run(task.jobs).await?;
+        return Ok(floors::rate(task.jobs, took, spawned::SETTINGS.to_owned()));
+    }
+    let mut raw = RawSqlite::create(&task.dir)?;
+    raw.insert(0, task.jobs, BULK)?;
+    let began = Instant::now();
+    raw.work_off(WORK_BATCH)?;
+    Ok(floors::rate(task.jobs, began.elapsed(), format!("raw SQLite, settles and claims {WORK_BATCH} per commit")))
+}

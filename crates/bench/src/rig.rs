@@ -1,0 +1,120 @@
+//! Windlass as the questions use it: a store, a handler that counts, and engines over them.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use windlass_core::{Clock, Status, SystemClock};
+use windlass_embedded::Embedded;
+use windlass_engine::{Engine, Settings};
+use windlass_memory::Memory;
+use windlass_store::{SharedStore, Verbs};
+
+use crate::Fault;
+use crate::handler::{SendMail, job};
+use crate::machine;
+use crate::measurement::Measurement;
+use crate::task::Task;
+use crate::watched::Watched;
+
+/// Jobs per bulk submission.
+pub(crate) const BULK: u64 = 1_000;
+
+/// One store and what runs on it.
+pub(crate) struct Rig {
+    pub(crate) store: SharedStore,
+    pub(crate) handler: SendMail,
+    pub(crate) settings: Settings,
+    jobs: u64,
+}
+
+impl Rig {
+    /// Opens the store that the task names.
+    pub(crate) fn new(task: &Task) -> Result<Self, Fault> {
+        let store: SharedStore = match task.store.as_str() {
+            "memory" => Arc::new(Memory::new()),
+            "embedded" => Arc::new(Embedded::open(&task.dir)?),
+            other => return Err(format!("no such store: {other}").into()),
+        };
+        let handler = SendMail::counting(task.jobs);
+        Ok(Self { store, handler, settings: settings(task), jobs: task.jobs })
+    }
+
+    /// Starts an engine that works, over `store`.
+    pub(crate) async fn start(&self, store: SharedStore) -> Result<Engine, Fault> {
+        let engine = Engine::builder(store).settings(self.settings.clone()).handler(self.handler.clone());
+        Ok(engine.start().await?)
+    }
+
+    /// Starts an engine that only takes jobs in.
+    pub(crate) async fn start_serving(&self) -> Result<Engine, Fault> {
+        let settings = Settings { work: false, ..self.settings.clone() };
+        let engine = Engine::builder(self.store.clone()).settings(settings).handler(self.handler.clone());
+        Ok(engine.start().await?)
+    }
+
+    /// Fills the store with jobs `from` to `to` - 1.
+    pub(crate) async fn fill(&self, from: u64, to: u64) -> Result<(), Fault> {
+        for start in (from..to).step_by(BULK as usize) {
+            let now = SystemClock.now();
+            let numbers = start..to.min(start + BULK);
+            let jobs: Result<Vec<_>, _> = numbers.map(|number| job(number, now)).collect();
+            let stored = self.store.submit(jobs?).await?;
+            debug_assert!(!stored.is_empty());
+        }
+        Ok(())
+    }
+
+    /// Runs the next `count` waiting jobs and no others: how long it took from the start of an engine to the
+    /// store's last acknowledgement.
+    pub(crate) async fn drain(&self, count: u64) -> Result<Duration, Fault> {
+        let watched = Arc::new(Watched::new(self.store.clone(), count).rationed());
+        let began = Instant::now();
+        let engine = self.start(watched.clone()).await?;
+        let ended = watched.all_completed().await;
+        engine.shutdown().await;
+        Ok(ended.unwrap_or_else(Instant::now) - began)
+    }
+
+    /// Asks the store and the tally what became of the jobs.
+    pub(crate) async fn verify(&self) -> Result<Measurement, Fault> {
+        let query = self.store.query().ok_or("this store cannot count its jobs")?;
+        let completed = query.counts().await?.total(Status::Completed);
+        let count = self.handler.tally.count();
+        Ok(Measurement {
+            jobs: self.jobs,
+            completed,
+            lost: self.jobs - count.ran.min(completed).min(self.jobs),
+            duplicated: count.again + completed.saturating_sub(self.jobs),
+            rss_mib: machine::peak_rss_mib(),
+            settings: self.describe(),
+            versions: versions(),
+            ..Measurement::default()
+        })
+    }
+
+    fn describe(&self) -> String {
+        let Settings { max_concurrency, batch_size, .. } = self.settings;
+        let durability = match self.store.name() {
+            "embedded" => "; SQLite WAL, synchronous=FULL",
+            _ => "; not durable",
+        };
+        format!("max_concurrency={max_concurrency} batch_size={batch_size}{durability}")
+    }
+}
+
+/// Settings for throughput: no submission is ever refused.
+fn settings(task: &Task) -> Settings {
+    Settings {
+        max_concurrency: task.concurrency,
+        batch_size: task.batch,
+        max_queue_size: u64::MAX,
+        submit_buffer: 65_536,
+        submit_timeout: Duration::from_secs(60),
+        ..Settings::default()
+    }
+}
+
+/// What was measured.
+pub(crate) fn versions() -> String {
+    format!("windlass {}, SQLite {}", env!("CARGO_PKG_VERSION"), rusqlite::version())
+}

@@ -1,0 +1,49 @@
+//! What one process is asked to measure. The adapters of other job queues take the same arguments.
+
+use std::path::PathBuf;
+
+/// One measurement.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Task {
+    /// The question.
+    #[arg(long)]
+    pub(crate) question: String,
+    /// Who is measured.
+    #[arg(long)]
+    pub(crate) system: String,
+    /// Where jobs are kept.
+    #[arg(long)]
+    pub(crate) store: String,
+    /// Which way of using it.
+    #[arg(long)]
+    pub(crate) mode: String,
+    /// How many jobs.
+    #[arg(long)]
+    pub(crate) jobs: u64,
+    /// An empty directory on the disk to be measured.
+    #[arg(long)]
+    pub(crate) dir: PathBuf,
+    /// Windlass's `max_concurrency`.
+    #[arg(long)]
+    pub(crate) concurrency: usize,
+    /// Windlass's `batch_size`.
+    #[arg(long)]
+    pub(crate) batch: usize,
+}
+
+impl Task {
+    /// As command line arguments.
+    pub(crate) fn to_args(&self) -> Vec<String> {
+        let named = [
+            ("--question", self.question.clone()),
+            ("--system", self.system.clone()),
+            ("--store", self.store.clone()),
+            ("--mode", self.mode.clone()),
+            ("--jobs", self.jobs.to_string()),
+            ("--dir", self.dir.display().to_string()),
+            ("--concurrency", self.concurrency.to_string()),
+            ("--batch", self.batch.to_string()),
+        ];
+        named.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect()
+    }
+}
