@@ -20,6 +20,8 @@ pub const DELAY_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 pub const RETRIES_MAX: u32 = 1_000;
 /// Longest error message kept, in bytes; a longer one ends in `…`.
 pub const ERROR_BYTES_MAX: usize = 4 << 10;
+/// Longest progress message kept, in bytes; a longer one ends in `…`.
+pub const PROGRESS_BYTES_MAX: usize = 1 << 10;
 /// Most links kept of an error's source chain.
 pub const ERROR_CHAIN_MAX: usize = 8;
 /// Most attempts kept in a job's history; older ones are dropped first.

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 use windlass_core::job::JobBuilder;
+use windlass_core::limits::{BATCH_MAX, InvalidInput, PROGRESS_BYTES_MAX, clip};
 use windlass_core::{JobId, NewJob, Owner, Payload, Progress, RequestContext, Timestamp};
 
 use crate::error::Result;
@@ -112,7 +113,10 @@ impl Context {
 
     /// [`progress`](Self::progress) with a line for people.
     pub async fn progress_with(&self, fraction: f64, message: impl Into<String>) {
-        self.report(Progress { fraction: fraction.clamp(0.0, 1.0), message: Some(message.into()) });
+        self.report(Progress {
+            fraction: fraction.clamp(0.0, 1.0),
+            message: Some(clip(&message.into(), PROGRESS_BYTES_MAX)),
+        });
     }
 
     fn report(&self, progress: Progress) {
@@ -124,6 +128,9 @@ impl Context {
     /// this job's owner unless it names another. Errors when the job is not valid. Returns its id.
     pub fn emit(&self, job: JobBuilder) -> Result<JobId> {
         let mut news = self.news();
+        if news.emitted.len() >= BATCH_MAX {
+            return Err(InvalidInput::new("emitted jobs", "may be 1000 or less per attempt").into());
+        }
         let id = self.id().emitted(news.emitted.len() as u32);
         let mut new = job.id(id).finish(Timestamp::UNIX_EPOCH)?;
         new.owner = new.owner.or_else(|| self.owner().cloned());

@@ -67,6 +67,7 @@ impl Engine {
     /// Submits one job and answers when the store has it durably. The answer's outcome is `Created` or `Existing`;
     /// everything else is an error.
     pub async fn submit(&self, mut job: NewJob) -> Result<Submitted, Error> {
+        self.check(&job)?;
         trace::ensure(&mut job);
         let queue = job.queue.clone();
         let span =
@@ -85,6 +86,7 @@ impl Engine {
         if jobs.len() > BATCH_MAX {
             return Err(InvalidInput::new("batch", "may hold 1000 jobs or less").into());
         }
+        jobs.iter().try_for_each(|job| self.check(job))?;
         let traced = jobs.into_iter().map(|mut job| {
             trace::ensure(&mut job);
             Arc::new(job)
@@ -92,6 +94,13 @@ impl Engine {
         let jobs: Vec<_> = traced.collect();
         let span = tracing::info_span!("job.submit", jobs = jobs.len());
         self.send(jobs).instrument(span).await
+    }
+
+    fn check(&self, job: &NewJob) -> Result<(), InvalidInput> {
+        match job.payload.len() > self.shared.settings.payload_bytes_max {
+            true => Err(InvalidInput::new("payload", "is over the size limit")),
+            false => Ok(()),
+        }
     }
 
     async fn send(&self, jobs: Vec<Arc<NewJob>>) -> Result<Vec<Submitted>, Error> {
@@ -148,7 +157,7 @@ impl Engine {
 
     /// Shuts down and answers when everything is settled: stops claiming, gives back what was claimed ahead, lets
     /// running jobs go on for `shutdown_grace`, then asks their handlers to stop and gives their jobs back without
-    /// spending an attempt. Takes the grace and about half a second at most.
+    /// spending an attempt. Takes the grace and less than two seconds at most, however the store and the handlers are.
     pub async fn shutdown(&self) {
         let phases = &self.shared.phases;
         phases.advance(Phase::Draining);
@@ -176,16 +185,20 @@ impl Engine {
     /// Gives back the jobs of handlers that block their thread and cannot be stopped.
     async fn release_blocked(&self) {
         let blocked = self.shared.registry.list().into_iter().map(|(lease, _)| lease);
-        let held = blocked.filter(|lease| self.shared.registry.remove(*lease));
+        let held = blocked.filter(|lease| self.shared.registry.end(*lease));
         let release = |lease| Settlement { lease, outcome: Outcome::Release, emitted: Vec::new() };
         let settle: Vec<_> = held.map(release).collect();
         if settle.is_empty() {
             return;
         }
         let turn = Exchange { settle, ..Exchange::default() };
-        if let Err(error) = self.shared.store.exchange(turn).await {
-            tracing::error!(%error, "running jobs could not be given back; they run again when their leases end");
+        let leases: Vec<_> = turn.settle.iter().map(|settlement| settlement.lease).collect();
+        match tokio::time::timeout(Duration::from_millis(500), self.shared.store.exchange(turn)).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::error!(%error, "running jobs could not be given back; their leases run out"),
+            Err(_) => tracing::error!("running jobs could not be given back in time; their leases run out"),
         }
+        self.shared.registry.settled(leases.into_iter());
     }
 
     /// Ends when shutdown has begun.

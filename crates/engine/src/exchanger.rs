@@ -3,17 +3,20 @@
 
 use std::collections::VecDeque;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use futures_util::future::FutureExt;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, Sleep};
 use windlass_store::{Claim, Claimed, Exchanged, Fate, Hint, Hints};
 
 use crate::error::Error;
+use crate::overtime::Overtime;
 use crate::pace::Pace;
 use crate::phase::Phase;
 use crate::shared::Shared;
@@ -90,6 +93,7 @@ impl Exchanger {
         let mut submittals = Vec::new();
         let mut finished = Vec::new();
         while !self.is_over() {
+            self.take_hints();
             self.start_waiting();
             if self.wants_turn() {
                 // Whoever is about to finish or submit gets onto this turn.
@@ -110,7 +114,13 @@ impl Exchanger {
                 _ = self.phase.changed() => self.note_phase(),
             }
         }
-        self.shared.phases.advance(Phase::Stopped);
+    }
+
+    /// Hints are few; a stream of finished jobs must not make a cancellation wait.
+    fn take_hints(&mut self) {
+        while let Some(hint) = self.hints.next().now_or_never() {
+            self.note_hint(hint);
+        }
     }
 
     fn is_over(&self) -> bool {
@@ -162,7 +172,8 @@ impl Exchanger {
     /// Sends everything that waits, with a claim for whatever can be held.
     fn take_turn(&mut self) {
         debug_assert!(self.in_flight.len() < IN_FLIGHT_MAX);
-        let claim = self.claim();
+        // A claim that fails (at a damaged job, say) must not keep settlements from landing either.
+        let claim = if self.apart && !self.outgoing.settle.is_empty() { None } else { self.claim() };
         if let Some(claim) = &claim {
             self.expected += claim.limit;
             self.suspects += claim.suspects;
@@ -289,16 +300,20 @@ impl Exchanger {
 
     /// Starts as many waiting attempts as there are slots.
     fn start_waiting(&mut self) {
+        if self.phase() > Phase::Running {
+            self.give_back_unstarted();
+        }
+        let (now, mut started) = (std::time::Instant::now(), Vec::new());
         while self.running < self.shared.settings.max_concurrency
-            && let Some((attempt, _)) = self.ahead.pop_front()
+            && let Some((mut attempt, _)) = self.ahead.pop_front()
         {
             self.running += 1;
-            let (shared, report) = (self.shared.clone(), self.report.clone());
-            tokio::spawn(async move {
-                let finished = attempt.execute(shared).await;
-                // The loop outlives every attempt; should it be gone, the lease runs out and the job runs elsewhere.
-                let _ = report.send(finished);
-            });
+            attempt.overtime = Overtime::of(&attempt.claimed, &self.shared.settings, now);
+            started.push((attempt.claimed.lease, attempt.overtime));
+            tokio::spawn(run(attempt, self.shared.clone(), self.report.clone()));
+        }
+        if !started.is_empty() {
+            self.shared.registry.start(started);
         }
         self.shared.metrics.running.set((self.running + self.ahead.len()) as f64);
     }
@@ -389,4 +404,23 @@ impl Exchanger {
     fn note_phase(&mut self) {
         self.give_back_unstarted();
     }
+}
+
+impl Drop for Exchanger {
+    /// However this loop ends, by shutdown, by a panic or with its runtime: leases must not be kept alive without it.
+    fn drop(&mut self) {
+        self.shared.phases.advance(Phase::Stopped);
+    }
+}
+
+/// One attempt as a task of its own. It always reports, or its slot would be lost.
+async fn run(attempt: Attempt, shared: Arc<Shared>, report: mpsc::UnboundedSender<Finished>) {
+    let (lease, suspect) = (attempt.claimed.lease, attempt.claimed.is_suspect());
+    let finished = AssertUnwindSafe(attempt.execute(shared.clone())).catch_unwind().await;
+    let finished = finished.unwrap_or_else(|_| {
+        shared.registry.remove(lease);
+        Attempt::broken(lease, suspect)
+    });
+    // The loop outlives every attempt; should it be gone, the lease runs out and the job runs elsewhere.
+    let _ = report.send(finished);
 }

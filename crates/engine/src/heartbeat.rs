@@ -101,7 +101,13 @@ impl Heartbeat {
             context.request_stop(Stop::TimedOut);
             settle.push(settlement);
         }
+        let leases: Vec<Lease> = settle.iter().map(|settlement| settlement.lease).collect();
         let patience = self.shared.settings.lease / 6;
-        matches!(tokio::time::timeout(patience, self.shared.store.settle(settle)).await, Ok(Ok(_)))
+        let heard = matches!(tokio::time::timeout(patience, self.shared.store.settle(settle)).await, Ok(Ok(_)));
+        match heard {
+            true => self.shared.registry.settled(leases.into_iter()),
+            false => leases.into_iter().for_each(|lease| self.shared.registry.reopen(lease)),
+        }
+        heard
     }
 }

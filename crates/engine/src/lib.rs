@@ -9,6 +9,7 @@
 //! - `turn`: composes one exchange and takes its answer apart
 //! - `pace`: how much to claim ahead of free slots
 //! - `worker`: one attempt: route, run under its time limit, normalise, settle
+//! - `overtime`: an attempt's time limit and what becomes of it then
 //! - `registry`: the attempts that this process holds leases for
 //! - `heartbeat`: keeps those leases alive, on a thread of its own
 //! - `sweeper`: takes back what dead processes held, promotes, prunes
@@ -54,6 +55,7 @@ mod exchanger;
 pub mod health;
 mod heartbeat;
 pub mod metrics;
+mod overtime;
 mod pace;
 mod phase;
 mod registry;

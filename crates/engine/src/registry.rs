@@ -7,7 +7,9 @@ use foldhash::HashMap;
 use tokio::sync::Notify;
 use windlass_core::{JobId, Progress};
 use windlass_dispatch::{Context, Stop};
-use windlass_store::{Extend, Lease, Outcome, Settlement};
+use windlass_store::{Extend, Lease, Settlement};
+
+use crate::overtime::Overtime;
 
 /// One held lease.
 #[derive(Debug)]
@@ -17,8 +19,8 @@ struct Held {
     /// By this process's monotonic clock, counted from before the claim was sent: never later than the store's end.
     ends: Instant,
     extended: Instant,
-    /// When the attempt must have ended, its handler's consent or not, and what it is settled with then.
-    overdue: Option<(Instant, Outcome)>,
+    /// The attempt's time limit, from its start on.
+    overtime: Option<Overtime>,
     /// Whether the attempt has ended and waits for the store to take its settlement. The lease is kept until then.
     ended: bool,
 }
@@ -35,7 +37,7 @@ pub(crate) struct Registry {
 pub(crate) struct Rounds {
     /// Leases to extend or attempts with news.
     pub(crate) extend: Vec<Extend>,
-    /// Attempts that ran over their time limit and whose handlers do not let go. Taken out of the registry.
+    /// Attempts that ran over their time limit and whose handlers do not let go. They count as ended.
     pub(crate) overdue: Vec<(Settlement, Context)>,
     /// Attempts whose lease is over by this process's clock. Taken out of the registry.
     pub(crate) lost: Vec<Context>,
@@ -46,15 +48,21 @@ impl Registry {
     pub(crate) fn add(&self, held: impl IntoIterator<Item = (Lease, Context)>, sent: Instant, lease: Duration) {
         let mut all = self.all();
         for (id, context) in held {
-            let held = Held { lease: id, context, ends: sent + lease, extended: sent, overdue: None, ended: false };
-            all.insert(id.id, held);
+            let held = Held { lease: id, context, ends: sent + lease, extended: sent, overtime: None, ended: false };
+            if let Some(former) = all.insert(id.id, held) {
+                // The job has come back to us before we heard that its former lease was lost.
+                former.context.request_stop(Stop::LeaseLost);
+            }
         }
     }
 
-    /// Notes that the attempt must have ended at `moment`, else it is settled with `outcome` over its head.
-    pub(crate) fn set_overdue(&self, lease: Lease, moment: Instant, outcome: Outcome) {
-        if let Some(held) = self.all().get_mut(&lease.id).filter(|held| held.lease == lease) {
-            held.overdue = Some((moment, outcome));
+    /// Notes that these attempts run from now on; one lock for the whole batch.
+    pub(crate) fn start(&self, started: Vec<(Lease, Overtime)>) {
+        let mut all = self.all();
+        for (lease, overtime) in started {
+            if let Some(held) = all.get_mut(&lease.id).filter(|held| held.lease == lease) {
+                held.overtime = Some(overtime);
+            }
         }
     }
 
@@ -69,7 +77,8 @@ impl Registry {
         held
     }
 
-    /// Notes that the attempt has ended; `false` when its lease is no longer held, so that there is nothing to settle.
+    /// Notes that the attempt has ended; `false` when it had ended before or its lease is no longer held, so that there
+    /// is nothing to settle.
     pub(crate) fn end(&self, lease: Lease) -> bool {
         end(&mut self.all(), lease)
     }
@@ -78,6 +87,13 @@ impl Registry {
     pub(crate) fn end_all<T>(&self, leases: &mut Vec<T>, lease: impl Fn(&T) -> Lease) {
         let mut all = self.all();
         leases.retain(|item| end(&mut all, lease(item)));
+    }
+
+    /// Takes back that the attempt has ended: its settlement did not reach the store and is due again.
+    pub(crate) fn reopen(&self, lease: Lease) {
+        if let Some(held) = self.all().get_mut(&lease.id).filter(|held| held.lease == lease) {
+            held.ended = false;
+        }
     }
 
     /// Takes out what the store has heard the end of.
@@ -133,10 +149,11 @@ impl Registry {
                 rounds.lost.push(held.context.clone());
                 return false;
             }
-            if let Some((_, outcome)) = held.overdue.take_if(|(moment, _)| now >= *moment) {
+            if let Some(overtime) = held.overtime.filter(|overtime| !held.ended && now >= overtime.over) {
+                let outcome = overtime.outcome(held.context.job());
                 let settlement = Settlement { lease: held.lease, outcome, emitted: Vec::new() };
                 rounds.overdue.push((settlement, held.context.clone()));
-                return false;
+                held.ended = true;
             }
             rounds.extend.extend(held.news(now, lease));
             true
@@ -169,9 +186,8 @@ impl Registry {
 }
 
 fn end(all: &mut HashMap<JobId, Held>, lease: Lease) -> bool {
-    let held = all.get_mut(&lease.id).filter(|held| held.lease == lease);
+    let held = all.get_mut(&lease.id).filter(|held| held.lease == lease && !held.ended);
     held.is_some_and(|held| {
-        held.overdue = None;
         held.ended = true;
         true
     })
@@ -191,7 +207,9 @@ mod tests {
 
     use windlass_core::{NewJob, Payload, Timestamp};
     use windlass_dispatch::Run;
-    use windlass_store::Token;
+    use windlass_store::{ClaimedJob, Token};
+
+    use crate::settings::Settings;
 
     use super::*;
 
@@ -203,6 +221,14 @@ mod tests {
         let context = Context::new(Run { job: Arc::new(job), attempt: 1, token: 1, states: Arc::default() });
         registry.add([(lease, context)], now, LEASE);
         lease
+    }
+
+    fn overtime(now: Instant) -> Overtime {
+        let settings = Settings { job_timeout: Duration::ZERO, cancel_grace: Duration::ZERO, ..Settings::default() };
+        let new = Arc::new(NewJob::build("Job", Payload::empty()).finish(Timestamp::UNIX_EPOCH).expect("valid"));
+        let lease = Lease { id: new.id, token: Token(1) };
+        let (created_at, started_at) = (Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH);
+        Overtime::of(&ClaimedJob { lease, new, retries: 0, crashes: 0, created_at, started_at }, &settings, now)
     }
 
     /// Handlers that block every thread used to keep finished jobs from being settled until their leases had run out,
@@ -222,9 +248,30 @@ mod tests {
     fn an_attempt_that_ended_is_not_let_go_a_second_time() {
         let (registry, now) = (Registry::default(), Instant::now());
         let lease = held_at(&registry, now);
-        registry.set_overdue(lease, now, Outcome::Release);
+        registry.start(vec![(lease, overtime(now))]);
         assert!(registry.end(lease));
         assert!(registry.rounds(now + LEASE / 2, LEASE).overdue.is_empty());
+    }
+
+    #[test]
+    fn an_attempt_that_was_let_go_ends_once_and_is_due_again_when_the_store_did_not_hear() {
+        let (registry, now) = (Registry::default(), Instant::now());
+        let lease = held_at(&registry, now);
+        registry.start(vec![(lease, overtime(now))]);
+        assert_eq!(registry.rounds(now, LEASE).overdue.len(), 1);
+        assert!(!registry.end(lease), "its handler comes too late");
+        assert!(registry.rounds(now, LEASE).overdue.is_empty());
+        registry.reopen(lease);
+        assert_eq!(registry.rounds(now, LEASE).overdue.len(), 1);
+    }
+
+    #[test]
+    fn a_job_that_comes_back_stops_its_former_attempt() {
+        let (registry, now) = (Registry::default(), Instant::now());
+        let lease = held_at(&registry, now);
+        let former = registry.find(lease.id).expect("held");
+        registry.add([(Lease { token: Token(2), ..lease }, former.clone())], now, LEASE);
+        assert_eq!(former.stop_reason(), Some(Stop::LeaseLost));
     }
 
     #[test]

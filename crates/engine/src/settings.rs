@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::fmt::serde::unsigned_duration::friendly::compact::required as friendly;
 use serde::{Deserialize, Serialize};
-use windlass_core::limits::{PAYLOAD_BYTES_DEFAULT, RESULT_BYTES_DEFAULT};
+use windlass_core::limits::{DELAY_MAX, PAYLOAD_BYTES_DEFAULT, RESULT_BYTES_DEFAULT};
 use windlass_core::{InvalidInput, QueueName, RetryPolicy};
 
 /// The engine's settings.
@@ -123,6 +123,10 @@ impl Settings {
         if let Some((what, _)) = intervals.into_iter().find(|(_, value)| *value < Duration::from_millis(10)) {
             return Err(InvalidInput::new(what, "must be 10 ms or more"));
         }
+        let spans = [self.shutdown_grace, self.cancel_grace].into_iter().chain(intervals.map(|(_, value)| value));
+        if spans.max().is_some_and(|longest| longest > DELAY_MAX) {
+            return Err(InvalidInput::new("durations", "must be ten years or less"));
+        }
         if self.work && self.queues.is_empty() {
             return Err(InvalidInput::new("queues", "must name a queue, or `work` must be false"));
         }
@@ -152,6 +156,7 @@ mod tests {
         assert_eq!(no_slots.validate().map_err(|error| error.what()), Err("max_concurrency"));
         let no_lease = Settings { lease: Duration::ZERO, ..Settings::default() };
         assert_eq!(no_lease.validate().map_err(|error| error.what()), Err("lease"));
+        assert!(Settings { job_timeout: Duration::MAX, ..Settings::default() }.validate().is_err());
         let no_queue = Settings { queues: Vec::new(), ..Settings::default() };
         assert!(no_queue.validate().is_err());
         assert!(Settings { work: false, ..no_queue }.validate().is_ok());

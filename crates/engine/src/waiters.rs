@@ -1,6 +1,7 @@
 //! Who waits for which job to finish, in this process.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,11 +11,17 @@ use windlass_core::JobId;
 /// A bell per awaited job. Asking whether anybody waits costs one atomic read, so jobs nobody waits for pay nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Waiters {
-    bells: Mutex<HashMap<JobId, Arc<Notify>>>,
+    bells: Mutex<HashMap<JobId, Bell>>,
     count: AtomicUsize,
 }
 
-/// A place in the waiting room; leaving it frees the bell.
+#[derive(Debug, Default)]
+struct Bell {
+    bell: Arc<Notify>,
+    waiting: usize,
+}
+
+/// A place in the waiting room; the last to leave takes the bell along.
 pub(crate) struct Waiter<'a> {
     room: &'a Waiters,
     id: JobId,
@@ -24,24 +31,37 @@ pub(crate) struct Waiter<'a> {
 impl Waiters {
     pub(crate) fn enter(&self, id: JobId) -> Waiter<'_> {
         let mut bells = self.bells();
-        let bell = bells.entry(id).or_default().clone();
+        let place = bells.entry(id).or_default();
+        place.waiting += 1;
+        let bell = place.bell.clone();
         self.count.store(bells.len(), Ordering::Release);
         Waiter { room: self, id, bell }
     }
 
-    /// Whether anybody waits for anything.
+    /// Whether nobody waits for anything.
     pub(crate) fn is_empty(&self) -> bool {
         self.count.load(Ordering::Acquire) == 0
     }
 
     /// Tells those who wait for `id` to look.
     pub(crate) fn ring(&self, id: JobId) {
-        if let Some(bell) = self.bells().get(&id) {
-            bell.notify_waiters();
+        if let Some(place) = self.bells().get(&id) {
+            place.bell.notify_waiters();
         }
     }
 
-    fn bells(&self) -> MutexGuard<'_, HashMap<JobId, Arc<Notify>>> {
+    fn leave(&self, id: JobId) {
+        let mut bells = self.bells();
+        if let Entry::Occupied(mut place) = bells.entry(id) {
+            place.get_mut().waiting -= 1;
+            if place.get().waiting == 0 {
+                place.remove();
+            }
+        }
+        self.count.store(bells.len(), Ordering::Release);
+    }
+
+    fn bells(&self) -> MutexGuard<'_, HashMap<JobId, Bell>> {
         self.bells.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -55,11 +75,22 @@ impl Waiter<'_> {
 
 impl Drop for Waiter<'_> {
     fn drop(&mut self) {
-        let mut bells = self.room.bells();
-        // Two of us: the map's and this one. Then nobody else waits for this job.
-        if Arc::strong_count(&self.bell) == 2 {
-            bells.remove(&self.id);
-        }
-        self.room.count.store(bells.len(), Ordering::Release);
+        self.room.leave(self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use windlass_core::Timestamp;
+
+    #[test]
+    fn the_room_is_empty_when_everybody_has_left_in_whatever_order() {
+        let (room, id) = (Waiters::default(), JobId::generate(Timestamp::UNIX_EPOCH));
+        let (first, second) = (room.enter(id), room.enter(id));
+        drop(first);
+        assert!(!room.is_empty());
+        drop(second);
+        assert!(room.is_empty());
     }
 }

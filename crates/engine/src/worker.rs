@@ -14,6 +14,7 @@ use windlass_core::{ErrorClass, JobError, Payload};
 use windlass_dispatch::{Conclusion, Context, Error, Routed, Run, Stop};
 use windlass_store::{ClaimedJob, Lease, Outcome, Settlement};
 
+use crate::overtime::Overtime;
 use crate::shared::Shared;
 
 /// How long a job whose handler this process lacks stays away before somebody may claim it again.
@@ -25,6 +26,8 @@ const LAST_WORDS: Duration = Duration::from_millis(300);
 pub(crate) struct Attempt {
     pub(crate) claimed: ClaimedJob,
     pub(crate) context: Context,
+    /// Counts from the start, once there is one.
+    pub(crate) overtime: Overtime,
 }
 
 /// What an attempt leaves behind.
@@ -43,7 +46,14 @@ impl Attempt {
             token: claimed.lease.token.0,
             states: shared.routes.states().clone(),
         });
-        Self { claimed, context }
+        let overtime = Overtime::of(&claimed, &shared.settings, Instant::now());
+        Self { claimed, context, overtime }
+    }
+
+    /// What is left of an attempt that broke outside its handler (in a destructor, say): its lease runs out.
+    pub(crate) fn broken(lease: Lease, suspect: bool) -> Finished {
+        tracing::error!(job.id = %lease.id, "the attempt broke outside its handler; its lease runs out");
+        Finished { lease, settlement: None, suspect }
     }
 
     /// Gives the job back unstarted, without having spent anything.
@@ -84,7 +94,7 @@ impl Attempt {
         // Most handlers that are done at once need neither a timer nor a place in a waiting list.
         let ended = match poll!(Pin::new(&mut work)) {
             Poll::Ready(ended) => Some(ended),
-            Poll::Pending => self.supervise(&mut work, shared).await,
+            Poll::Pending => self.supervise(&mut work, started, shared).await,
         };
         let waited = self.claimed.created_at.until(self.claimed.started_at);
         shared.metrics.attempted(&self.claimed.new.name, waited, started.elapsed());
@@ -95,11 +105,13 @@ impl Attempt {
     }
 
     /// Waits for the handler under its time limit. `None` when it was dropped.
-    async fn supervise<T>(&self, work: &mut (impl Future<Output = T> + Unpin), shared: &Shared) -> Option<T> {
-        let limit = self.limit(shared);
-        let grace = shared.settings.cancel_grace;
-        let overdue = timed_out(&self.claimed, limit);
-        shared.registry.set_overdue(self.claimed.lease, Instant::now() + limit + grace, overdue);
+    async fn supervise<T>(
+        &self,
+        work: &mut (impl Future<Output = T> + Unpin),
+        started: Instant,
+        shared: &Shared,
+    ) -> Option<T> {
+        let (limit, grace) = (self.overtime.limit, shared.settings.cancel_grace);
         tokio::select! {
             biased;
             ended = &mut *work => return Some(ended),
@@ -108,7 +120,7 @@ impl Attempt {
                 Stop::Canceled => {}
                 Stop::Shutdown => return tokio::time::timeout(LAST_WORDS, work).await.ok(),
             },
-            () = tokio::time::sleep(limit) => {
+            () = tokio::time::sleep_until((started + limit).into()) => {
                 self.context.request_stop(Stop::TimedOut);
                 return None;
             }
@@ -121,7 +133,7 @@ impl Attempt {
         if self.context.stop_reason() == Some(Stop::LeaseLost) {
             return None;
         }
-        let Some(conclusion) = conclusion else { return Some(self.dropped(shared)) };
+        let Some(conclusion) = conclusion else { return Some(self.dropped()) };
         Some(match conclusion {
             Conclusion::Done(result) => self.done(result, shared),
             Conclusion::Snoozed(delay) => Outcome::Snooze { delay: delay.min(windlass_core::limits::DELAY_MAX) },
@@ -151,25 +163,12 @@ impl Attempt {
         }
     }
 
-    fn dropped(&self, shared: &Shared) -> Outcome {
+    fn dropped(&self) -> Outcome {
         match self.context.stop_reason() {
             Some(Stop::Canceled) => Outcome::Stop,
             Some(Stop::Shutdown) => Outcome::Release,
-            _ => timed_out(&self.claimed, self.limit(shared)),
+            _ => self.overtime.outcome(&self.claimed.new),
         }
-    }
-
-    fn limit(&self, shared: &Shared) -> Duration {
-        self.claimed.new.timeout.unwrap_or(shared.settings.job_timeout)
-    }
-}
-
-/// What a job that ran over its limit is settled with.
-fn timed_out(claimed: &ClaimedJob, limit: Duration) -> Outcome {
-    let error = JobError::new(JobError::TIMEOUT, format!("the handler ran longer than its limit of {limit:?}"));
-    match claimed.new.retry.judge(ErrorClass::Transient, claimed.retries, fastrand::f64()) {
-        Verdict::Retry(delay) => Outcome::Retry { delay, error },
-        Verdict::Fail => Outcome::Fail(error),
     }
 }
 

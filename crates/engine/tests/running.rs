@@ -307,3 +307,50 @@ async fn progress_is_visible_while_the_handler_runs() {
     engine.cancel(id, &EVERYTHING).await.unwrap();
     finished(&engine, id).await;
 }
+
+/// The limit used to be known only once a handler had given its thread back for the first time: one that never did
+/// kept its job for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_handler_that_blocks_its_thread_loses_its_job_at_the_time_limit() {
+    struct Block(std::sync::Mutex<std::sync::mpsc::Receiver<()>>);
+    impl Handler for Block {
+        type Input = NoInput;
+        type Output = ();
+        const NAME: &'static str = "Block";
+        async fn run(&self, _input: NoInput, _cx: Context) -> Result<()> {
+            let _ = self.0.lock().unwrap().recv();
+            Ok(())
+        }
+    }
+    let (go_on, blocked) = std::sync::mpsc::channel();
+    let engine = builder().handler(Block(std::sync::Mutex::new(blocked))).start().await.unwrap();
+    let job = engine.build_job("Block", Payload::empty()).timeout(Duration::from_millis(50)).retries(0);
+    let id = engine.submit(job.finish(Timestamp::UNIX_EPOCH).unwrap()).await.unwrap().id;
+    let job = finished(&engine, id).await;
+    assert_eq!((job.status, &*job.error.unwrap().code), (Status::Failed, JobError::TIMEOUT));
+    go_on.send(()).unwrap();
+}
+
+#[tokio::test]
+async fn leases_are_not_kept_alive_without_the_engines_runtime() {
+    let store = Arc::new(Memory::new());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let inside = store.clone();
+    let worker = std::thread::spawn(move || {
+        runtime.block_on(async {
+            let signals = Signals::default();
+            let lease = |settings: &mut windlass_engine::Settings| settings.lease = Duration::from_millis(200);
+            let engine = Engine::builder(inside).configure(lease).handler(Hang).state(signals.clone());
+            let engine = engine.start().await.unwrap();
+            let id = Hang.submit(&engine, 1).await.unwrap().id;
+            signals.started.notified().await;
+            id
+        })
+        // The runtime is dropped here, with the engine in full swing.
+    });
+    let id = worker.join().unwrap();
+    let successor = Engine::builder(store).configure(|settings| settings.sweep_interval = Duration::from_millis(20));
+    let (engine, signals) = start(successor).await;
+    signals.started.notified().await;
+    assert_eq!(engine.get(id, &EVERYTHING).await.unwrap().unwrap().crashes, 1);
+}

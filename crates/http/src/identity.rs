@@ -68,8 +68,13 @@ fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a [u
 }
 
 fn given(value: &[u8]) -> Result<Identity, Problem> {
-    let id = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
-    id.map(Identity::Given).ok_or_else(|| Problem::new(Code::BadHeader, "X-Async-Request-Id must be a UUID"))
+    let id: Option<JobId> = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
+    let id = id.ok_or_else(|| Problem::new(Code::BadHeader, "X-Async-Request-Id must be a UUID"))?;
+    // Ids of version 8 are made from idempotency keys and parent jobs: nobody may take another's in advance.
+    match id.as_uuid().get_version_num() {
+        8 => Err(Problem::new(Code::BadHeader, "X-Async-Request-Id must not be a UUID of version 8")),
+        _ => Ok(Identity::Given(id)),
+    }
 }
 
 fn keyed(value: &[u8], parts: &Parts, owner: Option<&Owner>, route: &str) -> Result<Identity, Problem> {

@@ -18,8 +18,9 @@ pub const KEPT_BY_DEFAULT: [&str; 6] =
 
 const NEVER: [&str; 6] =
     ["authorization", "authentication-info", "cookie", "cookie2", "set-cookie", "www-authenticate"];
-const NEVER_PREFIXES: [&str; 2] = ["proxy-", "x-amz-"];
-const NEVER_PARTS: [&str; 6] = ["api-key", "apikey", "token", "secret", "password", "credential"];
+const NEVER_PREFIXES: [&str; 3] = ["proxy-", "x-amz-", "x-amzn-"];
+const NEVER_PARTS: [&str; 9] =
+    ["api-key", "apikey", "authorization", "credential", "jwt", "password", "secret", "session", "token"];
 
 /// Whether a header carries credentials, so that it is never kept, whoever asks.
 fn is_secret(name: &str) -> bool {

@@ -10,6 +10,7 @@
 //! defaults are those of [`Settings`].
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::path::Path;
 
 use config::{Config, ConfigError, Environment, File, FileFormat, Map};
@@ -22,7 +23,8 @@ const PREFIX: &str = "WINDLASS_";
 
 /// Reads `windlass.toml` in the working directory, where there is one, and this process's environment.
 pub fn load() -> Result<Settings, ConfigError> {
-    read(Path::new(FILE), std::env::vars().collect())
+    let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    read(Path::new(FILE), std::env::vars_os().filter_map(text).collect())
 }
 
 /// Reads `file`, where there is one, and `environment` over it. A value of the wrong form is an error that names it,
@@ -83,6 +85,6 @@ mod tests {
         let error = read(&file, HashMap::new()).expect_err("unknown name");
         assert!(error.to_string().contains("max_concurency"), "{error}");
         let error = read(Path::new("none.toml"), environment(&[("WINDLASS_LEASE", "soon")])).expect_err("no duration");
-        assert!(error.to_string().contains("soon"), "{error}");
+        assert!(error.to_string().contains("`lease`"), "{error}");
     }
 }
