@@ -23,7 +23,7 @@ pub(crate) fn measure(case: &Case, system: System, asked: &Asked) -> Result<Meas
     if let System::Peer(_) = system {
         command.arg("--");
     }
-    let output = command.arg("measure").args(task.to_args()).stderr(Stdio::inherit()).output()?;
+    let output = command.arg("measure").args(arguments(&task)).stderr(Stdio::inherit()).output()?;
     if !output.status.success() {
         return Err(format!("{} {} {} failed", task.question, task.system, task.mode).into());
     }
@@ -66,4 +66,19 @@ fn task(case: &Case, system: System, asked: &Asked, directory: &Path) -> Task {
         concurrency: asked.concurrency,
         batch: asked.batch,
     }
+}
+
+/// The task as command line arguments.
+pub(crate) fn arguments(task: &Task) -> Vec<String> {
+    let named = [
+        ("--question", task.question.clone()),
+        ("--system", task.system.clone()),
+        ("--store", task.store.clone()),
+        ("--mode", task.mode.clone()),
+        ("--jobs", task.jobs.to_string()),
+        ("--dir", task.dir.display().to_string()),
+        ("--concurrency", task.concurrency.to_string()),
+        ("--batch", task.batch.to_string()),
+    ];
+    named.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect()
 }

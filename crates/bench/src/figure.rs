@@ -30,7 +30,7 @@ pub(crate) struct Figure {
     pub(crate) floor_rss_mib: Option<f64>,
     /// Jobs per second over the floor's; for questions of time, p99 over the floor's.
     pub(crate) ratio_to_floor: Option<f64>,
-    /// Jobs per second over those of the best peer of the round.
+    /// Jobs per second over those of the round's best peer that is as durable.
     pub(crate) ratio_to_best_peer: Option<f64>,
     pub(crate) settings: String,
     pub(crate) floor_settings: String,
@@ -104,7 +104,8 @@ impl Rounds<'_> {
     }
 
     fn ratio_to_best_peer(&self, system: System, round: &[Measurement]) -> Option<f64> {
-        let peers = self.case.systems.iter().zip(round).filter(|(system, _)| matches!(system, System::Peer(_)));
+        let durable = |system: &System| matches!(system, System::Peer(peer) if peer.durable);
+        let peers = self.case.systems.iter().zip(round).filter(|(system, _)| durable(system));
         let best = peers.filter_map(|(_, found)| found.jobs_per_s).reduce(f64::max)?;
         (system == System::Windlass).then_some(round[self.place].jobs_per_s? / best)
     }
@@ -151,12 +152,13 @@ mod tests {
     }
 
     #[test]
-    fn only_windlass_is_compared_to_the_best_peer() {
-        let peer = |name| System::Peer(Peer { name, jobs_max: 1 });
-        let systems = vec![System::Floor, System::Windlass, peer("slow"), peer("fast")];
-        let figures = figures(&case(systems), &[vec![rate(9.0), rate(6.0), rate(1.0), rate(3.0)]]);
+    fn windlass_is_compared_to_the_best_peer_that_is_as_durable() {
+        let peer = |name, durable| System::Peer(Peer { name, jobs_max: 1, durable });
+        let peers = [peer("slow", true), peer("fast", true), peer("careless", false)];
+        let systems = [System::Floor, System::Windlass].into_iter().chain(peers).collect();
+        let figures = figures(&case(systems), &[[9.0, 6.0, 1.0, 3.0, 8.0].map(rate).into()]);
         let ratios: Vec<_> = figures.iter().map(|figure| figure.ratio_to_best_peer).collect();
-        assert_eq!(ratios, [Some(2.0), None, None]);
+        assert_eq!(ratios, [Some(2.0), None, None, None]);
     }
 
     #[test]

@@ -77,7 +77,7 @@ fn note(figure: &Figure) {
         println!("  floor: {}", figure.floor_settings);
     }
     if let Some(ratio) = figure.ratio_to_best_peer {
-        println!("  {ratio:.2} times the best peer");
+        println!("  {ratio:.2} times the best peer that is as durable");
     }
     if figure.is_sound() {
         println!("  each of {} jobs executed and completed exactly once in every run", figure.jobs);

@@ -30,20 +30,3 @@ pub(crate) struct Task {
     #[arg(long)]
     pub(crate) batch: usize,
 }
-
-impl Task {
-    /// As command line arguments.
-    pub(crate) fn to_args(&self) -> Vec<String> {
-        let named = [
-            ("--question", self.question.clone()),
-            ("--system", self.system.clone()),
-            ("--store", self.store.clone()),
-            ("--mode", self.mode.clone()),
-            ("--jobs", self.jobs.to_string()),
-            ("--dir", self.dir.display().to_string()),
-            ("--concurrency", self.concurrency.to_string()),
-            ("--batch", self.batch.to_string()),
-        ];
-        named.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect()
-    }
-}

@@ -80,12 +80,17 @@ pub(crate) async fn body<I: Input>(
     }
 }
 
+/// A small body is a slice of its connection's read buffer, and a stored job would keep all of that alive.
+fn detached(bytes: Bytes) -> Bytes {
+    if bytes.len() < 8_192 { Bytes::copy_from_slice(&bytes) } else { bytes }
+}
+
 async fn collect(body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
     match tokio::time::timeout(BODY_PATIENCE, Limited::new(body, bytes_max).collect()).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Ok(collected)) => Ok(detached(collected.to_bytes())),
         Ok(Err(error)) if is_length_limit(&*error) => Err(too_large(bytes_max)),
         Ok(Err(_)) => Err(Problem::new(Code::BadInput, "the body broke off")),
         Err(_) => Err(Problem::new(Code::BodyTimeout, "the body must arrive within 30 seconds")),

@@ -4,7 +4,7 @@
 //! # Layout
 //!
 //! - `rustqueue`, `azums`: one file per queue, with its best documented settings
-//! - `mail`, `measurement`, `moments`, `tally`, `task`: shared with the bench
+//! - `mail`, `measurement`, `tally`, `task`: shared with the bench
 
 mod azums;
 #[path = "../../src/mail.rs"]

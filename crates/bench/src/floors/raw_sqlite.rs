@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, Transaction, params};
 
 use crate::Fault;
@@ -56,6 +57,8 @@ impl RawSqlite {
     pub(crate) fn create(directory: &Path) -> Result<Self, Fault> {
         let connection = Connection::open(directory.join("raw.db"))?;
         connection.execute_batch(SCHEMA)?;
+        // Without it SQLite plans a query anew whenever its LIMIT is bound.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         Ok(Self(connection))
     }
 

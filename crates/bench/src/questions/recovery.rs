@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::Fault;
+use crate::child::arguments;
 use crate::measurement::Measurement;
 use crate::moments::Moments;
 use crate::rig::{Rig, versions};
@@ -61,7 +62,7 @@ fn rig(task: &Task) -> Result<Rig, Fault> {
 /// A process that has all the jobs running.
 fn start_victim(task: &Task) -> Result<Child, Fault> {
     let mut command = Command::new(std::env::current_exe()?);
-    let mut victim = command.arg("crash").args(task.to_args()).stdout(Stdio::piped()).spawn()?;
+    let mut victim = command.arg("crash").args(arguments(task)).stdout(Stdio::piped()).spawn()?;
     let output = victim.stdout.take().ok_or("the victim has no output")?;
     let mut line = String::new();
     BufReader::new(output).read_line(&mut line)?;
