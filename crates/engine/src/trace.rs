@@ -1,12 +1,20 @@
 //! The thread from a submission to its runs: a W3C `traceparent` that is stored with the job.
 //!
-//! A caller's own is kept. A job that brings none gets one, so that the `job.submit` and `job.run` spans of one job
-//! always share a trace id, in whichever process they are written.
+//! A caller's own is kept. A job that brings none gets one where somebody listens to the `job.submit` span, so that it
+//! and the job's `job.run` spans share a trace id, in whichever process those are written. Where nobody listens there
+//! is nothing to link to.
 
 use windlass_core::NewJob;
 
-/// Gives the job a trace of its own unless it belongs to one (W3C Trace Context, section 3.2).
+/// Gives the job a trace of its own unless it belongs to one or nobody listens.
 pub(crate) fn ensure(job: &mut NewJob) {
+    if tracing::enabled!(tracing::Level::INFO) {
+        begin(job);
+    }
+}
+
+/// W3C Trace Context, section 3.2.
+fn begin(job: &mut NewJob) {
     job.traceparent.get_or_insert_with(|| format!("00-{:032x}-{:016x}-01", fastrand::u128(1..), fastrand::u64(1..)));
 }
 
@@ -18,10 +26,10 @@ mod tests {
     #[test]
     fn a_trace_is_kept_or_made() {
         let mut job = NewJob::build("Job", Payload::empty()).finish(Timestamp::UNIX_EPOCH).expect("valid");
-        ensure(&mut job);
+        begin(&mut job);
         let made = job.traceparent.clone().expect("made");
         assert_eq!((made.len(), &made[..3], &made[52..]), (55, "00-", "-01"));
-        ensure(&mut job);
+        begin(&mut job);
         assert_eq!(job.traceparent, Some(made));
     }
 }
