@@ -87,9 +87,9 @@ pub(crate) async fn generate_report(
     Json(Report {
         report_data: "Generated report data...".to_owned(),
         generated_at: SystemClock.now().to_string(),
-        headers,
-        route,
-        query,
+        headers: headers.into_iter().collect(),
+        route: route.into_iter().collect(),
+        query: query.into_iter().collect(),
     })
 }
 

@@ -38,7 +38,7 @@ pub mod retry;
 pub mod state;
 pub mod time;
 
-pub use context::RequestContext;
+pub use context::{ContextMap, RequestContext};
 pub use failure::{ErrorClass, JobError};
 pub use id::{Incarnation, JobId};
 pub use job::{Attempt, AttemptOutcome, Job, JobBuilder, NewJob, Priority, Progress, Start};

@@ -198,7 +198,7 @@ macro_rules! part_of_request {
     ($(#[$doc:meta])* $name:ident, $field:ident: $values:ty) => {
         $(#[$doc])*
         #[derive(Clone, Debug, Default, PartialEq, Eq)]
-        pub struct $name(pub std::collections::BTreeMap<String, $values>);
+        pub struct $name(pub windlass_core::ContextMap<$values>);
 
         impl FromContext for $name {
             fn from_context(cx: &Context) -> Result<Self> {

@@ -1,14 +1,12 @@
 //! What is kept of a request for its handler: an allow-list of headers, the route values and the query values.
 
-use std::collections::BTreeMap;
-
 use axum::RequestPartsExt;
 use axum::extract::RawPathParams;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::http::header::{HeaderMap, HeaderName};
 use axum::http::request::Parts;
 use windlass_core::limits::CONTEXT_BYTES_MAX;
-use windlass_core::{InvalidInput, RequestContext};
+use windlass_core::{ContextMap, InvalidInput, RequestContext};
 
 use crate::problem::{Code, Problem};
 
@@ -68,8 +66,8 @@ impl Keep {
         Ok(context)
     }
 
-    fn headers(&self, headers: &HeaderMap) -> BTreeMap<String, Vec<String>> {
-        let mut kept = BTreeMap::new();
+    fn headers(&self, headers: &HeaderMap) -> ContextMap<Vec<String>> {
+        let mut kept = ContextMap::new();
         for name in self.0.iter().filter(|name| headers.contains_key(*name)) {
             let values = headers.get_all(name).iter();
             let texts = values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
@@ -79,19 +77,19 @@ impl Keep {
     }
 }
 
-fn query(raw: &str) -> BTreeMap<String, Vec<String>> {
-    let mut values = BTreeMap::<String, Vec<String>>::new();
+fn query(raw: &str) -> ContextMap<Vec<String>> {
+    let mut values = ContextMap::<Vec<String>>::new();
     for (name, value) in form_urlencoded::parse(raw.as_bytes()) {
         values.entry(name.into_owned()).or_default().push(value.into_owned());
     }
     values
 }
 
-async fn route(parts: &mut Parts) -> Result<BTreeMap<String, String>, Problem> {
+async fn route(parts: &mut Parts) -> Result<ContextMap<String>, Problem> {
     match parts.extract::<RawPathParams>().await {
         Ok(values) => Ok(values.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()),
         // Served without a router, so there is no pattern that could capture anything.
-        Err(RawPathParamsRejection::MissingPathParams(_)) => Ok(BTreeMap::new()),
+        Err(RawPathParamsRejection::MissingPathParams(_)) => Ok(ContextMap::new()),
         Err(_) => Err(Problem::new(Code::BadPath, "route values must be UTF-8")),
     }
 }
@@ -144,8 +142,9 @@ mod tests {
         headers.append("cookie", HeaderValue::from_static("canary"));
         let kept = Keep::default().headers(&headers);
         assert_eq!(kept.into_iter().collect::<Vec<_>>(), [("accept-language".into(), vec!["de".into(), "en".into()])]);
-        assert_eq!(query("a=1&b=%C3%A9+x&a=2")["a"], ["1", "2"]);
-        assert_eq!(query("a=1&b=%C3%A9+x&a=2")["b"], ["é x"]);
+        let values = query("a=1&b=%C3%A9+x&a=2");
+        assert_eq!(values.get("a"), Some(&vec!["1".to_owned(), "2".to_owned()]));
+        assert_eq!(values.get("b"), Some(&vec!["é x".to_owned()]));
     }
 
     #[tokio::test]
