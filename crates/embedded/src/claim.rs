@@ -1,5 +1,6 @@
 //! Claim: ready jobs go to a worker, each with a lease and a new token.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::Row;
@@ -20,13 +21,12 @@ const CLAIM_START: &str = include_str!("sql/claim_start.sql");
 const PROMOTE_MAX: usize = 1_000;
 
 /// Gives out up to `claim.limit` ready jobs: suspects first, then by priority and order of submission, the lines in
-/// the order given.
-pub(crate) fn claim(ledger: &mut Ledger<'_>, claim: &Claim) -> Checked<Claimed> {
+/// the order given. `jobs` are those handed over already.
+pub(crate) fn claim(ledger: &mut Ledger<'_>, claim: &Claim, mut jobs: Vec<ClaimedJob>) -> Checked<Claimed> {
     let lines = lines_with_work(ledger, claim);
     for (queue, _) in &lines {
         promote(ledger, *queue, PROMOTE_MAX)?;
     }
-    let mut jobs = Vec::new();
     take(ledger, claim, &lines, Kind::Suspects, &mut jobs)?;
     take(ledger, claim, &lines, Kind::Others, &mut jobs)?;
     Ok(Claimed { jobs, next_due: next_due(ledger, &lines)?, more: more(ledger, &lines)? })
@@ -63,13 +63,14 @@ fn take(
     Ok(())
 }
 
-struct Candidate {
-    new: NewJob,
-    created_at: Timestamp,
-    seq: i64,
-    token: Token,
-    retries: u32,
-    crashes: u32,
+/// A job about to be given out.
+pub(crate) struct Candidate {
+    pub(crate) new: Arc<NewJob>,
+    pub(crate) created_at: Timestamp,
+    pub(crate) seq: i64,
+    pub(crate) token: Token,
+    pub(crate) retries: u32,
+    pub(crate) crashes: u32,
 }
 
 fn ready(ledger: &Ledger<'_>, queue: QueueRef, name: &QueueName, kind: Kind, room: usize) -> Checked<Vec<Candidate>> {
@@ -85,7 +86,7 @@ fn ready(ledger: &Ledger<'_>, queue: QueueRef, name: &QueueName, kind: Kind, roo
 fn candidate(row: &Row<'_>, queue: QueueName) -> Checked<Candidate> {
     let (new, created_at) = record::new_job(row, queue)?;
     Ok(Candidate {
-        new,
+        new: new.into(),
         created_at,
         seq: row.get(8)?,
         token: record::token(row, 9)?,
@@ -116,7 +117,8 @@ fn start(
     Ok(())
 }
 
-fn running(candidate: &Candidate, claim: &Claim, queue: QueueRef, token: Token, now: Timestamp) -> Running {
+/// The lease as the mirror keeps it.
+pub(crate) fn running(candidate: &Candidate, claim: &Claim, queue: QueueRef, token: Token, now: Timestamp) -> Running {
     Running {
         seq: candidate.seq,
         queue,
@@ -131,14 +133,15 @@ fn running(candidate: &Candidate, claim: &Claim, queue: QueueRef, token: Token, 
     }
 }
 
-fn given_out(candidate: Candidate, token: Token, started_at: Timestamp) -> ClaimedJob {
+/// The job as its worker gets it.
+pub(crate) fn given_out(candidate: Candidate, token: Token, started_at: Timestamp) -> ClaimedJob {
     ClaimedJob {
         lease: Lease { id: candidate.new.id, token },
         retries: candidate.retries,
         crashes: candidate.crashes,
         created_at: candidate.created_at,
         started_at,
-        new: candidate.new.into(),
+        new: candidate.new,
     }
 }
 

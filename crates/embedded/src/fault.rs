@@ -1,6 +1,7 @@
 //! From SQLite's and the file system's errors to what a caller can do about them.
 
 use std::io;
+use std::sync::{Arc, OnceLock};
 
 use rusqlite::ffi;
 use windlass_store::{Error, ErrorKind};
@@ -8,6 +9,9 @@ use windlass_store::{Error, ErrorKind};
 /// Why a step inside the store failed. A wrapper, so that `?` can sort foreign errors into kinds.
 #[derive(Debug)]
 pub(crate) struct Fault(Error);
+
+/// Why the store takes no more writes, once it does not.
+pub(crate) type Poison = Arc<OnceLock<Error>>;
 
 /// The result of a step inside the store.
 pub(crate) type Checked<T> = Result<T, Fault>;

@@ -1,14 +1,15 @@
 //! The durable store for one process: SQLite in a directory, one writer thread, group commit, nothing to install.
 //!
-//! What is acknowledged was synced to disk (`synchronous=FULL`): a killed process, a crashed system and a power cut
+//! What is acknowledged was synced to disk: a killed process, a crashed system and a power cut
 //! lose nothing of it, as far as the disk keeps what it says it has synced. Jobs that were running when the process
 //! ended are taken back by the first sweep after the next open, and count a crash.
 //!
 //! # Layout
 //!
 //! - `store`: [`Embedded`], the handle; `options`: [`EmbeddedOptions`]
-//! - `inbox`, `request`, `writer`: the way to the one thread that writes, what it is asked, and its group commit
-//! - `exchange`, `settle`, `extend`, `submit`, `claim`, `promote`, `sweep`, `cancel`: one file per verb; `sql/` holds
+//! - `inbox`, `request`, `writer`, `syncer`: the way to the one thread that writes, what it is asked, its group commit,
+//!   and the sync that each answer waits for
+//! - `exchange`, `settle`, `extend`, `submit`, `handover`, `claim`, `promote`, `sweep`, `cancel`: one file per verb; `sql/` holds
 //!   their statements
 //! - `mirror`, `ledger`: what the writer keeps in memory (leases, lines), and what a verb works on
 //! - `record`, `history`, `whole`: the bytes on disk, attempts, and whole jobs
@@ -44,6 +45,7 @@ mod directory;
 mod exchange;
 mod extend;
 mod fault;
+mod handover;
 mod history;
 mod inbox;
 mod ledger;
@@ -60,6 +62,7 @@ mod settle;
 mod store;
 mod submit;
 mod sweep;
+mod syncer;
 mod whole;
 mod writer;
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
 use rusqlite::Connection;
 use windlass_core::{Incarnation, JobId, QueueName, RetryPolicy, Timestamp};
 use windlass_store::{Lease, Token};
@@ -51,9 +52,10 @@ struct Line {
 /// Every change can be taken back until [`commit`](Mirror::commit), for transactions that fail.
 #[derive(Debug)]
 pub(crate) struct Mirror {
-    running: HashMap<JobId, Running>,
+    /// Hashed with a random seed: callers may choose ids.
+    running: HashMap<JobId, Running, RandomState>,
     lines: Vec<Line>,
-    by_name: HashMap<QueueName, QueueRef>,
+    by_name: HashMap<QueueName, QueueRef, RandomState>,
     next_seq: i64,
     /// What `running` held before each change since the last commit.
     undo: Vec<(JobId, Option<Running>)>,
@@ -86,9 +88,9 @@ impl Mirror {
 
     fn empty(next_seq: i64) -> Self {
         Self {
-            running: HashMap::new(),
+            running: HashMap::default(),
             lines: Vec::new(),
-            by_name: HashMap::new(),
+            by_name: HashMap::default(),
             next_seq,
             undo: Vec::new(),
             changed: Vec::new(),

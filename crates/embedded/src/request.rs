@@ -35,6 +35,13 @@ impl<Q, A> Call<Q, A> {
         (Self { ask, channel, answer: None }, answer)
     }
 
+    /// A call whose verb was done already.
+    #[cfg(test)]
+    pub(crate) fn answered(ask: Q, answer: A) -> (Self, oneshot::Receiver<Result<A>>) {
+        let (call, receiver) = Self::new(ask);
+        (Self { answer: Some(answer), ..call }, receiver)
+    }
+
     fn apply(&mut self, verb: impl FnOnce(&Q) -> Checked<A>) -> Checked<()> {
         self.answer = Some(verb(&self.ask)?);
         Ok(())
@@ -80,6 +87,15 @@ impl Request {
             Self::Cancel(call) => call.refuse(error),
             Self::Replay(call) => call.refuse(error),
             Self::Sweep(call) => call.refuse(error),
+        }
+    }
+
+    /// How many jobs it brings, ends or cancels.
+    pub(crate) fn jobs(&self) -> usize {
+        match self {
+            Self::Exchange(Call { ask, .. }) => ask.settle.len() + ask.submit.len(),
+            Self::Sweep(Call { ask, .. }) => *ask,
+            Self::Cancel(_) | Self::Replay(_) => 1,
         }
     }
 

@@ -89,7 +89,7 @@ impl<'c> Desk<'c> {
         }
         if let Outcome::Complete(result) = &settlement.outcome {
             self.keep_result(running.seq, result)?;
-            let _emitted_ids_may_exist = submit(ledger, &settlement.emitted, None)?;
+            let _emitted_ids_may_exist = submit(ledger, &settlement.emitted, None, None)?;
         }
         if let Some(outcome) = outcome_on_record(event) {
             history::add(ledger.conn, running, ledger.now, outcome, ending.error)?;

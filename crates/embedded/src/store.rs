@@ -13,14 +13,14 @@ use windlass_store::{
     Swept,
 };
 
-use crate::fault::{Checked, Fault, echo};
+use crate::fault::{Checked, Fault, Poison, echo};
 use crate::inbox::Inbox;
 use crate::lock::DirectoryLock;
 use crate::options::EmbeddedOptions;
 use crate::reader::{self, Readers};
 use crate::request::Request;
 use crate::reserve::Reserve;
-use crate::writer::{Poison, Writer};
+use crate::writer::Writer;
 use crate::{backup, connection, directory, migrate};
 
 /// Hints that a slow subscriber may be behind before it gets `Ready` in place of what it missed.

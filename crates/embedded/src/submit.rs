@@ -8,6 +8,7 @@ use windlass_core::{NewJob, Status};
 use windlass_store::{Scope, SubmitOutcome, Submitted};
 
 use crate::fault::{Checked, Fault};
+use crate::handover::Handover;
 use crate::ledger::Ledger;
 use crate::mirror::QueueRef;
 use crate::{record, whole};
@@ -15,15 +16,21 @@ use crate::{record, whole};
 const SUBMIT_JOB: &str = include_str!("sql/submit_job.sql");
 const SUBMIT_STATE: &str = include_str!("sql/submit_state.sql");
 
-/// Stores the jobs whose ids are new, unless their queue holds `limit` waiting jobs already.
-pub(crate) fn submit(ledger: &mut Ledger<'_>, jobs: &[Arc<NewJob>], limit: Option<u64>) -> Checked<Vec<Submitted>> {
+/// Stores the jobs whose ids are new, unless their queue holds `limit` waiting jobs already. Those that `handover`
+/// takes go to a worker at once.
+pub(crate) fn submit(
+    ledger: &mut Ledger<'_>,
+    jobs: &[Arc<NewJob>],
+    limit: Option<u64>,
+    mut handover: Option<&mut Handover<'_>>,
+) -> Checked<Vec<Submitted>> {
     if jobs.is_empty() {
         return Ok(Vec::new());
     }
     let mut intake = Intake::prepare(ledger.conn)?;
     let mut answers = Vec::with_capacity(jobs.len());
     for new in jobs {
-        let outcome = intake.take(ledger, new, limit)?;
+        let outcome = intake.take(ledger, new, limit, handover.as_deref_mut())?;
         answers.push(Submitted { id: new.id, outcome, at: ledger.now });
     }
     Ok(answers)
@@ -40,7 +47,13 @@ impl<'c> Intake<'c> {
         Ok(Self { job: conn.prepare_cached(SUBMIT_JOB)?, state: conn.prepare_cached(SUBMIT_STATE)? })
     }
 
-    fn take(&mut self, ledger: &mut Ledger<'_>, new: &NewJob, limit: Option<u64>) -> Checked<SubmitOutcome> {
+    fn take(
+        &mut self,
+        ledger: &mut Ledger<'_>,
+        new: &Arc<NewJob>,
+        limit: Option<u64>,
+        handover: Option<&mut Handover<'_>>,
+    ) -> Checked<SubmitOutcome> {
         let queue = ledger.mirror.queue(&new.queue);
         let waiting = queue.map_or(0, |queue| ledger.mirror.waiting(queue));
         if limit.is_some_and(|limit| waiting >= limit) {
@@ -53,6 +66,11 @@ impl<'c> Intake<'c> {
         }
         ledger.mirror.take_seq();
         let queue = queue.map_or_else(|| ledger.add_queue(&new.queue), Ok)?;
+        if let Some(handover) = handover
+            && handover.start(ledger, seq, queue, new)?
+        {
+            return Ok(SubmitOutcome::Created(Status::Queued));
+        }
         self.insert_state(ledger, seq, queue, new)
     }
 

@@ -1,13 +1,15 @@
-//! The one thread that writes. It takes everything that waits into one transaction and answers after the commit, so
-//! that callers share the cost of the sync (group commit). It never waits to fill a batch.
+//! The one thread that writes. It takes everything that waits into one transaction, which is answered once it is
+//! durable, so that callers share the cost of the sync (group commit). It never waits to fill a batch.
 
-use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tokio::sync::{broadcast, mpsc};
 use windlass_store::{Error, ErrorKind, Hint};
 
-use crate::fault::{Checked, Fault, echo};
+use crate::connection;
+use crate::fault::{Checked, Fault, Poison, echo};
 use crate::inbox::Waiting;
 use crate::ledger::Ledger;
 use crate::lock::DirectoryLock;
@@ -15,23 +17,25 @@ use crate::mirror::Mirror;
 use crate::options::EmbeddedOptions;
 use crate::request::Request;
 use crate::reserve::Reserve;
+use crate::syncer::{Batch, Syncer};
 
 /// Most requests in one transaction.
 const REQUESTS_MAX: usize = 1_024;
 /// Most jobs in one transaction, give or take one request: some tens of milliseconds of work.
 const JOBS_MAX: usize = 20_000;
-
-/// Why the store takes no more writes, once it does not.
-pub(crate) type Poison = Arc<OnceLock<Error>>;
+/// A batch of so few jobs has a caller who waits for it and nobody else.
+const LONE_MAX: usize = 2;
+/// How long the thread looks out for a lone caller's next request before it sleeps: about what waking it costs.
+const LOOK_OUT: Duration = Duration::from_micros(60);
 
 /// The thread's belongings. The lock comes last, so that it outlives the connection.
 pub(crate) struct Writer {
     pub(crate) conn: Connection,
     mirror: Mirror,
     options: EmbeddedOptions,
-    hints: broadcast::Sender<Hint>,
     poison: Poison,
     reserve: Reserve,
+    syncer: Syncer,
     _lock: DirectoryLock,
 }
 
@@ -45,7 +49,8 @@ impl Writer {
     ) -> Checked<Self> {
         let mirror = Mirror::load(&conn)?;
         let (options, poison) = (options.clone(), Poison::default());
-        Ok(Self { conn, mirror, options, hints, poison, reserve, _lock: lock })
+        let syncer = Syncer::start(connection::log(&conn)?, poison.clone(), hints)?;
+        Ok(Self { conn, mirror, options, poison, reserve, syncer, _lock: lock })
     }
 
     pub(crate) fn poison(&self) -> Poison {
@@ -54,21 +59,37 @@ impl Writer {
 
     /// Works until nobody can ask any more and everything asked is answered.
     pub(crate) fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Waiting>) {
-        while let Some(first) = inbox.blocking_recv() {
+        let mut lone = false;
+        while let Some(first) = next(&mut inbox, lone) {
             let batch = gather(first, &mut inbox);
-            self.turn(batch);
+            lone = batch.iter().map(Request::jobs).sum::<usize>() <= LONE_MAX;
+            let more_waits = !inbox.is_empty();
+            self.turn(batch, more_waits);
         }
     }
 
-    /// One batch, from questions to answers.
-    pub(crate) fn turn(&mut self, batch: Vec<Request>) {
-        let mut batch = self.admit(batch);
-        if batch.is_empty() {
+    /// One batch, from questions to answers; where more waits, another thread takes care of the sync and the answers.
+    pub(crate) fn turn(&mut self, batch: Vec<Request>, more_waits: bool) {
+        let mut requests = self.admit(batch);
+        if requests.is_empty() {
             return;
         }
-        match self.commit(&mut batch) {
-            Ok(()) => batch.into_iter().for_each(Request::acknowledge),
-            Err(fault) => self.recover(batch, fault.as_error()),
+        let before = self.conn.total_changes();
+        match self.commit(&mut requests) {
+            Ok(hints) => {
+                let changed = self.conn.total_changes() != before;
+                self.make_durable(Batch { requests, hints }, changed, more_waits);
+            }
+            Err(fault) => self.recover(requests, fault.as_error()),
+        }
+    }
+
+    /// Even what changed nothing waits for the commits that it has seen.
+    fn make_durable(&self, batch: Batch, changed: bool, more_waits: bool) {
+        match (self.syncer.is_idle(), changed, more_waits) {
+            (true, false, _) => self.syncer.answer_at_once(batch),
+            (true, true, false) => self.syncer.sync(batch),
+            _ => self.syncer.hand_over(batch),
         }
     }
 
@@ -83,15 +104,14 @@ impl Writer {
         batch
     }
 
-    fn commit(&mut self, batch: &mut [Request]) -> Checked<()> {
+    fn commit(&mut self, batch: &mut [Request]) -> Checked<Vec<Hint>> {
         if let Some(poison) = self.poison.get() {
             return Err(Fault::new(poison.kind(), poison.to_string()));
         }
         match self.apply(batch) {
             Ok(hints) => {
                 self.mirror.commit();
-                self.announce(hints);
-                Ok(())
+                Ok(hints)
             }
             Err(fault) => {
                 self.roll_back();
@@ -103,7 +123,7 @@ impl Writer {
         }
     }
 
-    /// A transaction that changes nothing costs no sync: SQLite writes no log for it.
+    /// What others should hear of, once all of it is applied.
     fn apply(&mut self, batch: &mut [Request]) -> Checked<Vec<Hint>> {
         let mut hints = Vec::new();
         self.conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
@@ -131,16 +151,6 @@ impl Writer {
         let _already_poisoned = self.poison.set(echo(error));
     }
 
-    /// One `Ready` for the whole batch is enough.
-    fn announce(&self, hints: Vec<Hint>) {
-        let mut ready_said = false;
-        for hint in hints {
-            if hint != Hint::Ready || !std::mem::replace(&mut ready_said, true) {
-                let _nobody_listens = self.hints.send(hint);
-            }
-        }
-    }
-
     /// Nothing of the batch was written. Whoever shared the transaction with the culprit gets one of its own, so
     /// that only the culprit is refused; but a failed write to the disk is never tried again.
     fn recover(&mut self, batch: Vec<Request>, error: &Error) {
@@ -164,10 +174,23 @@ impl Writer {
         let done = self.commit(&mut batch);
         let [request] = batch;
         match done {
-            Ok(()) => request.acknowledge(),
+            Ok(hints) => self.make_durable(Batch { requests: vec![request], hints }, true, false),
             Err(fault) => request.refuse(fault.as_error()),
         }
     }
+}
+
+/// The next request. Waking a sleeping thread costs about a third of a small commit, so the thread stays awake a
+/// moment for a lone caller, who is likely to have another one; it makes room for any other thread that can run.
+fn next(inbox: &mut mpsc::UnboundedReceiver<Waiting>, lone: bool) -> Option<Waiting> {
+    let began = Instant::now();
+    while lone && began.elapsed() < LOOK_OUT {
+        if let Ok(waiting) = inbox.try_recv() {
+            return Some(waiting);
+        }
+        thread::yield_now();
+    }
+    inbox.blocking_recv()
 }
 
 /// Everything that waits, within bounds.

@@ -42,7 +42,7 @@ impl Bench {
 
     fn turn(&mut self, turns: Vec<Exchange>) -> Vec<Result<Exchanged>> {
         let (batch, answers): (Vec<Request>, Vec<Answer>) = turns.into_iter().map(request).unzip();
-        self.writer.turn(batch);
+        self.writer.turn(batch, false);
         answers.into_iter().map(|mut answer| answer.try_recv().expect("answered")).collect()
     }
 
@@ -145,7 +145,7 @@ fn nothing_is_claimed_for_a_caller_that_has_gone() {
     bench.alone(bench.submit("default", 1)).unwrap();
     let (request, answer) = request(claim("default"));
     drop(answer);
-    bench.writer.turn(vec![request]);
+    bench.writer.turn(vec![request], false);
     assert_eq!(bench.alone(claim("default")).unwrap().claimed.jobs.len(), 1);
 }
 
@@ -173,4 +173,19 @@ fn hints_are_few() {
     let at_once = Exchange { submit: bench.submit("default", 1).submit, ..claim("default") };
     assert_eq!(bench.alone(at_once).unwrap().claimed.jobs.len(), 1);
     assert!(bench.hints.try_recv().is_err());
+}
+
+/// While more waits the writer goes on; the other thread syncs and answers, also what has only seen such a commit.
+#[test]
+fn with_more_waiting_another_thread_answers() {
+    let mut bench = Bench::new();
+    let mut answers = Vec::new();
+    for turn in [bench.submit("default", 1), claim("nowhere")] {
+        let (request, answer) = request(turn);
+        bench.writer.turn(vec![request], true);
+        answers.push(answer);
+    }
+    drop(bench);
+    let answers: Vec<_> = answers.into_iter().map(|answer| answer.blocking_recv().unwrap().unwrap()).collect();
+    assert_eq!((answers[0].submitted.len(), answers[1].claimed.jobs.len()), (1, 0));
 }

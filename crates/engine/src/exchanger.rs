@@ -27,6 +27,8 @@ use crate::worker::{Attempt, Finished};
 const IN_FLIGHT_MAX: usize = 2;
 /// How many messages are taken from a channel at once.
 const GULP: usize = 1_024;
+/// A turn of so few jobs has a caller who waits for it and nobody else.
+const LONE_MAX: usize = 2;
 /// How long a job claimed ahead may wait for a slot before it is given back to the others.
 const STALE_PREFETCH: Duration = Duration::from_secs(2);
 
@@ -48,6 +50,8 @@ pub(crate) struct Exchanger {
     /// Claims asked for and not answered.
     expected: usize,
     suspects: usize,
+    /// Jobs on the turn sent last.
+    under_way: usize,
     pace: Pace,
     /// Whether asking for work may bring some.
     hungry: bool,
@@ -76,6 +80,7 @@ impl Exchanger {
             running: 0,
             expected: 0,
             suspects: 0,
+            under_way: 0,
             hungry: true,
             backoff: None,
             apart: false,
@@ -96,9 +101,7 @@ impl Exchanger {
             self.take_hints();
             self.start_waiting();
             if self.wants_turn() {
-                // Whoever is about to finish or submit gets onto this turn.
-                tokio::task::yield_now().await;
-                self.gulp();
+                self.wait_for_company().await;
                 self.take_turn();
             }
             let resting = self.in_flight.is_empty();
@@ -113,6 +116,15 @@ impl Exchanger {
                 () = &mut self.alarm => self.note_alarm(),
                 _ = self.phase.changed() => self.note_phase(),
             }
+        }
+    }
+
+    /// Whoever is about to finish or submit gets onto this turn. A lone caller is spared that: giving way wakes another
+    /// of the runtime's threads.
+    async fn wait_for_company(&mut self) {
+        if self.outgoing.len().max(self.under_way) > LONE_MAX {
+            tokio::task::yield_now().await;
+            self.gulp();
         }
     }
 
@@ -160,7 +172,7 @@ impl Exchanger {
         let asks = self.hungry && self.expected == 0 && self.slots_free() > 0;
         match self.in_flight.len() {
             0 => waiting > 0 || asks,
-            1 => waiting >= self.shared.settings.batch_size,
+            1 => waiting > 0 && waiting >= self.under_way.min(self.shared.settings.batch_size),
             _ => false,
         }
     }
@@ -179,6 +191,7 @@ impl Exchanger {
             self.suspects += claim.suspects;
             self.hungry = false;
         }
+        self.under_way = self.outgoing.len();
         let (turn, exchange) = self.outgoing.compose(claim, self.apart, &self.shared);
         self.in_flight.push(Box::pin(turn.send(exchange, self.shared.clone())));
     }

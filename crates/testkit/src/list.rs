@@ -52,6 +52,17 @@ macro_rules! for_each_scenario {
                 a_claim_carries_what_was_spent_before
                 leases_last_as_long_as_each_claim_says
             }
+            core turn {
+                a_turns_own_jobs_come_in_the_order_of_a_claim
+                a_turns_own_jobs_beyond_the_limit_wait
+                who_waits_goes_before_a_turns_own_jobs
+                a_due_job_goes_before_a_turns_own_jobs
+                a_turn_leaves_alone_what_it_does_not_claim
+                a_turns_own_jobs_count_for_the_queue_limit
+                a_turns_own_job_may_come_twice
+                a_turns_own_job_is_a_job_like_any_other
+                a_turns_own_job_is_reclaimed_when_its_lease_ends
+            }
             core order {
                 equals_go_in_order_of_submission
                 order_holds_over_many_submissions_and_claims

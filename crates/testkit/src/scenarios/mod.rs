@@ -21,3 +21,4 @@ pub mod scope;
 pub mod settle;
 pub mod submit;
 pub mod sweep;
+pub mod turn;
