@@ -58,12 +58,12 @@ pub(crate) struct Asked {
     /// Where to put files. It should be on the disk that matters, not in memory.
     #[arg(long, default_value = "target/windlass-bench")]
     pub(crate) dir: PathBuf,
-    /// Windlass's `max_concurrency`.
-    #[arg(long, default_value_t = 512)]
-    pub(crate) concurrency: usize,
-    /// Windlass's `batch_size`.
-    #[arg(long, default_value_t = 500)]
-    pub(crate) batch: usize,
+    /// Windlass's `max_concurrency`. Where nothing is said: 512 on disk, 2048 in memory.
+    #[arg(long)]
+    pub(crate) concurrency: Option<usize>,
+    /// Windlass's `batch_size`. Where nothing is said: 500 on disk, as the floor, and 2000 in memory.
+    #[arg(long)]
+    pub(crate) batch: Option<usize>,
 }
 
 /// The questions.
@@ -113,6 +113,22 @@ impl Question {
 }
 
 impl Place {
+    /// How many jobs that do nothing are best run at the same time.
+    pub(crate) fn concurrency(self) -> usize {
+        match self {
+            Self::Memory => 2_048,
+            Self::Embedded => 512,
+        }
+    }
+
+    /// How many are best asked for and settled at a time.
+    pub(crate) fn batch(self) -> usize {
+        match self {
+            Self::Memory => 2_000,
+            Self::Embedded => 500,
+        }
+    }
+
     /// Its name on the command line and in the output.
     pub(crate) fn name(self) -> &'static str {
         match self {

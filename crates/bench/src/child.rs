@@ -63,8 +63,8 @@ fn task(case: &Case, system: System, asked: &Asked, directory: &Path) -> Task {
         mode: case.mode.to_owned(),
         jobs: case.jobs.min(most),
         dir: directory.to_owned(),
-        concurrency: asked.concurrency,
-        batch: asked.batch,
+        concurrency: asked.concurrency.unwrap_or(case.store.concurrency()),
+        batch: asked.batch.unwrap_or(case.store.batch()),
     }
 }
 

@@ -42,6 +42,11 @@ use clap::Parser;
 
 use crate::args::{Command, Hidden};
 
+/// What servers are usually built with. glibc's keeps growing and trimming its heaps under many threads, which shows in
+/// the floors as it does in Windlass.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Any failure that ends a measurement.
 type Fault = Box<dyn std::error::Error + Send + Sync>;
 

@@ -95,7 +95,7 @@ impl Rig {
     fn describe(&self) -> String {
         let Settings { max_concurrency, batch_size, .. } = self.settings;
         let durability = match self.store.name() {
-            "embedded" => "; SQLite WAL, synchronous=FULL",
+            "embedded" => "; SQLite WAL, synced before each answer",
             _ => "; not durable",
         };
         format!("max_concurrency={max_concurrency} batch_size={batch_size}{durability}")
