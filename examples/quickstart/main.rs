@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | `WINDLASS_LISTEN` | the address to serve on | `127.0.0.1:5000` |
 //! | `WINDLASS_DATA` | the folder of the embedded store | `./windlass-data` |
-//! | `WINDLASS_STORE` | another store, `memory:` or `file:folder` | the folder above |
+//! | `WINDLASS_STORE` | another store: `memory:`, `file:folder`, `postgres://…` (with `--features postgres`) | the folder above |
 //! | `WINDLASS_DEMO_WORK_MS` | how long `ProcessData` pretends to work | `500` |
 //! | `RUST_LOG` | what is logged | `info` |
 //!
@@ -56,6 +56,15 @@ fn store() -> String {
     variable("WINDLASS_STORE", &format!("file:{folder}"))
 }
 
+/// An address fit to be shown.
+fn without_password(address: &str) -> String {
+    let (scheme, rest) = address.split_once("://").unwrap_or((address, ""));
+    match rest.rsplit_once('@') {
+        Some((_, place)) => format!("{scheme}://…@{place}"),
+        None => address.to_owned(),
+    }
+}
+
 fn variable(name: &str, default: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| default.to_owned())
 }
@@ -66,7 +75,7 @@ fn log() {
 }
 
 fn greet(listen: &str) {
-    println!("Windlass quickstart, store {}", store());
+    println!("Windlass quickstart, store {}", without_password(&store()));
     println!("  API      http://{listen}/api/process-data   (POST JSON)");
     println!("           http://{listen}/api/generate-report  (POST, no body)");
     println!("           http://{listen}/api/word-count       (POST text/plain)");

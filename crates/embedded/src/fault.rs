@@ -50,6 +50,12 @@ impl Fault {
     }
 }
 
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
 impl From<Fault> for Error {
     fn from(fault: Fault) -> Self {
         fault.0

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, Row};
 use windlass_core::limits::HISTORY_MAX;
 use windlass_core::{Attempt, AttemptOutcome, JobError, Timestamp};
+use windlass_store::codec;
 
 use crate::fault::{Checked, Fault};
 use crate::mirror::Running;
@@ -27,7 +28,7 @@ pub(crate) fn add(
         at.as_micros(),
         code(outcome),
         running.worker.as_bytes(),
-        error.map(record::seal).transpose()?,
+        error.map(codec::seal).transpose()?,
     ))?;
     conn.prepare_cached(ATTEMPT_TRIM)?.execute((running.seq, HISTORY_MAX as i64))?;
     Ok(())
@@ -52,7 +53,7 @@ fn attempt(row: &Row<'_>) -> Checked<Attempt> {
         finished_at: record::timestamp(row, 2)?,
         outcome: outcome(row.get(3)?)?,
         worker: record::worker(row, 4)?,
-        error: error.map(|sealed| record::unseal("error", sealed)).transpose()?,
+        error: error.map(|sealed| codec::unseal("error", sealed)).transpose()?,
     })
 }
 

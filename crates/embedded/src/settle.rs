@@ -3,7 +3,7 @@
 use rusqlite::{CachedStatement, Connection};
 use windlass_core::state::Event;
 use windlass_core::{AttemptOutcome, JobError, Payload, Status, Timestamp};
-use windlass_store::{Fate, Lease, Outcome, Settlement};
+use windlass_store::{Fate, Lease, Outcome, Settlement, codec};
 
 use crate::fault::Checked;
 use crate::ledger::{Ledger, expect_one, target};
@@ -104,7 +104,7 @@ impl<'c> Desk<'c> {
         let due = ending.due.map(Timestamp::as_micros);
         let (seq, token) = (running.seq, running.token.0 as i64);
         let (status, retries) = (ending.status.code(), ending.retries);
-        let error = ending.error.map(record::seal).transpose()?;
+        let error = ending.error.map(codec::seal).transpose()?;
         let changed = if event == Event::Complete || error.is_some() {
             self.settle.execute((seq, token, status, retries, due, finished_at, now, error))?
         } else {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE;
 use rusqlite::{CachedStatement, Connection};
 use windlass_core::{NewJob, Status};
+use windlass_store::codec::Spec;
 use windlass_store::{Scope, SubmitOutcome, Submitted};
 
 use crate::fault::{Checked, Fault};
@@ -76,7 +77,7 @@ impl<'c> Intake<'c> {
 
     /// Whether the id was free. The statement fails when it was not, which leaves the transaction as it is.
     fn insert_job(&mut self, ledger: &Ledger<'_>, seq: i64, new: &NewJob) -> Checked<bool> {
-        let spec = record::spec(new)?;
+        let spec = Spec::encode(new)?;
         let inserted = self.job.execute((
             seq,
             new.id.as_bytes(),

@@ -2,14 +2,14 @@
 
 use windlass_core::state::Event;
 use windlass_core::{AttemptOutcome, JobError, JobId, Status, Timestamp};
-use windlass_store::{Hint, Swept};
+use windlass_store::{Hint, Swept, codec};
 
 use crate::fault::Checked;
+use crate::history;
 use crate::ledger::{Ledger, expect_one, target};
 use crate::mirror::Running;
 use crate::options::Retention;
 use crate::promote::promote;
-use crate::{history, record};
 
 const SWEEP_RECLAIM: &str = include_str!("sql/sweep_reclaim.sql");
 const SWEEP_FINISHED: &str = include_str!("sql/sweep_finished.sql");
@@ -60,7 +60,7 @@ fn reclaim(ledger: &mut Ledger<'_>, id: JobId, running: &Running) -> Checked<Sta
         running.policy.is_suspect(crashes),
         status.is_finished().then_some(now),
         now,
-        record::seal(&error)?,
+        codec::seal(&error)?,
     ))?)?;
     history::add(ledger.conn, running, ledger.now, AttemptOutcome::Crashed, Some(&JobError::crashed()))?;
     ledger.mirror.stop(id);

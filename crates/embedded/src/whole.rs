@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Row};
 use windlass_core::limits::HISTORY_MAX;
 use windlass_core::{Attempt, AttemptOutcome, Job, JobId, Owner, Payload, QueueName, Status, Timestamp};
-use windlass_store::Scope;
+use windlass_store::{Scope, codec};
 
 use crate::fault::{Checked, Fault};
 use crate::{history, record};
@@ -47,9 +47,9 @@ pub(crate) fn read(conn: &Connection, row: &Row<'_>) -> Checked<Found> {
         started_at: optional_timestamp(row, 15)?,
         finished_at: optional_timestamp(row, 16)?,
         updated_at: record::timestamp(row, 17)?,
-        progress: sealed(row, 19)?.map(|bytes| record::unseal("progress", bytes)).transpose()?,
+        progress: sealed(row, 19)?.map(|bytes| codec::unseal("progress", bytes)).transpose()?,
         result: None,
-        error: sealed(row, 20)?.map(|bytes| record::unseal("error", bytes)).transpose()?,
+        error: sealed(row, 20)?.map(|bytes| codec::unseal("error", bytes)).transpose()?,
         attempts: history::read(conn, seq)?,
     };
     if job.status == Status::Completed {
@@ -69,7 +69,7 @@ fn sealed<'r>(row: &'r Row<'_>, column: usize) -> Checked<Option<&'r [u8]>> {
 
 fn result(row: &Row<'_>) -> Checked<Payload> {
     let Some(content_type) = row.get::<_, Option<String>>(21)? else { return Ok(Payload::empty()) };
-    let result = record::payload_of(content_type, record::blob(row, 22)?);
+    let result = codec::payload_of(content_type, record::blob(row, 22)?);
     if record::payload_sum(&result) != row.get::<_, u32>(23)? {
         return Err(Fault::corrupt("a result on record does not match its checksum"));
     }

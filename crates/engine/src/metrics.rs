@@ -16,9 +16,9 @@
 //! | `windlass_swept_total` | counter | jobs | `store`, `what` = `promoted`, `reclaimed`, `quarantined`, `stopped`, `pruned` | what sweeps did |
 //! | `windlass_stuck_attempts_total` | counter | attempts | `store` | attempts given up because the handler did not let go after its time limit |
 
-use std::collections::HashMap;
 use std::time::Duration;
 
+use foldhash::HashMap;
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use windlass_core::{JobName, Status};
 use windlass_store::{SubmitOutcome, Submitted, Swept};

@@ -6,6 +6,7 @@
 //! - [`exchange`]: [`Exchange`] and [`Exchanged`], the one round trip of the hot path, and its parts
 //! - [`verbs`]: [`Verbs`], the single verbs `submit`, `claim`, `settle`, `extend` as thin helpers over `exchange`
 //! - [`capability`]: what only some stores offer, as `Option<&dyn …>`: [`Query`], [`Admin`]
+//! - [`codec`]: the bytes that backends keep where they have no column
 //! - [`scope`]: [`Scope`], whose jobs a question is about
 //! - [`hint`]: [`Hint`], the wake channel
 //! - [`error`]: [`Error`] and its [`ErrorKind`]
@@ -21,6 +22,7 @@
 //! ```
 
 pub mod capability;
+pub mod codec;
 pub mod error;
 pub mod exchange;
 pub mod hint;

@@ -14,6 +14,7 @@
 //! - [`compare`]: what of two answers must be equal, and what the seam leaves open
 //! - [`invariants`]: what holds whatever happened: single winner, rising tokens, right accounts
 //! - [`faulty`]: [`Faulty`], a store that fails, loses replies or hangs on demand
+//! - [`servers`]: real servers, private to a test
 //!
 //! A backend's `tests/conformance.rs` is a [`Harness`] and one line:
 //!
@@ -44,6 +45,7 @@ pub mod model;
 pub mod operation;
 pub mod probe;
 pub mod reference;
+pub mod servers;
 pub mod suite;
 
 // Public for the tests that `conformance!` makes; each scenario is documented by its name.

@@ -32,7 +32,7 @@
 //!
 //! # Features
 //!
-//! `embedded` (the SQLite store), `http` (axum endpoints) and `memory` are on by default.
+//! `embedded` (the SQLite store), `http` (axum endpoints) and `memory` are on by default; `postgres` is not.
 
 pub mod config;
 pub mod open;

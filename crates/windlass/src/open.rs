@@ -14,15 +14,16 @@ use windlass_store::SharedStore;
 pub struct Windlass(Engine);
 
 impl Windlass {
-    /// Opens the store at `address`: `memory:` keeps jobs in this process only, `file:folder` keeps them durably in
-    /// a folder of their own. Nothing happens before [`WindlassBuilder::start`], and mistakes come out of there.
-    pub fn open(address: impl AsRef<str>) -> WindlassBuilder {
-        WindlassBuilder { store: open_store(address.as_ref()), settings: Ok(Settings::default()), parts: Vec::new() }
+    /// Opens the store at `address`: `memory:` keeps jobs in this process only, `file:folder` durably in a folder of
+    /// their own, `postgres://user:password@host/database` in a schema of a PostgreSQL database that many processes
+    /// share. Nothing happens before [`WindlassBuilder::start`], and mistakes come out of there.
+    pub fn open(address: impl Into<String>) -> WindlassBuilder {
+        WindlassBuilder::new(Source::Address(address.into()))
     }
 
     /// Uses a store that is open already.
     pub fn with_store(store: SharedStore) -> WindlassBuilder {
-        WindlassBuilder { store: Ok(store), settings: Ok(Settings::default()), parts: Vec::new() }
+        WindlassBuilder::new(Source::Opened(store))
     }
 
     /// The engine itself.
@@ -48,14 +49,24 @@ impl Deref for Windlass {
 
 type Part = Box<dyn FnOnce(EngineBuilder) -> EngineBuilder + Send>;
 
+/// Where the store comes from.
+enum Source {
+    Address(String),
+    Opened(SharedStore),
+}
+
 /// Collects handlers, shared values and settings; every complaint comes out of [`start`](Self::start).
 pub struct WindlassBuilder {
-    store: Result<SharedStore, OpenError>,
+    source: Source,
     settings: Result<Settings, OpenError>,
     parts: Vec<Part>,
 }
 
 impl WindlassBuilder {
+    fn new(source: Source) -> Self {
+        Self { source, settings: Ok(Settings::default()), parts: Vec::new() }
+    }
+
     /// Adds a handler.
     pub fn handler<H: Handler>(self, handler: H) -> Self {
         self.part(|engine| engine.handler(handler))
@@ -99,7 +110,12 @@ impl WindlassBuilder {
 
     /// Checks everything and starts to work.
     pub async fn start(self) -> Result<Windlass, OpenError> {
-        let engine = Engine::builder(self.store?).settings(self.settings?);
+        let settings = self.settings?;
+        let store = match self.source {
+            Source::Address(address) => open_store(&address).await?,
+            Source::Opened(store) => store,
+        };
+        let engine = Engine::builder(store).settings(settings);
         let engine = self.parts.into_iter().fold(engine, |engine, part| part(engine));
         Ok(Windlass(engine.start().await?))
     }
@@ -110,7 +126,7 @@ impl WindlassBuilder {
 #[non_exhaustive]
 pub enum OpenError {
     /// The address names no store that this build has.
-    #[error("{scheme:?} is no store; use `memory:` or `file:some-folder`")]
+    #[error("{scheme:?} is no store; use `memory:`, `file:some-folder` or `postgres://user@host/database`")]
     UnknownStore {
         /// What stood before the colon.
         scheme: String,
@@ -126,13 +142,15 @@ pub enum OpenError {
     Start(#[from] StartError),
 }
 
-fn open_store(address: &str) -> Result<SharedStore, OpenError> {
+async fn open_store(address: &str) -> Result<SharedStore, OpenError> {
     let (scheme, rest) = address.split_once(':').unwrap_or((address, ""));
     match scheme {
         #[cfg(feature = "memory")]
         "memory" => Ok(Arc::new(windlass_memory::Memory::new())),
         #[cfg(feature = "embedded")]
         "file" => Ok(Arc::new(windlass_embedded::Embedded::open(rest)?)),
+        #[cfg(feature = "postgres")]
+        "postgres" | "postgresql" => Ok(Arc::new(windlass_postgres::Postgres::options().open(address).await?)),
         _ => Err(OpenError::UnknownStore { scheme: scheme.to_owned() }),
     }
 }

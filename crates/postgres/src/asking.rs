@@ -1,0 +1,46 @@
+//! How the verbs ask: on a connection, in a schema, by a clock.
+
+use std::future::Future;
+
+use deadpool_postgres::Object;
+use tokio_postgres::types::{ToSql, Type};
+
+use crate::fault::Checked;
+use crate::migrate::localised;
+
+/// A parameter and its type. Naming the types spares a round trip to ask for them.
+pub(crate) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
+
+/// Where and on whose behalf the verbs ask.
+pub(crate) struct Asking<'a> {
+    pub(crate) client: &'a Object,
+    pub(crate) schema: &'a str,
+    pub(crate) channel: &'a str,
+    /// A test's clock; `None` for the server's.
+    pub(crate) at: Option<i64>,
+}
+
+impl Asking<'_> {
+    /// The statement with the schema's own name.
+    pub(crate) fn sql(&self, sql: &str) -> String {
+        localised(sql, self.schema)
+    }
+
+    /// Sends the transaction's brackets around `verbs`, which have to send on their first poll, and reads all answers.
+    pub(crate) async fn in_transaction<A>(&self, verbs: impl Future<Output = Checked<A>>) -> Checked<A> {
+        let begin = self.client.batch_execute("BEGIN");
+        let commit = self.client.batch_execute("COMMIT");
+        let (begun, answer, committed) = futures_util::join!(begin, verbs, commit);
+        begun?;
+        let answer = answer?;
+        committed?;
+        Ok(answer)
+    }
+
+    /// Wakes others when the transaction leaves work.
+    pub(crate) async fn announce(&self) -> Checked<()> {
+        let sql = self.sql("SELECT windlass.announce($1)");
+        self.client.query_typed(&sql, &[(&self.channel, Type::TEXT)]).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,70 @@
+//! Exchange: a turn as one transaction whose statements are all sent before the first answer is read.
+
+use futures_util::future::OptionFuture;
+use tokio_postgres::Row;
+use windlass_store::{Claimed, Exchange, Exchanged};
+
+use crate::asking::Asking;
+use crate::fault::Checked;
+use crate::settle::Endings;
+use crate::submit::Columns;
+use crate::{claim, extend, settle, submit};
+
+/// How often a transaction is tried that the server gives up in favour of another (a deadlock over the same ids).
+const RACES_MAX: usize = 5;
+
+/// The answers as rows.
+#[derive(Default)]
+struct Answers {
+    settle: Vec<Row>,
+    extend: Vec<Row>,
+    submit: Vec<Row>,
+    claim: Option<(Vec<Row>, Row)>,
+}
+
+/// Settles, extends, submits and claims.
+pub(crate) async fn exchange(asking: &Asking<'_>, turn: &Exchange) -> Checked<Exchanged> {
+    if turn.is_empty() {
+        return Ok(Exchanged::default());
+    }
+    let mut races = 0;
+    let answers = loop {
+        match asking.in_transaction(send(asking, turn)).await {
+            Err(fault) if fault.lost_a_race() && races < RACES_MAX => races += 1,
+            answers => break answers?,
+        }
+    };
+    Ok(Exchanged {
+        fates: settle::fates(&answers.settle)?,
+        extended: extend::extensions(&answers.extend)?,
+        submitted: submit::outcomes(asking, &turn.submit, answers.submit).await?,
+        claimed: match answers.claim {
+            Some((jobs, outlook)) => claim::claimed(&jobs, &outlook)?,
+            None => Claimed::default(),
+        },
+    })
+}
+
+async fn send(asking: &Asking<'_>, turn: &Exchange) -> Checked<Answers> {
+    let endings = Endings::of(&turn.settle)?;
+    let columns = Columns::of(turn.submit.iter().map(|new| &**new))?;
+    let some = |wanted: bool| wanted.then_some(());
+    let settle: OptionFuture<_> = some(!turn.settle.is_empty()).map(|()| settle::settle(asking, &endings)).into();
+    let extend: OptionFuture<_> = some(!turn.extend.is_empty()).map(|()| extend::extend(asking, &turn.extend)).into();
+    let submit: OptionFuture<_> =
+        some(!turn.submit.is_empty()).map(|()| submit::submit(asking, &columns, turn.queue_limit)).into();
+    let claim: OptionFuture<_> = turn.claim.as_ref().map(|wanted| claim::claim(asking, wanted)).into();
+    let outlook: OptionFuture<_> = turn.claim.as_ref().map(|wanted| claim::outlook(asking, wanted)).into();
+    let brings_work = !turn.settle.is_empty() || !turn.submit.is_empty();
+    let announce: OptionFuture<_> = some(brings_work).map(|()| asking.announce()).into();
+    let (settle, extend, submit, claim, outlook, announced) =
+        futures_util::join!(settle, extend, submit, claim, outlook, announce);
+    let answers = Answers {
+        settle: settle.transpose()?.unwrap_or_default(),
+        extend: extend.transpose()?.unwrap_or_default(),
+        submit: submit.transpose()?.unwrap_or_default(),
+        claim: claim.transpose()?.zip(outlook.transpose()?),
+    };
+    announced.transpose()?;
+    Ok(answers)
+}

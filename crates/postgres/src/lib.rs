@@ -1,0 +1,43 @@
+//! The store on PostgreSQL: many processes, one database, nothing to install beside it.
+//!
+//! Acknowledged means committed with the server's `synchronous_commit`, which is on unless somebody turned it off. A turn
+//! is one transaction, sent in one go: one round trip, one commit, and no session state, so that it works behind a
+//! pooler in transaction mode. Time is the server's.
+//!
+//! # Layout
+//!
+//! - `store`: [`Postgres`], the handle; `options`: [`PostgresOptions`]
+//! - `asking`, `exchange`: a turn as one pipelined transaction
+//! - `submit`, `settle`, `extend`, `claim`, `sweep`: what each verb sends and reads; `sql/` holds their functions in the
+//!   database, one file per verb
+//! - `record`, `whole`: rows, and jobs with everything that is known of them
+//! - `migrate`: `migrations/`, and the functions of this version
+//! - `listen`: the connection that hears hints
+//! - `fault`: what a server's errors mean to a caller
+//!
+//! ```no_run
+//! use windlass_postgres::Postgres;
+//!
+//! # async fn open() -> Result<(), windlass_store::Error> {
+//! let store = Postgres::options().open("postgres://app@localhost/app").await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod asking;
+mod claim;
+mod exchange;
+mod extend;
+mod fault;
+mod listen;
+mod migrate;
+mod options;
+mod record;
+mod settle;
+mod store;
+mod submit;
+mod sweep;
+mod whole;
+
+pub use options::PostgresOptions;
+pub use store::Postgres;

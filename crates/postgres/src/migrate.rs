@@ -1,0 +1,86 @@
+//! The schema: numbered migrations, each applied once, and the functions of this version.
+
+use tokio_postgres::Client;
+
+use crate::fault::{Checked, Fault};
+
+/// In order. A number once released never changes.
+const MIGRATIONS: [(i32, &str); 1] = [(1, include_str!("migrations/0001_tables.sql"))];
+
+/// One file per verb. Replaced at every start of another version, in the order of their needs.
+const FUNCTIONS: [&str; 15] = [
+    include_str!("sql/clock.sql"),
+    include_str!("sql/touch.sql"),
+    include_str!("sql/announce.sql"),
+    include_str!("sql/submit.sql"),
+    include_str!("sql/settle.sql"),
+    include_str!("sql/extend.sql"),
+    include_str!("sql/promote.sql"),
+    include_str!("sql/claim.sql"),
+    include_str!("sql/outlook.sql"),
+    include_str!("sql/lost.sql"),
+    include_str!("sql/reclaim.sql"),
+    include_str!("sql/prune.sql"),
+    include_str!("sql/cancel.sql"),
+    include_str!("sql/replay.sql"),
+    include_str!("sql/counts.sql"),
+];
+
+/// What all statements call the schema before they learn its name.
+const PLACEHOLDER: &str = "windlass.";
+
+/// Brings the schema to this version in one transaction. Processes that start together wait for each other.
+pub(crate) async fn migrate(client: &mut Client, schema: &str) -> Checked<()> {
+    let transaction = client.transaction().await?;
+    // "windlass" in ASCII: one migration at a time per database.
+    transaction.execute("SELECT pg_advisory_xact_lock(8604798110203278195)", &[]).await?;
+    let name = quoted(schema);
+    if !exists(&transaction, schema).await? {
+        transaction.batch_execute(&format!("CREATE SCHEMA {name}")).await?;
+        transaction
+            .batch_execute(&format!(
+                "CREATE TABLE {name}.migration (number integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
+            ))
+            .await?;
+    }
+    let row = transaction.query_one(&format!("SELECT coalesce(max(number), 0) FROM {name}.migration"), &[]).await?;
+    let reached: i32 = row.get(0);
+    let latest = MIGRATIONS.len() as i32;
+    if reached > latest {
+        return Err(Fault::config(format!(
+            "the schema {schema} is of version {reached}, this program knows {latest}: run a newer one"
+        )));
+    }
+    for (number, sql) in MIGRATIONS.iter().filter(|(number, _)| *number > reached) {
+        transaction.batch_execute(&localised(sql, schema)).await?;
+        transaction.execute(&format!("INSERT INTO {name}.migration (number) VALUES ($1)"), &[number]).await?;
+    }
+    for sql in FUNCTIONS {
+        transaction.batch_execute(&localised(sql, schema)).await?;
+    }
+    transaction.commit().await?;
+    Ok(())
+}
+
+async fn exists(transaction: &tokio_postgres::Transaction<'_>, schema: &str) -> Checked<bool> {
+    Ok(transaction.query_opt("SELECT 1 FROM pg_namespace WHERE nspname = $1", &[&schema]).await?.is_some())
+}
+
+/// The statement with the schema's own name.
+pub(crate) fn localised(sql: &str, schema: &str) -> String {
+    sql.replace(PLACEHOLDER, &format!("{}.", quoted(schema)))
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_schemas_name_is_quoted_whatever_it_is() {
+        assert_eq!(localised("SELECT windlass.clock(1)", "a\"b"), "SELECT \"a\"\"b\".clock(1)");
+    }
+}

@@ -1,0 +1,93 @@
+//! Settings of the PostgreSQL store.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use windlass_core::{Clock, Status};
+
+/// How to open a store on PostgreSQL.
+#[derive(Clone)]
+#[must_use = "a store is opened by open()"]
+pub struct PostgresOptions {
+    pub(crate) clock: Option<Arc<dyn Clock>>,
+    pub(crate) schema: String,
+    pub(crate) connections: usize,
+    pub(crate) patience: Duration,
+    pub(crate) retention: Retention,
+}
+
+/// How long finished jobs stay.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Retention {
+    completed: Duration,
+    failed: Duration,
+}
+
+impl Retention {
+    pub(crate) fn of(&self, status: Status) -> Duration {
+        if status == Status::Failed { self.failed } else { self.completed }
+    }
+}
+
+impl PostgresOptions {
+    /// A clock in place of the server's, for tests.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// The schema to keep everything in; it is made when it is missing. Default `windlass`.
+    pub fn schema(mut self, name: impl Into<String>) -> Self {
+        self.schema = name.into();
+        self
+    }
+
+    /// Connections at most, besides the one that listens. Default 4.
+    pub fn connections(mut self, most: usize) -> Self {
+        self.connections = most.max(1);
+        self
+    }
+
+    /// How long a connection may take to come about, or to become free. Default 5 s.
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// How long completed and canceled jobs stay readable. Default 24 hours.
+    pub fn completed_retention(mut self, retention: Duration) -> Self {
+        self.retention.completed = retention;
+        self
+    }
+
+    /// How long failed jobs stay readable and can be replayed. Default 14 days.
+    pub fn failed_retention(mut self, retention: Duration) -> Self {
+        self.retention.failed = retention;
+        self
+    }
+}
+
+impl Default for PostgresOptions {
+    fn default() -> Self {
+        const DAY: Duration = Duration::from_secs(24 * 3600);
+        Self {
+            clock: None,
+            schema: "windlass".to_owned(),
+            connections: 4,
+            patience: Duration::from_secs(5),
+            retention: Retention { completed: DAY, failed: DAY * 14 },
+        }
+    }
+}
+
+impl fmt::Debug for PostgresOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresOptions")
+            .field("schema", &self.schema)
+            .field("connections", &self.connections)
+            .field("patience", &self.patience)
+            .field("retention", &self.retention)
+            .finish_non_exhaustive()
+    }
+}

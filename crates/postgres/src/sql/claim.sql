@@ -1,0 +1,48 @@
+-- Gives ready jobs to a worker: suspects first, then by line in the order given, priority and order of acceptance.
+CREATE OR REPLACE FUNCTION windlass.claim(
+    at bigint, lines text[], wanted integer, suspects integer, lease bigint, claimant uuid
+) RETURNS TABLE (
+    id uuid, token bigint, name text, queue text, priority smallint, owner text, created_at bigint, spec bytea,
+    payload bytea, retries integer, crashes integer, started_at bigint
+)
+LANGUAGE plpgsql VOLATILE
+SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
+DECLARE
+    now bigint := windlass.clock(at);
+    taken integer := 0;
+    found_now integer;
+    kind boolean;
+    line text;
+    room integer;
+BEGIN
+    PERFORM windlass.promote(at, lines, 1000);
+    FOREACH kind IN ARRAY ARRAY[true, false] LOOP
+        FOREACH line IN ARRAY lines LOOP
+            room := CASE WHEN kind THEN least(suspects, wanted) ELSE wanted END - taken;
+            EXIT WHEN room <= 0;
+            RETURN QUERY
+            WITH next AS (
+                DELETE FROM windlass.ready WHERE ready.ctid = ANY (ARRAY(
+                    SELECT r.ctid FROM windlass.ready AS r
+                    WHERE r.queue = line AND r.suspect = kind
+                    ORDER BY r.priority, r.seq LIMIT room
+                    FOR UPDATE SKIP LOCKED))
+                RETURNING *
+            ), started AS (
+                INSERT INTO windlass.run (id, seq, queue, priority, suspect, token, expires_at, retries, crashes,
+                    max_crashes, updated_at, started_at, worker, error)
+                SELECT next.id, next.seq, next.queue, next.priority, next.suspect, next.token + 1, now + lease,
+                    next.retries, next.crashes, next.max_crashes, now, now, claimant, next.error
+                FROM next
+                RETURNING run.seq, run.token, run.retries, run.crashes
+            )
+            SELECT job.id, started.token, job.name, job.queue, job.priority, job.owner, job.created_at, job.spec,
+                job.payload, started.retries, started.crashes, now
+            FROM started JOIN windlass.job ON job.seq = started.seq
+            ORDER BY job.priority, job.seq;
+            GET DIAGNOSTICS found_now = ROW_COUNT;
+            taken := taken + found_now;
+        END LOOP;
+    END LOOP;
+END
+$$;

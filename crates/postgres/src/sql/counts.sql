@@ -1,0 +1,12 @@
+-- How many jobs of each line have each status.
+CREATE OR REPLACE FUNCTION windlass.counts() RETURNS TABLE (line text, status smallint, jobs bigint)
+LANGUAGE sql STABLE AS $$
+    SELECT ready.queue, 1::smallint, count(*) FROM windlass.ready GROUP BY ready.queue
+    UNION ALL
+    SELECT scheduled.queue, 2::smallint, count(*) FROM windlass.scheduled GROUP BY scheduled.queue
+    UNION ALL
+    SELECT run.queue, 3::smallint, count(*) FROM windlass.run GROUP BY run.queue
+    UNION ALL
+    SELECT job.queue, done.status, count(*)
+    FROM windlass.done JOIN windlass.job ON job.seq = done.seq GROUP BY job.queue, done.status
+$$;

@@ -1,0 +1,25 @@
+-- Makes due jobs ready, the earliest first: at most `most` of the lines named, or of all.
+CREATE OR REPLACE FUNCTION windlass.promote(at bigint, lines text[], most integer) RETURNS integer
+LANGUAGE plpgsql VOLATILE
+SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
+DECLARE
+    now bigint := windlass.clock(at);
+    promoted integer;
+BEGIN
+    WITH due AS (
+        DELETE FROM windlass.scheduled WHERE scheduled.ctid = ANY (ARRAY(
+            SELECT s.ctid FROM windlass.scheduled AS s
+            WHERE s.due_at <= now AND (lines IS NULL OR s.queue = ANY (lines))
+            ORDER BY s.due_at LIMIT most
+            FOR UPDATE SKIP LOCKED))
+        RETURNING *
+    ), queued AS (
+        INSERT INTO windlass.ready
+        SELECT queue, suspect, priority, seq, id, token, retries, crashes, max_crashes, now, started_at, worker,
+            progress, error
+        FROM due
+    )
+    SELECT count(*) INTO promoted FROM due;
+    RETURN promoted;
+END
+$$;

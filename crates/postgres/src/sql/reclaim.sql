@@ -1,0 +1,47 @@
+-- Takes jobs back from workers whose leases ran out, as the caller decided for each of them and, in `stop_status`, for
+-- those whose cancellation was requested; the new token shuts the workers out. Answers where the jobs went.
+CREATE OR REPLACE FUNCTION windlass.reclaim(
+    at bigint, history_max integer, ids uuid[], tokens bigint[], statuses smallint[], suspects boolean[],
+    errors bytea[], stop_status smallint, crashed bytea
+) RETURNS TABLE (went_to smallint)
+LANGUAGE plpgsql VOLATILE
+SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
+DECLARE
+    now bigint := windlass.clock(at);
+    remembered bigint[];
+    went smallint[];
+BEGIN
+    WITH lost AS (
+        DELETE FROM windlass.run
+        USING unnest(ids, tokens, statuses, suspects, errors) AS asked (id, token, status, suspect, error)
+        WHERE run.id = asked.id AND run.token = asked.token AND run.expires_at <= now
+        RETURNING run.id, run.seq, run.queue, run.priority, run.token, run.cancel_requested, run.retries, run.crashes,
+            run.max_crashes, run.started_at, run.worker, run.progress, asked.suspect,
+            CASE WHEN run.cancel_requested THEN stop_status ELSE asked.status END AS status,
+            CASE WHEN run.cancel_requested THEN crashed ELSE asked.error END AS error
+    ), queued AS (
+        INSERT INTO windlass.ready
+        SELECT queue, lost.suspect, priority, seq, id, token + 1, retries, crashes + 1, max_crashes, now, started_at,
+            worker, progress, lost.error
+        FROM lost WHERE lost.status = 1
+    ), finished AS (
+        INSERT INTO windlass.done
+        SELECT seq, lost.status, now, token + 1, retries, crashes + 1, cancel_requested, now, started_at, worker,
+            progress, lost.error
+        FROM lost WHERE lost.status >= 4
+    ), noted AS (
+        INSERT INTO windlass.attempt (seq, number, started_at, finished_at, outcome, worker, error)
+        SELECT seq, retries + crashes + 1, started_at, now, 3, worker, crashed FROM lost
+    ), told AS MATERIALIZED (
+        SELECT windlass.touch(queue, NULL) FROM (SELECT DISTINCT queue FROM lost WHERE lost.status = 1) AS lines
+    )
+    SELECT array_agg(lost.seq), array_agg(lost.status) INTO remembered, went FROM lost WHERE (SELECT count(*) FROM told) >= 0;
+    IF remembered IS NOT NULL THEN
+        DELETE FROM windlass.attempt
+        WHERE attempt.seq = ANY (remembered) AND attempt.ordinal <= (
+            SELECT a.ordinal FROM windlass.attempt AS a
+            WHERE a.seq = attempt.seq ORDER BY a.ordinal DESC OFFSET history_max LIMIT 1);
+    END IF;
+    RETURN QUERY SELECT unnest(went);
+END
+$$;

@@ -1,0 +1,228 @@
+//! The handle: what applications hold.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use tokio::sync::broadcast;
+use tokio::task::JoinHandle;
+use tokio_postgres::types::Type;
+use tokio_postgres::{Config, NoTls};
+use windlass_core::{Job, JobId};
+use windlass_store::{
+    Admin, Canceled, Counts, Exchange, Exchanged, Filter, Hint, Hints, Page, Query, Replayed, Result, Scope, Store,
+    Swept,
+};
+
+use crate::asking::Asking;
+use crate::exchange::exchange;
+use crate::fault::{Checked, Fault};
+use crate::listen::listen;
+use crate::migrate::migrate;
+use crate::options::PostgresOptions;
+use crate::{sweep, whole};
+
+/// Hints that a slow subscriber may be behind before it gets `Ready` in place of what it missed.
+const HINTS: usize = 1_024;
+
+/// A store in a schema of a database. Clones are cheap and share their connections.
+#[derive(Clone)]
+pub struct Postgres {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    pool: Pool,
+    options: PostgresOptions,
+    channel: String,
+    hints: broadcast::Sender<Hint>,
+    listener: JoinHandle<()>,
+}
+
+impl Postgres {
+    /// Settings other than the defaults; end with [`PostgresOptions::open`].
+    pub fn options() -> PostgresOptions {
+        PostgresOptions::default()
+    }
+}
+
+impl PostgresOptions {
+    /// Connects to the database at `url` (`postgres://user:password@host/database`, or libpq's `key=value` pairs) and
+    /// brings its schema to this version.
+    ///
+    /// # Errors
+    ///
+    /// `Config` when the address is none, the server is older than 13, a newer Windlass wrote the schema or rights are
+    /// missing; `Unavailable` when no server answers.
+    pub async fn open(self, url: &str) -> Result<Postgres> {
+        Ok(open(self, url).await?)
+    }
+}
+
+async fn open(options: PostgresOptions, url: &str) -> Checked<Postgres> {
+    let mut config: Config = url.parse().map_err(|_| Fault::config("not an address of a PostgreSQL database"))?;
+    config.connect_timeout(options.patience).application_name("windlass");
+    let manager = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+    let pool = Pool::builder(Manager::from_config(config.clone(), NoTls, manager))
+        .max_size(options.connections)
+        .wait_timeout(Some(options.patience))
+        .create_timeout(Some(options.patience))
+        .runtime(Runtime::Tokio1)
+        .build()
+        .map_err(|error| Fault::config(error.to_string()))?;
+    migrate(&mut *pool.get().await?, &options.schema).await?;
+    let (hints, _) = broadcast::channel(HINTS);
+    let channel = format!("windlass_{}", options.schema);
+    let listener = tokio::spawn(listen(config, channel.clone(), hints.clone()));
+    Ok(Postgres { shared: Arc::new(Shared { pool, options, channel, hints, listener }) })
+}
+
+impl Shared {
+    async fn client(&self) -> Checked<Object> {
+        Ok(self.pool.get().await?)
+    }
+
+    fn asking<'a>(&'a self, client: &'a Object) -> Asking<'a> {
+        let at = self.options.clock.as_ref().map(|clock| clock.now().as_micros());
+        Asking { client, schema: &self.options.schema, channel: &self.channel, at }
+    }
+
+    async fn exchange(&self, turn: &Exchange) -> Checked<Exchanged> {
+        let client = self.client().await?;
+        exchange(&self.asking(&client), turn).await
+    }
+
+    async fn get(&self, id: JobId, scope: &Scope) -> Checked<Option<Job>> {
+        whole::find(&self.asking(&self.client().await?), id, scope).await
+    }
+
+    async fn cancel(&self, id: JobId, scope: &Scope) -> Checked<Option<Canceled>> {
+        let client = self.client().await?;
+        let asking = self.asking(&client);
+        let sql = asking.sql("SELECT windlass.cancel($1,$2,$3,$4)");
+        let params = [
+            (&asking.at as _, Type::INT8),
+            (&id.as_uuid() as _, Type::UUID),
+            (&whole::owner_in(scope) as _, Type::TEXT),
+            (&asking.channel as _, Type::TEXT),
+        ];
+        let rows = client.query_typed(&sql, &params).await?;
+        let Some(answer) = rows.first().map(|row| row.try_get::<_, Option<i16>>(0)).transpose()?.flatten() else {
+            return Ok(None);
+        };
+        let Some(job) = whole::find(&asking, id, scope).await? else { return Ok(None) };
+        let job = Box::new(job);
+        Ok(Some(match answer {
+            1 => Canceled::Done(job),
+            2 => Canceled::Requested(job),
+            _ => Canceled::TooLate(job),
+        }))
+    }
+
+    async fn sweep(&self, limit: usize) -> Checked<Swept> {
+        let client = self.client().await?;
+        sweep::sweep(&self.asking(&client), limit, self.options.retention).await
+    }
+
+    async fn ping(&self) -> Checked<()> {
+        self.client().await?.batch_execute("SELECT 1").await?;
+        Ok(())
+    }
+
+    async fn counts(&self) -> Checked<Counts> {
+        whole::counts(&self.asking(&self.client().await?)).await
+    }
+
+    async fn list(&self, filter: &Filter) -> Checked<Page> {
+        whole::list(&self.asking(&self.client().await?), filter).await
+    }
+
+    async fn replay(&self, id: JobId, scope: &Scope) -> Checked<Option<Replayed>> {
+        let client = self.client().await?;
+        let asking = self.asking(&client);
+        let sql = asking.sql("SELECT windlass.replay($1,$2,$3,$4)");
+        let params = [
+            (&asking.at as _, Type::INT8),
+            (&id.as_uuid() as _, Type::UUID),
+            (&whole::owner_in(scope) as _, Type::TEXT),
+            (&asking.channel as _, Type::TEXT),
+        ];
+        let rows = client.query_typed(&sql, &params).await?;
+        let Some(done) = rows.first().map(|row| row.try_get::<_, Option<bool>>(0)).transpose()?.flatten() else {
+            return Ok(None);
+        };
+        let Some(job) = whole::find(&asking, id, scope).await? else { return Ok(None) };
+        Ok(Some(if done { Replayed::Done(Box::new(job)) } else { Replayed::NotFailed(Box::new(job)) }))
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.listener.abort();
+        self.pool.close();
+    }
+}
+
+#[async_trait]
+impl Store for Postgres {
+    async fn exchange(&self, turn: Exchange) -> Result<Exchanged> {
+        Ok(self.shared.exchange(&turn).await?)
+    }
+
+    async fn get(&self, id: JobId, scope: &Scope) -> Result<Option<Job>> {
+        Ok(self.shared.get(id, scope).await?)
+    }
+
+    async fn cancel(&self, id: JobId, scope: &Scope) -> Result<Option<Canceled>> {
+        Ok(self.shared.cancel(id, scope).await?)
+    }
+
+    async fn sweep(&self, limit: usize) -> Result<Swept> {
+        Ok(self.shared.sweep(limit).await?)
+    }
+
+    fn hints(&self) -> Hints {
+        Hints::new(self.shared.hints.subscribe())
+    }
+
+    async fn ping(&self) -> Result<()> {
+        Ok(self.shared.ping().await?)
+    }
+
+    fn name(&self) -> &'static str {
+        "postgres"
+    }
+
+    fn query(&self) -> Option<&dyn Query> {
+        Some(self)
+    }
+
+    fn admin(&self) -> Option<&dyn Admin> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Query for Postgres {
+    async fn counts(&self) -> Result<Counts> {
+        Ok(self.shared.counts().await?)
+    }
+
+    async fn list(&self, filter: &Filter) -> Result<Page> {
+        Ok(self.shared.list(filter).await?)
+    }
+}
+
+#[async_trait]
+impl Admin for Postgres {
+    async fn replay(&self, id: JobId, scope: &Scope) -> Result<Option<Replayed>> {
+        Ok(self.shared.replay(id, scope).await?)
+    }
+}
+
+impl fmt::Debug for Postgres {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Postgres").field("options", &self.shared.options).finish_non_exhaustive()
+    }
+}

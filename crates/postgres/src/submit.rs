@@ -1,0 +1,116 @@
+//! Submit: new jobs as columns, and what became of them.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+use windlass_core::{NewJob, Start, Timestamp};
+use windlass_store::codec::Spec;
+use windlass_store::{Error, ErrorKind, Scope, SubmitOutcome, Submitted};
+
+use crate::asking::{Asking, Param};
+use crate::fault::Checked;
+use crate::record::{micros, status};
+use crate::whole;
+
+/// New jobs, a list per column.
+#[derive(Debug, Default)]
+pub(crate) struct Columns<'a> {
+    ids: Vec<Uuid>,
+    names: Vec<&'a str>,
+    queues: Vec<&'a str>,
+    priorities: Vec<i16>,
+    owners: Vec<Option<&'a str>>,
+    delays: Vec<Option<i64>>,
+    moments: Vec<Option<i64>>,
+    crash_limits: Vec<i64>,
+    specs: Vec<Vec<u8>>,
+    payloads: Vec<&'a [u8]>,
+}
+
+impl<'a> Columns<'a> {
+    pub(crate) fn of(jobs: impl IntoIterator<Item = &'a NewJob>) -> Checked<Self> {
+        let mut columns = Self::default();
+        for new in jobs {
+            columns.push(new)?;
+        }
+        Ok(columns)
+    }
+
+    fn push(&mut self, new: &'a NewJob) -> Checked<()> {
+        let (delay, moment) = match new.start {
+            Start::Now => (None, None),
+            Start::After(delay) => (Some(micros(delay)), None),
+            Start::At(moment) => (None, Some(moment.as_micros())),
+        };
+        self.ids.push(new.id.as_uuid());
+        self.names.push(new.name.as_str());
+        self.queues.push(new.queue.as_str());
+        self.priorities.push(i16::from(new.priority.level()));
+        self.owners.push(new.owner.as_ref().map(|owner| owner.as_str()));
+        self.delays.push(delay);
+        self.moments.push(moment);
+        self.crash_limits.push(i64::from(new.retry.max_crashes));
+        self.specs.push(Spec::encode(new)?);
+        self.payloads.push(&new.payload.bytes);
+        Ok(())
+    }
+
+    /// The parameters in the order of the function's.
+    pub(crate) fn params(&self) -> [Param<'_>; 10] {
+        [
+            (&self.ids, Type::UUID_ARRAY),
+            (&self.names, Type::TEXT_ARRAY),
+            (&self.queues, Type::TEXT_ARRAY),
+            (&self.priorities, Type::INT2_ARRAY),
+            (&self.owners, Type::TEXT_ARRAY),
+            (&self.delays, Type::INT8_ARRAY),
+            (&self.moments, Type::INT8_ARRAY),
+            (&self.crash_limits, Type::INT8_ARRAY),
+            (&self.specs, Type::BYTEA_ARRAY),
+            (&self.payloads, Type::BYTEA_ARRAY),
+        ]
+    }
+}
+
+/// Sends the jobs.
+pub(crate) async fn submit(asking: &Asking<'_>, columns: &Columns<'_>, limit: Option<u64>) -> Checked<Vec<Row>> {
+    let limit = limit.map(|limit| i64::try_from(limit).unwrap_or(i64::MAX));
+    let mut params: Vec<Param<'_>> = vec![(&asking.at, Type::INT8), (&limit, Type::INT8)];
+    params.extend(columns.params());
+    let sql = asking.sql("SELECT outcome, accepted_at FROM windlass.submit($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12)");
+    Ok(asking.client.query_typed(&sql, &params).await?)
+}
+
+/// What the answers say. An id that was taken needs a look at who has it, which only then costs a round trip.
+pub(crate) async fn outcomes(asking: &Asking<'_>, jobs: &[Arc<NewJob>], rows: Vec<Row>) -> Checked<Vec<Submitted>> {
+    let mut standing = HashMap::new();
+    let mut answers = Vec::with_capacity(jobs.len());
+    for (new, row) in jobs.iter().zip(rows) {
+        let outcome = match row.try_get::<_, i16>(0)? {
+            -1 => SubmitOutcome::QueueFull,
+            0 => {
+                if let Entry::Vacant(unknown) = standing.entry(new.id) {
+                    unknown.insert(whole::find(asking, new.id, &Scope::Everything).await?);
+                }
+                taken(standing.get(&new.id).and_then(Option::as_ref).map(|job| &*job.new), new)?
+            }
+            code => SubmitOutcome::Created(status(code)?),
+        };
+        let at = Timestamp::from_micros(row.try_get(1)?);
+        answers.push(Submitted { id: new.id, outcome, at });
+    }
+    Ok(answers)
+}
+
+fn taken(standing: Option<&NewJob>, new: &NewJob) -> Checked<SubmitOutcome> {
+    match standing {
+        Some(standing) if standing.asks_the_same(new) => Ok(SubmitOutcome::Existing),
+        Some(_) => Ok(SubmitOutcome::Conflict),
+        // Removed by retention between the two looks: the id is free now.
+        None => Err(Error::new(ErrorKind::Unavailable, "the job of that id has just gone; submit again").into()),
+    }
+}

@@ -1,0 +1,149 @@
+//! The bytes that stores keep where they have no column: what of a job no query looks at, errors and progress. One
+//! encoding for every backend, so that a job can move from one to another as it is.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use windlass_core::payload::JSON;
+use windlass_core::{NewJob, Payload, RequestContext, RetryPolicy, Start};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// First byte of every record. A new layout takes a new number and keeps reading the old.
+const VERSION: u8 = 1;
+
+#[derive(Serialize)]
+struct SpecRef<'a> {
+    start: Start,
+    content_type: &'a str,
+    retry: RetryPolicy,
+    timeout: Option<Duration>,
+    context: &'a RequestContext,
+    traceparent: Option<&'a str>,
+}
+
+/// What of a [`NewJob`] has no column: the fields that no query looks at.
+#[derive(Debug, Deserialize)]
+pub struct Spec {
+    /// When it may start.
+    pub start: Start,
+    /// The media type of its payload.
+    pub content_type: String,
+    /// What happens when an attempt fails.
+    pub retry: RetryPolicy,
+    /// How long one attempt may run.
+    pub timeout: Option<Duration>,
+    /// What is kept of the request behind it.
+    pub context: RequestContext,
+    /// The caller's W3C `traceparent`.
+    pub traceparent: Option<String>,
+}
+
+impl Spec {
+    /// The record of a job.
+    ///
+    /// # Errors
+    ///
+    /// `Corrupt`, which no job that [`JobBuilder::finish`](windlass_core::JobBuilder::finish) made can cause.
+    pub fn encode(new: &NewJob) -> Result<Vec<u8>> {
+        let spec = SpecRef {
+            start: new.start,
+            content_type: &new.payload.content_type,
+            retry: new.retry,
+            timeout: new.timeout,
+            context: &new.context,
+            traceparent: new.traceparent.as_deref(),
+        };
+        let mut bytes = Vec::with_capacity(64);
+        bytes.push(VERSION);
+        rmp_serde::encode::write(&mut bytes, &spec).map_err(|error| unreadable("job", error))?;
+        Ok(bytes)
+    }
+
+    /// What [`encode`](Self::encode) wrote. Errors with `Corrupt` when it is anything else.
+    pub fn decode(record: &[u8]) -> Result<Self> {
+        match record.split_first() {
+            Some((&VERSION, body)) => rmp_serde::from_slice(body).map_err(|error| unreadable("job", error)),
+            _ => Err(corrupt("the job on record has an unknown layout")),
+        }
+    }
+}
+
+/// A payload of these bytes. Most are JSON, and their media type needs no memory of its own.
+pub fn payload_of(content_type: String, bytes: &[u8]) -> Payload {
+    let content_type = if content_type == JSON { Cow::Borrowed(JSON) } else { Cow::Owned(content_type) };
+    Payload { content_type, bytes: Bytes::copy_from_slice(bytes) }
+}
+
+/// A small record (an error, a progress report) with its version and CRC-32 in front.
+///
+/// # Errors
+///
+/// `Corrupt`, which no record of this library can cause.
+pub fn seal<T: Serialize>(record: &T) -> Result<Vec<u8>> {
+    let body = rmp_serde::to_vec(record).map_err(|error| unreadable("record", error))?;
+    let mut sealed = Vec::with_capacity(body.len() + 5);
+    sealed.push(VERSION);
+    sealed.extend_from_slice(&crc32fast::hash(&body).to_be_bytes());
+    sealed.extend_from_slice(&body);
+    Ok(sealed)
+}
+
+/// What [`seal`] closed. Errors with `Corrupt` when a bit of it has changed since.
+pub fn unseal<T: DeserializeOwned>(what: &str, sealed: &[u8]) -> Result<T> {
+    let Some((&[VERSION, a, b, c, d], body)) = sealed.split_first_chunk::<5>() else {
+        return Err(corrupt(format!("the {what} on record has an unknown layout")));
+    };
+    if u32::from_be_bytes([a, b, c, d]) != crc32fast::hash(body) {
+        return Err(corrupt(format!("the {what} on record does not match its checksum")));
+    }
+    rmp_serde::from_slice(body).map_err(|error| unreadable(what, error))
+}
+
+fn corrupt(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Corrupt, message)
+}
+
+fn unreadable(what: &str, source: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::with_source(ErrorKind::Corrupt, format!("the {what} on record cannot be read"), source)
+}
+
+#[cfg(test)]
+mod tests {
+    use windlass_core::{JobError, Timestamp};
+
+    use super::*;
+
+    #[test]
+    fn a_sealed_record_opens_again_and_any_flipped_bit_is_noticed() {
+        let error = JobError::new("X", "why");
+        let sealed = seal(&error).expect("seals");
+        assert_eq!(unseal::<JobError>("error", &sealed).expect("opens"), error);
+        for bit in 0..sealed.len() * 8 {
+            let mut damaged = sealed.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            assert!(unseal::<JobError>("error", &damaged).is_err(), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn a_spec_keeps_what_has_no_column() {
+        let new = NewJob::build("Job", Payload::new("text/plain", "x"))
+            .timeout(Duration::from_millis(1500))
+            .traceparent(Some("00-1-2-3".into()))
+            .finish(Timestamp::UNIX_EPOCH)
+            .expect("valid");
+        let opened = Spec::decode(&Spec::encode(&new).expect("encodes")).expect("decodes");
+        assert_eq!((opened.timeout, opened.traceparent, opened.retry), (new.timeout, new.traceparent, new.retry));
+        assert_eq!(opened.content_type, "text/plain");
+    }
+
+    #[test]
+    fn an_unknown_layout_is_refused() {
+        assert!(Spec::decode(&[9, 1, 2]).is_err() && Spec::decode(&[]).is_err());
+        assert!(unseal::<JobError>("error", &[]).is_err());
+    }
+}

@@ -1,0 +1,9 @@
+//! Real servers for tests: private ones, from the system's packages, in temporary folders, gone with the test.
+//!
+//! A server is the child of a thread that never ends while the test's process lives, and asks the system to be killed
+//! when that thread does (`setpriv --pdeathsig`): no test, however it ends, leaves a server behind.
+
+mod child;
+mod postgres;
+
+pub use postgres::PostgresServer;

@@ -1,0 +1,123 @@
+//! The engine on a real PostgreSQL server that is killed under load, and two processes' worth of engines on one database.
+#![cfg(all(unix, feature = "postgres"))]
+#![allow(clippy::unwrap_used)]
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use windlass::core::{Job, JobId, Status};
+use windlass::prelude::*;
+use windlass::store::{Lease, Scope, SubmitOutcome, Token};
+use windlass_testkit::servers::PostgresServer;
+
+/// Which execution of which job ran where, in the order of their starts.
+#[derive(Clone, Default)]
+struct Runs(Arc<Mutex<Vec<(JobId, u64)>>>);
+
+#[job(name = "Note", retries = 20)]
+async fn note(Json(_number): Json<u32>, State(runs): State<Runs>, ctx: Context) -> Result<()> {
+    let lease = Lease { id: ctx.id(), token: Token(ctx.fencing_token()) };
+    runs.0.lock().unwrap().push((lease.id, lease.token.0));
+    Ok(())
+}
+
+async fn start(url: &str, runs: &Runs) -> Windlass {
+    let settings = |settings: &mut Settings| {
+        settings.lease = 3.seconds();
+        settings.sweep_interval = 1.seconds();
+        settings.poll_interval = 1.seconds();
+        settings.max_queue_size = 1_000_000;
+    };
+    Windlass::open(url).handler(note).state(runs.clone()).configure(settings).start().await.unwrap()
+}
+
+/// Submits until it is told to stop and keeps what was acknowledged. An id whose answer got lost is asked again, as a
+/// client with an idempotency key would.
+async fn submit(windlass: Windlass, until: Instant) -> Vec<JobId> {
+    let mut acknowledged = Vec::new();
+    while Instant::now() < until {
+        let id = JobId::generate(windlass::core::Timestamp::UNIX_EPOCH);
+        for _ in 0..200 {
+            match note.submit(&windlass, 7).id(id).await {
+                Ok(answer) => {
+                    assert!(matches!(answer.outcome, SubmitOutcome::Created(_) | SubmitOutcome::Existing));
+                    acknowledged.push(id);
+                    break;
+                }
+                Err(_away) => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
+        }
+    }
+    acknowledged
+}
+
+async fn finished(windlass: &Windlass, id: JobId) -> Job {
+    let patience = Instant::now() + Duration::from_secs(60);
+    loop {
+        match windlass.get(id, &Scope::Everything).await {
+            Ok(Some(job)) if job.status.is_finished() => return job,
+            Ok(None) => panic!("acknowledged and lost: {id}"),
+            _ if Instant::now() > patience => panic!("{id} does not finish"),
+            _ => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    }
+}
+
+/// T12: the server dies with everything in its memory and comes back. Nothing acknowledged is lost, nothing is settled
+/// twice, and both engines work again within five seconds.
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_killing_the_server_loses_nothing_and_both_engines_come_back() {
+    let mut server = PostgresServer::start().unwrap();
+    let runs = [Runs::default(), Runs::default()];
+    let engines = [start(&server.url(), &runs[0]).await, start(&server.url(), &runs[1]).await];
+    const KILLS: u32 = 20;
+    const APART: Duration = Duration::from_millis(500);
+    let until = Instant::now() + APART * (KILLS + 1);
+    let submitters: Vec<_> = (0..8).map(|which| tokio::spawn(submit(engines[which % 2].clone(), until))).collect();
+    for _ in 0..KILLS {
+        tokio::time::sleep(APART).await;
+        server.kill().unwrap();
+        server.restart().unwrap();
+    }
+    let back = Instant::now();
+    let ran = |which: usize| runs[which].0.lock().unwrap().len();
+    let before = [ran(0), ran(1)];
+    let works_again = async {
+        while ran(0) == before[0] || ran(1) == before[1] {
+            assert!(back.elapsed() < Duration::from_secs(5), "an engine has not come back");
+            for engine in &engines {
+                let _away_for_now = note.submit(engine, 1).await;
+            }
+        }
+    };
+    works_again.await;
+    let mut acknowledged = Vec::new();
+    for submitter in submitters {
+        acknowledged.extend(submitter.await.unwrap());
+    }
+    let mut jobs = Vec::new();
+    for id in &acknowledged {
+        jobs.push(finished(&engines[0], *id).await);
+    }
+    assert!(jobs.iter().all(|job| job.status == Status::Completed), "every acknowledged job is done");
+    assert!(acknowledged.len() > 200, "the load was one: {}", acknowledged.len());
+    let mut executions: HashMap<JobId, usize> = HashMap::new();
+    let mut tokens = Vec::new();
+    for run in runs.iter().flat_map(|runs| runs.0.lock().unwrap().clone()) {
+        *executions.entry(run.0).or_default() += 1;
+        tokens.push(run);
+    }
+    tokens.sort();
+    let issued = tokens.len();
+    tokens.dedup();
+    assert_eq!(issued, tokens.len(), "no token was issued twice");
+    println!(
+        "{KILLS} kills, {} acknowledged, 0 lost, {} executions beyond one",
+        acknowledged.len(),
+        issued - executions.len()
+    );
+    for engine in engines {
+        engine.shutdown_now().await;
+    }
+}
