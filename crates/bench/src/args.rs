@@ -94,6 +94,8 @@ pub(crate) enum Place {
     Memory,
     /// SQLite in a directory.
     Embedded,
+    /// A PostgreSQL server that is started for the measurement.
+    Postgres,
 }
 
 impl Question {
@@ -117,7 +119,7 @@ impl Place {
     pub(crate) fn concurrency(self) -> usize {
         match self {
             Self::Memory => 2_048,
-            Self::Embedded => 512,
+            Self::Embedded | Self::Postgres => 512,
         }
     }
 
@@ -125,7 +127,7 @@ impl Place {
     pub(crate) fn batch(self) -> usize {
         match self {
             Self::Memory => 2_000,
-            Self::Embedded => 500,
+            Self::Embedded | Self::Postgres => 500,
         }
     }
 
@@ -134,6 +136,7 @@ impl Place {
         match self {
             Self::Memory => "memory",
             Self::Embedded => "embedded",
+            Self::Postgres => "postgres",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What is measured without Windlass.
 
 pub(crate) mod hand_over;
+pub(crate) mod raw_postgres;
 pub(crate) mod raw_sqlite;
 pub(crate) mod spawned;
 

@@ -7,7 +7,9 @@ use windlass_core::{Clock, Status, SystemClock};
 use windlass_embedded::Embedded;
 use windlass_engine::{Engine, Settings};
 use windlass_memory::Memory;
+use windlass_postgres::Postgres;
 use windlass_store::{SharedStore, Verbs};
+use windlass_testkit::servers::PostgresServer;
 
 use crate::Fault;
 use crate::handler::{SendMail, job};
@@ -25,18 +27,25 @@ pub(crate) struct Rig {
     pub(crate) handler: SendMail,
     pub(crate) settings: Settings,
     jobs: u64,
+    /// The store's own server, where it needs one. It goes last.
+    _server: Option<PostgresServer>,
 }
 
 impl Rig {
     /// Opens the store that the task names.
-    pub(crate) fn new(task: &Task) -> Result<Self, Fault> {
+    pub(crate) async fn new(task: &Task) -> Result<Self, Fault> {
+        let mut server = None;
         let store: SharedStore = match task.store.as_str() {
             "memory" => Arc::new(Memory::new()),
             "embedded" => Arc::new(Embedded::open(&task.dir)?),
+            "postgres" => {
+                let url = server.insert(PostgresServer::start()?).url();
+                Arc::new(Postgres::options().open(&url).await?)
+            }
             other => return Err(format!("no such store: {other}").into()),
         };
         let handler = SendMail::counting(task.jobs);
-        Ok(Self { store, handler, settings: settings(task), jobs: task.jobs })
+        Ok(Self { store, handler, settings: settings(task), jobs: task.jobs, _server: server })
     }
 
     /// Starts an engine that works, over `store`.
@@ -96,6 +105,7 @@ impl Rig {
         let Settings { max_concurrency, batch_size, .. } = self.settings;
         let durability = match self.store.name() {
             "embedded" => "; SQLite WAL, synced before each answer",
+            "postgres" => "; PostgreSQL, a server of its own, default durability",
             _ => "; not durable",
         };
         format!("max_concurrency={max_concurrency} batch_size={batch_size}{durability}")

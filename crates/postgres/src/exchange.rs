@@ -29,7 +29,7 @@ pub(crate) async fn exchange(asking: &Asking<'_>, turn: &Exchange) -> Checked<Ex
     }
     let mut races = 0;
     let answers = loop {
-        match asking.in_transaction(send(asking, turn)).await {
+        match attempt(asking, turn).await {
             Err(fault) if fault.lost_a_race() && races < RACES_MAX => races += 1,
             answers => break answers?,
         }
@@ -45,6 +45,16 @@ pub(crate) async fn exchange(asking: &Asking<'_>, turn: &Exchange) -> Checked<Ex
     })
 }
 
+/// A turn that only submits is one statement, and a statement is a transaction.
+async fn attempt(asking: &Asking<'_>, turn: &Exchange) -> Checked<Answers> {
+    if !turn.settle.is_empty() || !turn.extend.is_empty() || turn.claim.is_some() {
+        return asking.in_transaction(send(asking, turn)).await;
+    }
+    let columns = Columns::of(turn.submit.iter().map(|new| &**new))?;
+    let submit = submit::submit(asking, &columns, turn.queue_limit, Some(asking.channel)).await?;
+    Ok(Answers { submit, ..Answers::default() })
+}
+
 async fn send(asking: &Asking<'_>, turn: &Exchange) -> Checked<Answers> {
     let endings = Endings::of(&turn.settle)?;
     let columns = Columns::of(turn.submit.iter().map(|new| &**new))?;
@@ -52,7 +62,7 @@ async fn send(asking: &Asking<'_>, turn: &Exchange) -> Checked<Answers> {
     let settle: OptionFuture<_> = some(!turn.settle.is_empty()).map(|()| settle::settle(asking, &endings)).into();
     let extend: OptionFuture<_> = some(!turn.extend.is_empty()).map(|()| extend::extend(asking, &turn.extend)).into();
     let submit: OptionFuture<_> =
-        some(!turn.submit.is_empty()).map(|()| submit::submit(asking, &columns, turn.queue_limit)).into();
+        some(!turn.submit.is_empty()).map(|()| submit::submit(asking, &columns, turn.queue_limit, None)).into();
     let claim: OptionFuture<_> = turn.claim.as_ref().map(|wanted| claim::claim(asking, wanted)).into();
     let outlook: OptionFuture<_> = turn.claim.as_ref().map(|wanted| claim::outlook(asking, wanted)).into();
     let brings_work = !turn.settle.is_empty() || !turn.submit.is_empty();

@@ -8,11 +8,14 @@ use crate::fault::{Checked, Fault};
 const MIGRATIONS: [(i32, &str); 1] = [(1, include_str!("migrations/0001_tables.sql"))];
 
 /// One file per verb. Replaced at every start of another version, in the order of their needs.
-const FUNCTIONS: [&str; 15] = [
+const FUNCTIONS: [&str; 18] = [
     include_str!("sql/clock.sql"),
     include_str!("sql/touch.sql"),
     include_str!("sql/announce.sql"),
+    include_str!("sql/room.sql"),
     include_str!("sql/submit.sql"),
+    include_str!("sql/submit_few.sql"),
+    include_str!("sql/standing.sql"),
     include_str!("sql/settle.sql"),
     include_str!("sql/extend.sql"),
     include_str!("sql/promote.sql"),

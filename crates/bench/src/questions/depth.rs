@@ -17,7 +17,7 @@ const PORTIONS: u64 = 10;
 
 pub(crate) async fn windlass(task: &Task) -> Result<Measurement, Fault> {
     let task = Task { jobs: task.jobs.max(PORTION * PORTIONS), ..task.clone() };
-    let rig = Rig::new(&task)?;
+    let rig = Rig::new(&task).await?;
     rig.fill(0, task.jobs).await?;
     let mut took = Duration::ZERO;
     for _ in 0..PORTIONS {
@@ -29,7 +29,7 @@ pub(crate) async fn windlass(task: &Task) -> Result<Measurement, Fault> {
 
 pub(crate) async fn floor(task: &Task) -> Result<Measurement, Fault> {
     let task = Task { jobs: PORTION * PORTIONS, ..task.clone() };
-    let rig = Rig::new(&task)?;
+    let rig = Rig::new(&task).await?;
     let mut took = Duration::ZERO;
     for portion in 0..PORTIONS {
         rig.fill(portion * PORTION, (portion + 1) * PORTION).await?;

@@ -2,11 +2,13 @@
 //! acknowledgement of the last completion.
 //!
 //! Floor on disk: the raw SQLite loop that settles 500 and claims 500 per commit and parses each payload. In memory:
-//! the same handler body on spawned tasks of the same runtime, a thousand at a time.
+//! the same handler body on spawned tasks of the same runtime, a thousand at a time. On PostgreSQL: the raw loop that
+//! settles 500 and claims 500 per commit on the narrowest tables.
 
 use std::time::Instant;
 
 use crate::Fault;
+use crate::floors::raw_postgres::{self, RawPostgres};
 use crate::floors::raw_sqlite::{RawSqlite, WORK_BATCH};
 use crate::floors::{self, spawned};
 use crate::measurement::Measurement;
@@ -14,7 +16,7 @@ use crate::rig::{BULK, Rig};
 use crate::task::Task;
 
 pub(crate) async fn windlass(task: &Task) -> Result<Measurement, Fault> {
-    let rig = Rig::new(task)?;
+    let rig = Rig::new(task).await?;
     rig.fill(0, task.jobs).await?;
     let took = rig.drain(task.jobs).await?;
     Ok(Measurement { jobs_per_s: Some(task.jobs as f64 / took.as_secs_f64()), ..rig.verify().await? })
@@ -24,6 +26,14 @@ pub(crate) async fn floor(task: &Task) -> Result<Measurement, Fault> {
     if task.store == "memory" {
         let took = spawned::run(task.jobs).await?;
         return Ok(floors::rate(task.jobs, took, spawned::SETTINGS.to_owned()));
+    }
+    if task.store == "postgres" {
+        let raw = RawPostgres::start().await?;
+        raw.insert(0, task.jobs, BULK).await?;
+        let began = Instant::now();
+        raw.work_off(raw_postgres::WORK_BATCH).await?;
+        let settings = format!("raw SQL, settles and claims {} per commit", raw_postgres::WORK_BATCH);
+        return Ok(floors::rate(task.jobs, began.elapsed(), settings));
     }
     let mut raw = RawSqlite::create(&task.dir)?;
     raw.insert(0, task.jobs, BULK)?;

@@ -28,7 +28,7 @@ use crate::watched::Watched;
 const CONNECTIONS: u64 = 64;
 
 pub(crate) async fn windlass(task: &Task) -> Result<Measurement, Fault> {
-    let rig = Rig::new(task)?;
+    let rig = Rig::new(task).await?;
     let watched = Arc::new(Watched::new(rig.store.clone(), task.jobs));
     let engine = rig.start(watched.clone()).await?;
     let api = Api::new(&engine).endpoint(windlass_http::post(PATH, rig.handler.clone()));

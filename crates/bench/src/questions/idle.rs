@@ -21,7 +21,7 @@ const REST: Duration = Duration::from_secs(2);
 const OBSERVED: Duration = Duration::from_secs(10);
 
 pub(crate) async fn windlass(task: &Task) -> Result<Measurement, Fault> {
-    let mut rig = Rig::new(task)?;
+    let mut rig = Rig::new(task).await?;
     rig.settings = Settings::default();
     let watched = Arc::new(Watched::new(rig.store.clone(), task.jobs));
     let engine = rig.start(watched.clone()).await?;

@@ -1,7 +1,7 @@
 //! How long does one job wait for an idle worker, from the call of submit to the start of its handler? 300 jobs, 20 ms
 //! apart.
 //!
-//! Floor on disk: one bare commit to a raw SQLite file with the same settings. In memory: a channel wakes a task.
+//! Floor on disk: one bare commit to a raw SQLite file with the same settings; on PostgreSQL: one bare insert. In memory: a channel wakes a task.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,6 +11,7 @@ use windlass_core::{Clock, SystemClock};
 use windlass_engine::{Engine, Settings};
 
 use crate::Fault;
+use crate::floors::raw_postgres::RawPostgres;
 use crate::floors::raw_sqlite::RawSqlite;
 use crate::handler::job;
 use crate::measurement::Measurement;
@@ -22,7 +23,7 @@ use crate::watched::Watched;
 const APART: Duration = Duration::from_millis(20);
 
 pub(crate) async fn windlass(task: &Task) -> Result<Measurement, Fault> {
-    let mut rig = Rig::new(task)?;
+    let mut rig = Rig::new(task).await?;
     let started = Arc::new(Moments::of(task.jobs));
     rig.handler.started = Some(started.clone());
     let defaults = Settings::default();
@@ -57,6 +58,7 @@ fn with_spans(found: Measurement, spans: &Spans) -> Measurement {
 pub(crate) async fn floor(task: &Task) -> Result<Measurement, Fault> {
     let (spans, settings) = match task.store.as_str() {
         "memory" => (wake(task.jobs).await, "tokio channel, send to receive"),
+        "postgres" => (insert(task.jobs).await?, "raw SQL, one row per commit"),
         _ => (commit(task).await?, "raw SQLite, one row per commit"),
     };
     let found = Measurement { settings: settings.to_owned(), versions: versions(), ..Measurement::default() };
@@ -89,6 +91,16 @@ async fn commit(task: &Task) -> Result<Spans, Fault> {
         let began = Instant::now();
         raw.insert(number, number + 1, 1)?;
         spans.push(began.elapsed());
+        tokio::time::sleep(APART).await;
+    }
+    Ok(spans.into_iter().collect())
+}
+
+async fn insert(jobs: u64) -> Result<Spans, Fault> {
+    let raw = RawPostgres::start().await?;
+    let mut spans = Vec::new();
+    for number in 0..jobs {
+        spans.extend(raw.insert(number, number + 1, 1).await?);
         tokio::time::sleep(APART).await;
     }
     Ok(spans.into_iter().collect())

@@ -29,7 +29,7 @@ pub(crate) async fn windlass(task: &Task) -> Result<Measurement, Fault> {
     victim.kill()?;
     (0..task.jobs).for_each(|number| killed.note(number));
     victim.wait()?;
-    let mut rig = rig(task)?;
+    let mut rig = rig(task).await?;
     let restarted = Arc::new(Moments::of(task.jobs));
     rig.handler.started = Some(restarted.clone());
     let watched = Arc::new(Watched::new(rig.store.clone(), task.jobs));
@@ -52,8 +52,8 @@ pub(crate) fn floor() -> Measurement {
     Measurement { p50_ms: lease, p99_ms: lease, max_ms: lease, settings, versions: versions(), ..Default::default() }
 }
 
-fn rig(task: &Task) -> Result<Rig, Fault> {
-    let mut rig = Rig::new(task)?;
+async fn rig(task: &Task) -> Result<Rig, Fault> {
+    let mut rig = Rig::new(task).await?;
     rig.settings.lease = LEASE;
     rig.settings.max_concurrency = usize::try_from(task.jobs)?;
     Ok(rig)
@@ -77,7 +77,7 @@ fn start_victim(task: &Task) -> Result<Child, Fault> {
 pub(crate) fn crash(task: &Task) -> Result<(), Fault> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let mut rig = rig(task)?;
+        let mut rig = rig(task).await?;
         rig.handler.work = FOR_EVER;
         rig.fill(0, task.jobs).await?;
         let _engine = rig.start(rig.store.clone()).await?;

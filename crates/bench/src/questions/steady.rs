@@ -20,7 +20,7 @@ use crate::watched::Watched;
 const CALLERS: u64 = 64;
 
 pub(crate) async fn windlass(task: &Task) -> Result<Measurement, Fault> {
-    let rig = Rig::new(task)?;
+    let rig = Rig::new(task).await?;
     let (submitted, completed) = (Arc::new(Moments::of(task.jobs)), Arc::new(Moments::of(task.jobs)));
     let watched = Arc::new(Watched::new(rig.store.clone(), task.jobs).noting(completed.clone()));
     let engine = rig.start(watched.clone()).await?;

@@ -2,7 +2,7 @@
 //! who hands over 1000 at a time (`bulk1000`). Nobody works meanwhile; afterwards all jobs run, so that each
 //! acknowledged one is proven to be there.
 //!
-//! Floor on disk: the raw SQLite loop with 1, 64 and 1000 rows per commit. In memory: the same callers hand the same
+//! Floor on disk and on PostgreSQL: the raw loop with 1, 64 and 1000 rows per commit. In memory: the same callers hand the same
 //! jobs to one task over a channel and await its answer.
 
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use windlass_core::{Clock, SystemClock};
 use windlass_engine::Engine;
 
 use crate::Fault;
+use crate::floors::raw_postgres::RawPostgres;
 use crate::floors::raw_sqlite::RawSqlite;
 use crate::floors::{self, hand_over};
 use crate::handler::job;
@@ -22,7 +23,7 @@ use crate::rig::{BULK, Rig};
 use crate::task::Task;
 
 pub(crate) async fn windlass(task: &Task) -> Result<Measurement, Fault> {
-    let rig = Rig::new(task)?;
+    let rig = Rig::new(task).await?;
     let engine = rig.start_serving().await?;
     let began = Instant::now();
     match task.mode.as_str() {
@@ -100,6 +101,11 @@ pub(crate) async fn floor(task: &Task) -> Result<Measurement, Fault> {
     };
     let (took, settings) = match task.store.as_str() {
         "memory" => (hand_over::submit(task.jobs, callers, batch).await, hand_over::SETTINGS.to_owned()),
+        "postgres" => {
+            let raw = RawPostgres::start().await?;
+            let took = raw.insert(0, task.jobs, callers * batch).await?.iter().sum();
+            (took, format!("raw SQL, {} rows per commit", callers * batch))
+        }
         _ => (raw(task, callers * batch)?, format!("raw SQLite, {} rows per commit", callers * batch)),
     };
     Ok(floors::rate(task.jobs, took, settings))

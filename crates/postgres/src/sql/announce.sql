@@ -1,7 +1,8 @@
 -- Ends a turn: wakes others when it leaves a ready job, or one that is due before all others of its line. One
 -- notification at most, because PostgreSQL commits those that notify one after the other.
 CREATE OR REPLACE FUNCTION windlass.announce(channel text) RETURNS void
-LANGUAGE plpgsql VOLATILE AS $$
+LANGUAGE plpgsql VOLATILE
+SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     touched text := nullif(current_setting('windlass_turn.touched', true), '');
 BEGIN

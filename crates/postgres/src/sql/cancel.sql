@@ -2,7 +2,7 @@
 -- 1 canceled, 2 asked, 3 it had finished. A job may change its phase between two looks; then it is looked for again.
 CREATE OR REPLACE FUNCTION windlass.cancel(at bigint, wanted uuid, scope text, channel text) RETURNS smallint
 LANGUAGE plpgsql VOLATILE
-SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
+SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     now bigint := windlass.clock(at);
     its windlass.job%ROWTYPE;

@@ -6,7 +6,7 @@ CREATE OR REPLACE FUNCTION windlass.claim(
     payload bytea, retries integer, crashes integer, started_at bigint
 )
 LANGUAGE plpgsql VOLATILE
-SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
+SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     now bigint := windlass.clock(at);
     taken integer := 0;

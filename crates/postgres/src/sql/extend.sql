@@ -3,7 +3,7 @@ CREATE OR REPLACE FUNCTION windlass.extend(
     at bigint, ids uuid[], tokens bigint[], durations bigint[], reports bytea[]
 ) RETURNS TABLE (answer smallint)
 LANGUAGE plpgsql VOLATILE
-SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
+SET enable_nestloop = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     now bigint := windlass.clock(at);
 BEGIN
@@ -11,18 +11,17 @@ BEGIN
     WITH asked AS MATERIALIZED (
         SELECT * FROM unnest(ids, tokens, durations, reports) WITH ORDINALITY AS a (id, token, duration, report, place)
     ), last AS MATERIALIZED (
-        SELECT DISTINCT ON (a.id, a.token) a.id, a.token, a.duration,
-            (SELECT r.report FROM asked AS r
-             WHERE r.id = a.id AND r.token = a.token AND r.report IS NOT NULL ORDER BY r.place DESC LIMIT 1) AS report
+        SELECT a.id, a.token, (array_agg(a.duration ORDER BY a.place DESC))[1] AS duration,
+            (array_agg(a.report ORDER BY a.place DESC) FILTER (WHERE a.report IS NOT NULL))[1] AS report
         FROM asked AS a
-        ORDER BY a.id, a.token, a.place DESC
+        GROUP BY a.id, a.token
     ), kept AS (
         UPDATE windlass.run
         SET expires_at = now + last.duration,
             progress = coalesce(last.report, run.progress),
             updated_at = CASE WHEN last.report IS NULL THEN run.updated_at ELSE now END
         FROM last
-        WHERE run.id = last.id AND run.token = last.token AND run.expires_at > now
+        WHERE run.id = ANY (ids) AND run.id = last.id AND run.token = last.token AND run.expires_at > now
         RETURNING run.id, run.token, run.cancel_requested
     )
     SELECT CASE WHEN kept.id IS NULL THEN 0 WHEN kept.cancel_requested THEN 2 ELSE 1 END::smallint

@@ -1,7 +1,7 @@
 -- What a claim left: whether its lines have ready jobs, and how long until the next one is due.
 CREATE OR REPLACE FUNCTION windlass.outlook(at bigint, lines text[]) RETURNS TABLE (more boolean, next_due bigint)
 LANGUAGE plpgsql VOLATILE
-SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
+SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 BEGIN
     RETURN QUERY SELECT
         EXISTS (SELECT 1 FROM unnest(lines) AS line, LATERAL (

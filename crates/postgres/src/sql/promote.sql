@@ -1,7 +1,7 @@
 -- Makes due jobs ready, the earliest first: at most `most` of the lines named, or of all.
 CREATE OR REPLACE FUNCTION windlass.promote(at bigint, lines text[], most integer) RETURNS integer
 LANGUAGE plpgsql VOLATILE
-SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
+SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     now bigint := windlass.clock(at);
     promoted integer;

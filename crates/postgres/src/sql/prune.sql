@@ -1,7 +1,7 @@
 -- Removes finished jobs of a status that finished at `over` or before, the oldest first.
 CREATE OR REPLACE FUNCTION windlass.prune(which smallint, over bigint, most integer) RETURNS integer
 LANGUAGE plpgsql VOLATILE
-SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
+SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     removed bigint[];
 BEGIN

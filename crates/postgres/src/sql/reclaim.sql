@@ -5,7 +5,7 @@ CREATE OR REPLACE FUNCTION windlass.reclaim(
     errors bytea[], stop_status smallint, crashed bytea
 ) RETURNS TABLE (went_to smallint)
 LANGUAGE plpgsql VOLATILE
-SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
+SET enable_nestloop = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     now bigint := windlass.clock(at);
     remembered bigint[];
@@ -14,7 +14,7 @@ BEGIN
     WITH lost AS (
         DELETE FROM windlass.run
         USING unnest(ids, tokens, statuses, suspects, errors) AS asked (id, token, status, suspect, error)
-        WHERE run.id = asked.id AND run.token = asked.token AND run.expires_at <= now
+        WHERE run.id = ANY (ids) AND run.id = asked.id AND run.token = asked.token AND run.expires_at <= now
         RETURNING run.id, run.seq, run.queue, run.priority, run.token, run.cancel_requested, run.retries, run.crashes,
             run.max_crashes, run.started_at, run.worker, run.progress, asked.suspect,
             CASE WHEN run.cancel_requested THEN stop_status ELSE asked.status END AS status,

@@ -2,7 +2,7 @@
 -- such job, true when it is queued again, false when it is no dead letter.
 CREATE OR REPLACE FUNCTION windlass.replay(at bigint, wanted uuid, scope text, channel text) RETURNS boolean
 LANGUAGE plpgsql VOLATILE
-SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
+SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     now bigint := windlass.clock(at);
     its windlass.job%ROWTYPE;

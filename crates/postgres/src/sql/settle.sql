@@ -9,7 +9,7 @@ CREATE OR REPLACE FUNCTION windlass.settle(
     e_delays bigint[], e_moments bigint[], e_crash_limits bigint[], e_specs bytea[], e_payloads bytea[]
 ) RETURNS TABLE (fate smallint, status smallint)
 LANGUAGE plpgsql VOLATILE
-SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
+SET enable_nestloop = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     now bigint := windlass.clock(at);
     places bigint[];
@@ -25,7 +25,7 @@ BEGIN
         ORDER BY a.id, a.token, a.place
     ), ended AS (
         DELETE FROM windlass.run USING asked
-        WHERE run.id = asked.id AND run.token = asked.token AND run.expires_at > now
+        WHERE run.id = ANY (ids) AND run.id = asked.id AND run.token = asked.token AND run.expires_at > now
         RETURNING
             run.id, run.seq, run.queue, run.priority, run.suspect, run.token, run.cancel_requested, run.crashes,
             run.retries AS retries_before, run.max_crashes, run.started_at, run.worker, run.progress,
@@ -80,7 +80,7 @@ BEGIN
             array_agg(e.queue ORDER BY e.place), array_agg(e.priority ORDER BY e.place),
             array_agg(e.owner ORDER BY e.place), array_agg(e.delay ORDER BY e.place),
             array_agg(e.moment ORDER BY e.place), array_agg(e.crash_limit ORDER BY e.place),
-            array_agg(e.spec ORDER BY e.place), array_agg(e.payload ORDER BY e.place))
+            array_agg(e.spec ORDER BY e.place), array_agg(e.payload ORDER BY e.place), NULL)
         FROM unnest(parents, e_ids, e_names, e_queues, e_priorities, e_owners, e_delays, e_moments, e_crash_limits,
             e_specs, e_payloads) WITH ORDINALITY
             AS e (parent, id, name, queue, priority, owner, delay, moment, crash_limit, spec, payload, place)
@@ -90,14 +90,14 @@ BEGIN
 
     RETURN QUERY
     SELECT
-        CASE WHEN here.status IS NOT NULL THEN 1 WHEN before.status IS NOT NULL THEN 2 ELSE 0 END::smallint,
-        coalesce(here.status, before.status, 0::smallint)
-    FROM unnest(ids, tokens) WITH ORDINALITY AS asked (id, token, place)
-    LEFT JOIN unnest(places, stands) AS here (place, status) ON here.place = asked.place
-    LEFT JOIN LATERAL (
-        SELECT jobs.status FROM windlass.jobs
-        WHERE here.status IS NULL AND jobs.id = asked.id AND jobs.token = asked.token AND jobs.status <> 3
-    ) AS before ON true
-    ORDER BY asked.place;
+        CASE WHEN answer.here IS NOT NULL THEN 1 WHEN answer.before IS NOT NULL THEN 2 ELSE 0 END::smallint,
+        coalesce(answer.here, answer.before, 0::smallint)
+    FROM (
+        SELECT asked.place, here.status AS here,
+            CASE WHEN here.status IS NULL THEN windlass.standing(asked.id, asked.token) END AS before
+        FROM unnest(ids, tokens) WITH ORDINALITY AS asked (id, token, place)
+        LEFT JOIN unnest(places, stands) AS here (place, status) ON here.place = asked.place
+    ) AS answer
+    ORDER BY answer.place;
 END
 $$;
