@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::context::RequestContext;
 use crate::failure::JobError;
 use crate::id::{Incarnation, JobId};
-use crate::limits::{CONTENT_TYPE_BYTES_MAX, CONTEXT_BYTES_MAX, DELAY_MAX, InvalidInput, PAYLOAD_BYTES_DEFAULT};
+use crate::limits::{
+    CONTENT_TYPE_BYTES_MAX, CONTEXT_BYTES_MAX, DELAY_MAX, HISTORY_MAX, InvalidInput, PAYLOAD_BYTES_DEFAULT,
+};
 use crate::name::{JobName, Owner, QueueName};
 use crate::payload::Payload;
 use crate::retry::RetryPolicy;
@@ -347,6 +349,21 @@ pub struct Job {
     pub error: Option<JobError>,
     /// Its attempts that ended, oldest first; the latest 50.
     pub attempts: Vec<Attempt>,
+}
+
+impl Job {
+    /// Appends the attempt that completed the job, for stores that do not keep it apart: all of it stands in the job
+    /// itself but for the worker. `false`, and nothing, when the job never started or has not finished.
+    pub fn append_completion(&mut self, worker: Incarnation) -> bool {
+        let (Some(started_at), Some(finished_at)) = (self.started_at, self.finished_at) else { return false };
+        if self.attempts.len() >= HISTORY_MAX {
+            self.attempts.remove(0);
+        }
+        let number = self.retries + self.crashes + 1;
+        let outcome = AttemptOutcome::Completed;
+        self.attempts.push(Attempt { number, started_at, finished_at, outcome, error: None, worker });
+        true
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use windlass_core::{Clock, Status, SystemClock};
+use windlass_core::{Clock, SystemClock};
+use windlass_store::Retention;
 
 /// How to open an embedded store. Every setting has a default that suits one machine.
 #[derive(Clone)]
@@ -13,19 +14,6 @@ pub struct EmbeddedOptions {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) retention: Retention,
     pub(crate) queue_depth: usize,
-}
-
-/// How long finished jobs stay.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Retention {
-    completed: Duration,
-    failed: Duration,
-}
-
-impl Retention {
-    pub(crate) fn of(&self, status: Status) -> Duration {
-        if status == Status::Failed { self.failed } else { self.completed }
-    }
 }
 
 impl EmbeddedOptions {
@@ -57,12 +45,7 @@ impl EmbeddedOptions {
 
 impl Default for EmbeddedOptions {
     fn default() -> Self {
-        const DAY: Duration = Duration::from_secs(24 * 3600);
-        Self {
-            clock: Arc::new(SystemClock),
-            retention: Retention { completed: DAY, failed: DAY * 14 },
-            queue_depth: 1024,
-        }
+        Self { clock: Arc::new(SystemClock), retention: Retention::default(), queue_depth: 1024 }
     }
 }
 

@@ -2,13 +2,12 @@
 
 use tokio::sync::oneshot;
 use windlass_core::JobId;
-use windlass_store::{Canceled, Error, Exchange, Exchanged, Replayed, Result, Scope, Swept};
+use windlass_store::{Canceled, Error, Exchange, Exchanged, Replayed, Result, Retention, Scope, Swept};
 
 use crate::cancel::{cancel, replay};
 use crate::exchange::exchange;
 use crate::fault::{Checked, echo};
 use crate::ledger::Ledger;
-use crate::options::Retention;
 use crate::sweep::sweep;
 
 /// A question with the channel for its answer. The answer waits in here until the transaction has committed.

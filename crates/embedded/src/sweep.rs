@@ -2,13 +2,12 @@
 
 use windlass_core::state::Event;
 use windlass_core::{AttemptOutcome, JobError, JobId, Status, Timestamp};
-use windlass_store::{Hint, Swept, codec};
+use windlass_store::{Hint, Retention, Swept, codec};
 
 use crate::fault::Checked;
 use crate::history;
 use crate::ledger::{Ledger, expect_one, target};
 use crate::mirror::Running;
-use crate::options::Retention;
 use crate::promote::promote;
 
 const SWEEP_RECLAIM: &str = include_str!("sql/sweep_reclaim.sql");

@@ -1,8 +1,7 @@
 //! A job with everything that is known of it, read through the `jobs` view.
 
 use rusqlite::{Connection, Row};
-use windlass_core::limits::HISTORY_MAX;
-use windlass_core::{Attempt, AttemptOutcome, Job, JobId, Owner, Payload, QueueName, Status, Timestamp};
+use windlass_core::{Job, JobId, Owner, Payload, QueueName, Status, Timestamp};
 use windlass_store::{Scope, codec};
 
 use crate::fault::{Checked, Fault};
@@ -54,7 +53,9 @@ pub(crate) fn read(conn: &Connection, row: &Row<'_>) -> Checked<Found> {
     };
     if job.status == Status::Completed {
         job.result = Some(result(row)?);
-        add_completed_attempt(&mut job, row)?;
+        if !job.append_completion(record::worker(row, 18)?) {
+            return Err(Fault::corrupt("a completed job never started"));
+        }
     }
     Ok(Found { seq, job })
 }
@@ -74,23 +75,4 @@ fn result(row: &Row<'_>) -> Checked<Payload> {
         return Err(Fault::corrupt("a result on record does not match its checksum"));
     }
     Ok(result)
-}
-
-/// The attempt that completed a job has no row: all of it stands in the job's own.
-fn add_completed_attempt(job: &mut Job, row: &Row<'_>) -> Checked<()> {
-    let (Some(started_at), Some(finished_at)) = (job.started_at, job.finished_at) else {
-        return Err(Fault::corrupt("a completed job never started"));
-    };
-    if job.attempts.len() >= HISTORY_MAX {
-        job.attempts.remove(0);
-    }
-    job.attempts.push(Attempt {
-        number: job.retries + job.crashes + 1,
-        started_at,
-        finished_at,
-        outcome: AttemptOutcome::Completed,
-        error: None,
-        worker: record::worker(row, 18)?,
-    });
-    Ok(())
 }

@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use windlass_core::{Clock, Status};
+use windlass_core::Clock;
+use windlass_store::Retention;
 
 /// How to open a store on PostgreSQL.
 #[derive(Clone)]
@@ -15,19 +16,6 @@ pub struct PostgresOptions {
     pub(crate) connections: usize,
     pub(crate) patience: Duration,
     pub(crate) retention: Retention,
-}
-
-/// How long finished jobs stay.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Retention {
-    completed: Duration,
-    failed: Duration,
-}
-
-impl Retention {
-    pub(crate) fn of(&self, status: Status) -> Duration {
-        if status == Status::Failed { self.failed } else { self.completed }
-    }
 }
 
 impl PostgresOptions {
@@ -70,13 +58,12 @@ impl PostgresOptions {
 
 impl Default for PostgresOptions {
     fn default() -> Self {
-        const DAY: Duration = Duration::from_secs(24 * 3600);
         Self {
             clock: None,
             schema: "windlass".to_owned(),
             connections: 4,
             patience: Duration::from_secs(5),
-            retention: Retention { completed: DAY, failed: DAY * 14 },
+            retention: Retention::default(),
         }
     }
 }

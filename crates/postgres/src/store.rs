@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
 use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{FromSql, Type};
 use tokio_postgres::{Config, NoTls};
 use windlass_core::{Job, JobId};
 use windlass_store::{
@@ -97,10 +97,14 @@ impl Shared {
         whole::find(&self.asking(&self.client().await?), id, scope).await
     }
 
-    async fn cancel(&self, id: JobId, scope: &Scope) -> Checked<Option<Canceled>> {
+    /// Has a function change one job. What it said, and the job as it is afterwards; `None` when `scope` sees no such job.
+    async fn change<A>(&self, function: &str, id: JobId, scope: &Scope) -> Checked<Option<(A, Box<Job>)>>
+    where
+        A: for<'a> FromSql<'a>,
+    {
         let client = self.client().await?;
         let asking = self.asking(&client);
-        let sql = asking.sql("SELECT windlass.cancel($1,$2,$3,$4)");
+        let sql = asking.sql(&format!("SELECT windlass.{function}($1,$2,$3,$4)"));
         let params = [
             (&asking.at as _, Type::INT8),
             (&id.as_uuid() as _, Type::UUID),
@@ -108,13 +112,15 @@ impl Shared {
             (&asking.channel as _, Type::TEXT),
         ];
         let rows = client.query_typed(&sql, &params).await?;
-        let Some(answer) = rows.first().map(|row| row.try_get::<_, Option<i16>>(0)).transpose()?.flatten() else {
+        let Some(said) = rows.first().map(|row| row.try_get::<_, Option<A>>(0)).transpose()?.flatten() else {
             return Ok(None);
         };
-        let Some(job) = whole::find(&asking, id, scope).await? else { return Ok(None) };
-        let job = Box::new(job);
-        Ok(Some(match answer {
-            1 => Canceled::Done(job),
+        Ok(whole::find(&asking, id, scope).await?.map(|job| (said, Box::new(job))))
+    }
+
+    async fn cancel(&self, id: JobId, scope: &Scope) -> Checked<Option<Canceled>> {
+        Ok(self.change("cancel", id, scope).await?.map(|(said, job)| match said {
+            1_i16 => Canceled::Done(job),
             2 => Canceled::Requested(job),
             _ => Canceled::TooLate(job),
         }))
@@ -139,21 +145,8 @@ impl Shared {
     }
 
     async fn replay(&self, id: JobId, scope: &Scope) -> Checked<Option<Replayed>> {
-        let client = self.client().await?;
-        let asking = self.asking(&client);
-        let sql = asking.sql("SELECT windlass.replay($1,$2,$3,$4)");
-        let params = [
-            (&asking.at as _, Type::INT8),
-            (&id.as_uuid() as _, Type::UUID),
-            (&whole::owner_in(scope) as _, Type::TEXT),
-            (&asking.channel as _, Type::TEXT),
-        ];
-        let rows = client.query_typed(&sql, &params).await?;
-        let Some(done) = rows.first().map(|row| row.try_get::<_, Option<bool>>(0)).transpose()?.flatten() else {
-            return Ok(None);
-        };
-        let Some(job) = whole::find(&asking, id, scope).await? else { return Ok(None) };
-        Ok(Some(if done { Replayed::Done(Box::new(job)) } else { Replayed::NotFailed(Box::new(job)) }))
+        let replayed = self.change("replay", id, scope).await?;
+        Ok(replayed.map(|(done, job)| if done { Replayed::Done(job) } else { Replayed::NotFailed(job) }))
     }
 }
 

@@ -6,11 +6,10 @@ use uuid::Uuid;
 use windlass_core::limits::HISTORY_MAX;
 use windlass_core::state::Event;
 use windlass_core::{JobError, Status};
-use windlass_store::{Swept, codec};
+use windlass_store::{Retention, Swept, codec};
 
 use crate::asking::Asking;
 use crate::fault::{Checked, Fault};
-use crate::options::Retention;
 use crate::record::{counter, micros, status};
 use crate::settle::target;
 

@@ -3,7 +3,7 @@
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
-use windlass_core::limits::{HISTORY_MAX, PAGE_MAX};
+use windlass_core::limits::PAGE_MAX;
 use windlass_core::{Attempt, AttemptOutcome, Incarnation, Job, JobId, Owner, Payload, Status, Timestamp};
 use windlass_store::codec::{payload_of, unseal};
 use windlass_store::{Counts, Filter, Page, Scope};
@@ -98,7 +98,11 @@ fn read(row: &Row) -> Checked<Job> {
     };
     if job.status == Status::Completed {
         job.result = Some(result(row)?);
-        add_completed_attempt(&mut job, row)?;
+        let worker: Option<Uuid> = row.try_get(16)?;
+        let worker = worker.map(|worker| Incarnation::from_bytes(*worker.as_bytes()));
+        if !worker.is_some_and(|worker| job.append_completion(worker)) {
+            return Err(Fault::corrupt("a completed job never started"));
+        }
     }
     Ok(job)
 }
@@ -111,26 +115,6 @@ fn result(row: &Row) -> Checked<Payload> {
     let content_type: Option<String> = row.try_get(19)?;
     let bytes: Option<&[u8]> = row.try_get(20)?;
     Ok(payload_of(content_type.unwrap_or_default(), bytes.unwrap_or_default()))
-}
-
-/// The attempt that completed a job has no row: all of it stands in the job's own.
-fn add_completed_attempt(job: &mut Job, row: &Row) -> Checked<()> {
-    let worker: Option<Uuid> = row.try_get(16)?;
-    let (Some(started_at), Some(finished_at), Some(worker)) = (job.started_at, job.finished_at, worker) else {
-        return Err(Fault::corrupt("a completed job never started"));
-    };
-    if job.attempts.len() >= HISTORY_MAX {
-        job.attempts.remove(0);
-    }
-    job.attempts.push(Attempt {
-        number: job.retries + job.crashes + 1,
-        started_at,
-        finished_at,
-        outcome: AttemptOutcome::Completed,
-        error: None,
-        worker: Incarnation::from_bytes(*worker.as_bytes()),
-    });
-    Ok(())
 }
 
 /// The attempts on record, oldest first.

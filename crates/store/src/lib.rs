@@ -7,6 +7,7 @@
 //! - [`verbs`]: [`Verbs`], the single verbs `submit`, `claim`, `settle`, `extend` as thin helpers over `exchange`
 //! - [`capability`]: what only some stores offer, as `Option<&dyn …>`: [`Query`], [`Admin`]
 //! - [`codec`]: the bytes that backends keep where they have no column
+//! - [`retention`]: [`Retention`], how long finished jobs stay
 //! - [`scope`]: [`Scope`], whose jobs a question is about
 //! - [`hint`]: [`Hint`], the wake channel
 //! - [`error`]: [`Error`] and its [`ErrorKind`]
@@ -26,6 +27,7 @@ pub mod codec;
 pub mod error;
 pub mod exchange;
 pub mod hint;
+pub mod retention;
 pub mod scope;
 pub mod store;
 pub mod verbs;
@@ -37,6 +39,7 @@ pub use exchange::{
     SubmitOutcome, Submitted, Token,
 };
 pub use hint::{Hint, Hints};
+pub use retention::Retention;
 pub use scope::Scope;
 pub use store::{Canceled, SharedStore, Store, Swept};
 pub use verbs::Verbs;

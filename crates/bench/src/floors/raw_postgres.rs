@@ -89,7 +89,9 @@ impl RawPostgres {
                 self.client.query(&self.claim, &wanted),
                 self.client.batch_execute("COMMIT"),
             );
-            (begun?, settled?, committed?);
+            begun?;
+            settled?;
+            committed?;
             claimed.clear();
             for row in rows? {
                 std::hint::black_box(serde_json::from_slice::<Mail>(row.try_get(1)?)?);
