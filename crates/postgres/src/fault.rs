@@ -57,7 +57,7 @@ impl From<tokio_postgres::Error> for Fault {
             ErrorKind::Corrupt => "what PostgreSQL keeps contradicts itself",
             _ => "PostgreSQL did not answer",
         };
-        Self(Error::with_source(kind, message, error))
+        Self(Error::with_source(kind, format!("{message} ({})", cause(&error)), error))
     }
 }
 
@@ -69,6 +69,18 @@ impl From<PoolError> for Fault {
             other => Self(Error::with_source(ErrorKind::Unavailable, "no connection to PostgreSQL is free", other)),
         }
     }
+}
+
+/// What lies at the bottom: the server's own words, or the system's. The driver's say only where it noticed.
+fn cause(error: &tokio_postgres::Error) -> String {
+    if let Some(answer) = error.as_db_error() {
+        return answer.message().to_owned();
+    }
+    let mut bottom: &dyn std::error::Error = error;
+    while let Some(source) = bottom.source() {
+        bottom = source;
+    }
+    bottom.to_string()
 }
 
 /// A broken connection has no code; neither has a value that cannot be read.
