@@ -12,6 +12,7 @@ use windlass_store::Retention;
 #[must_use = "a store is opened by open()"]
 pub struct PostgresOptions {
     pub(crate) clock: Option<Arc<dyn Clock>>,
+    pub(crate) listen_on: Option<String>,
     pub(crate) schema: String,
     pub(crate) connections: usize,
     pub(crate) patience: Duration,
@@ -22,6 +23,13 @@ impl PostgresOptions {
     /// A clock in place of the server's, for tests.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = Some(clock);
+        self
+    }
+
+    /// Another address of the same database for the connection that hears hints. Behind a pooler in transaction mode
+    /// nobody can listen; without an address that leads past it, jobs of other processes are found by polling.
+    pub fn listen_on(mut self, url: impl Into<String>) -> Self {
+        self.listen_on = Some(url.into());
         self
     }
 
@@ -60,6 +68,7 @@ impl Default for PostgresOptions {
     fn default() -> Self {
         Self {
             clock: None,
+            listen_on: None,
             schema: "windlass".to_owned(),
             connections: 4,
             patience: Duration::from_secs(5),

@@ -61,8 +61,8 @@ impl PostgresOptions {
 }
 
 async fn open(options: PostgresOptions, url: &str) -> Checked<Postgres> {
-    let mut config: Config = url.parse().map_err(|_| Fault::config("not an address of a PostgreSQL database"))?;
-    config.connect_timeout(options.patience).application_name("windlass");
+    let config = address(url, &options)?;
+    let listening = options.listen_on.as_deref().map(|url| address(url, &options)).transpose()?;
     let manager = ManagerConfig { recycling_method: RecyclingMethod::Fast };
     let pool = Pool::builder(Manager::from_config(config.clone(), NoTls, manager))
         .max_size(options.connections)
@@ -74,8 +74,14 @@ async fn open(options: PostgresOptions, url: &str) -> Checked<Postgres> {
     migrate(&mut *pool.get().await?, &options.schema).await?;
     let (hints, _) = broadcast::channel(HINTS);
     let channel = format!("windlass_{}", options.schema);
-    let listener = tokio::spawn(listen(config, channel.clone(), hints.clone()));
+    let listener = tokio::spawn(listen(listening.unwrap_or(config), channel.clone(), hints.clone()));
     Ok(Postgres { shared: Arc::new(Shared { pool, options, channel, hints, listener }) })
+}
+
+fn address(url: &str, options: &PostgresOptions) -> Checked<Config> {
+    let mut config: Config = url.parse().map_err(|_| Fault::config("not an address of a PostgreSQL database"))?;
+    config.connect_timeout(options.patience).application_name("windlass");
+    Ok(config)
 }
 
 impl Shared {

@@ -4,6 +4,8 @@
 //! when that thread does (`setpriv --pdeathsig`): no test, however it ends, leaves a server behind.
 
 mod child;
+mod pgbouncer;
 mod postgres;
 
+pub use pgbouncer::PgBouncer;
 pub use postgres::PostgresServer;

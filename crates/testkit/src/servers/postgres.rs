@@ -45,6 +45,11 @@ impl PostgresServer {
         format!("postgres://{USER}@{folder}/postgres")
     }
 
+    /// Where its socket and its files are.
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Kills the server as a power cut would, with everything it had in memory.
     pub fn kill(&mut self) -> io::Result<()> {
         self.server.kill()?;
