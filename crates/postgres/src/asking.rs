@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use deadpool_postgres::Object;
+use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
 
 use crate::fault::Checked;
@@ -13,7 +13,7 @@ pub(crate) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
 
 /// Where and on whose behalf the verbs ask.
 pub(crate) struct Asking<'a> {
-    pub(crate) client: &'a Object,
+    pub(crate) client: &'a Client,
     pub(crate) schema: &'a str,
     pub(crate) channel: &'a str,
     /// A test's clock; `None` for the server's.

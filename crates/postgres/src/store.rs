@@ -8,11 +8,11 @@ use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, R
 use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
 use tokio_postgres::types::{FromSql, Type};
-use tokio_postgres::{Config, NoTls};
-use windlass_core::{Job, JobId};
+use tokio_postgres::{Client, Config, NoTls, Transaction};
+use windlass_core::{Job, JobId, NewJob, Payload};
 use windlass_store::{
-    Admin, Canceled, Counts, Exchange, Exchanged, Filter, Hint, Hints, Page, Query, Replayed, Result, Scope, Store,
-    Swept,
+    Admin, Canceled, Counts, Exchange, Exchanged, Fate, Filter, Hint, Hints, Lease, Outcome, Page, Query, Replayed,
+    Result, Scope, Settlement, Store, Submitted, Swept,
 };
 
 use crate::asking::Asking;
@@ -21,6 +21,8 @@ use crate::fault::{Checked, Fault};
 use crate::listen::listen;
 use crate::migrate::migrate;
 use crate::options::PostgresOptions;
+use crate::settle::{self, Endings};
+use crate::submit::{self, Columns};
 use crate::{sweep, whole};
 
 /// Hints that a slow subscriber may be behind before it gets `Ready` in place of what it missed.
@@ -44,6 +46,28 @@ impl Postgres {
     /// Settings other than the defaults; end with [`PostgresOptions::open`].
     pub fn options() -> PostgresOptions {
         PostgresOptions::default()
+    }
+
+    /// Submits jobs as part of the caller's own transaction on the same database: they exist if and only if it commits,
+    /// and nobody sees them before. No size limit of a queue applies.
+    ///
+    /// # Errors
+    ///
+    /// As the transaction's own statements: after one, it can only be rolled back.
+    pub async fn submit_in(&self, transaction: &Transaction<'_>, jobs: Vec<NewJob>) -> Result<Vec<Submitted>> {
+        Ok(self.shared.submit_in(transaction.client(), jobs).await?)
+    }
+
+    /// Completes a running job as part of the caller's own transaction on the same database, so that what the handler did
+    /// there and the completion are one: both or neither. The lease is the handler's, its id and fencing token. When the
+    /// answer is [`Fate::LeaseLost`] somebody else runs the job, and the transaction should be rolled back. The engine's
+    /// own settlement finds the job completed and changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit_in`](Self::submit_in).
+    pub async fn complete_in(&self, transaction: &Transaction<'_>, lease: Lease, result: Payload) -> Result<Fate> {
+        Ok(self.shared.complete_in(transaction.client(), lease, result).await?)
     }
 }
 
@@ -89,7 +113,7 @@ impl Shared {
         Ok(self.pool.get().await?)
     }
 
-    fn asking<'a>(&'a self, client: &'a Object) -> Asking<'a> {
+    fn asking<'a>(&'a self, client: &'a Client) -> Asking<'a> {
         let at = self.options.clock.as_ref().map(|clock| clock.now().as_micros());
         Asking { client, schema: &self.options.schema, channel: &self.channel, at }
     }
@@ -99,8 +123,25 @@ impl Shared {
         exchange(&self.asking(&client), turn).await
     }
 
+    async fn submit_in(&self, client: &Client, jobs: Vec<NewJob>) -> Checked<Vec<Submitted>> {
+        let asking = self.asking(client);
+        let jobs: Vec<Arc<NewJob>> = jobs.into_iter().map(Arc::new).collect();
+        let columns = Columns::of(jobs.iter().map(|new| &**new))?;
+        let rows = submit::submit(&asking, &columns, None, Some(asking.channel)).await?;
+        submit::outcomes(&asking, &jobs, rows).await
+    }
+
+    async fn complete_in(&self, client: &Client, lease: Lease, result: Payload) -> Checked<Fate> {
+        let asking = self.asking(client);
+        let settlement = Settlement { lease, outcome: Outcome::Complete(result), emitted: Vec::new() };
+        let rows = settle::settle(&asking, &Endings::of(&[settlement])?).await?;
+        let fate = settle::fates(&rows)?.pop();
+        fate.ok_or_else(|| Fault::corrupt("a function that always answers did not"))
+    }
+
     async fn get(&self, id: JobId, scope: &Scope) -> Checked<Option<Job>> {
-        whole::find(&self.asking(&self.client().await?), id, scope).await
+        let client = self.client().await?;
+        whole::find(&self.asking(&client), id, scope).await
     }
 
     /// Has a function change one job. What it said, and the job as it is afterwards; `None` when `scope` sees no such job.
@@ -143,11 +184,13 @@ impl Shared {
     }
 
     async fn counts(&self) -> Checked<Counts> {
-        whole::counts(&self.asking(&self.client().await?)).await
+        let client = self.client().await?;
+        whole::counts(&self.asking(&client)).await
     }
 
     async fn list(&self, filter: &Filter) -> Checked<Page> {
-        whole::list(&self.asking(&self.client().await?), filter).await
+        let client = self.client().await?;
+        whole::list(&self.asking(&client), filter).await
     }
 
     async fn replay(&self, id: JobId, scope: &Scope) -> Checked<Option<Replayed>> {

@@ -1,0 +1,95 @@
+//! Jobs in the caller's own transactions: there if and only if the business rows are.
+#![allow(clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use tokio_postgres::{Client, NoTls};
+use windlass_core::{Clock, Incarnation, JobId, NewJob, Payload, QueueName, Status, SystemClock};
+use windlass_postgres::Postgres;
+use windlass_store::{Claim, ClaimedJob, Fate, Hint, Scope, Store, Verbs};
+use windlass_testkit::servers::PostgresServer;
+
+struct Shop {
+    store: Postgres,
+    client: Client,
+    _server: PostgresServer,
+}
+
+impl Shop {
+    async fn open() -> Self {
+        let server = PostgresServer::start().unwrap();
+        let (client, connection) = tokio_postgres::connect(&server.url(), NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client.batch_execute("CREATE TABLE sale (id uuid PRIMARY KEY); CREATE TABLE effect (id uuid)").await.unwrap();
+        Self { store: Postgres::options().open(&server.url()).await.unwrap(), client, _server: server }
+    }
+
+    /// A row and its job in one transaction.
+    async fn sell(&mut self, commit: bool) -> JobId {
+        let new = NewJob::build("Ship", Payload::empty()).finish(SystemClock.now()).unwrap();
+        let id = new.id;
+        let transaction = self.client.transaction().await.unwrap();
+        transaction.execute("INSERT INTO sale VALUES ($1)", &[&id.as_uuid()]).await.unwrap();
+        assert_eq!(self.store.submit_in(&transaction, vec![new]).await.unwrap().len(), 1);
+        assert!(self.store.get(id, &Scope::Everything).await.unwrap().is_none(), "nobody sees it before the commit");
+        match commit {
+            true => transaction.commit().await.unwrap(),
+            false => transaction.rollback().await.unwrap(),
+        }
+        id
+    }
+
+    async fn claim(&self) -> ClaimedJob {
+        let (queues, lease) = (vec![QueueName::default()], Duration::from_secs(30));
+        let claim = Claim { queues, limit: 1, lease, worker: Incarnation::random(), suspects: 0 };
+        self.store.claim(claim).await.unwrap().jobs.remove(0)
+    }
+
+    async fn count(&self, what: &str) -> i64 {
+        self.client.query_one(&format!("SELECT count(*) FROM {what}"), &[]).await.unwrap().get(0)
+    }
+}
+
+#[tokio::test]
+async fn a_job_exists_if_and_only_if_its_row_does() {
+    let mut shop = Shop::open().await;
+    for turn in 0..60 {
+        let id = shop.sell(turn % 3 != 0).await;
+        let job = shop.store.get(id, &Scope::Everything).await.unwrap();
+        assert_eq!(job.is_some(), turn % 3 != 0);
+    }
+    assert_eq!((shop.count("sale").await, shop.count("windlass.ready").await), (40, 40));
+}
+
+#[tokio::test]
+async fn a_worker_is_woken_by_the_commit() {
+    let mut shop = Shop::open().await;
+    let mut hints = shop.store.hints();
+    // The first is said when the listener has connected.
+    assert_eq!(tokio::time::timeout(Duration::from_secs(10), hints.next()).await.unwrap(), Hint::Ready);
+    shop.sell(true).await;
+    assert_eq!(tokio::time::timeout(Duration::from_secs(10), hints.next()).await.unwrap(), Hint::Ready);
+}
+
+#[tokio::test]
+async fn an_effect_and_its_completion_are_one() {
+    let mut shop = Shop::open().await;
+    shop.sell(true).await;
+    let job = shop.claim().await;
+    for commit in [false, true] {
+        let transaction = shop.client.transaction().await.unwrap();
+        transaction.execute("INSERT INTO effect VALUES ($1)", &[&job.lease.id.as_uuid()]).await.unwrap();
+        let fate = shop.store.complete_in(&transaction, job.lease, Payload::empty()).await.unwrap();
+        assert_eq!(fate, Fate::Settled(Status::Completed));
+        match commit {
+            true => transaction.commit().await.unwrap(),
+            false => transaction.rollback().await.unwrap(),
+        }
+        let status = shop.store.get(job.lease.id, &Scope::Everything).await.unwrap().unwrap().status;
+        assert_eq!(status, if commit { Status::Completed } else { Status::InProgress });
+    }
+    assert_eq!(shop.count("effect").await, 1);
+    let transaction = shop.client.transaction().await.unwrap();
+    let again = shop.store.complete_in(&transaction, job.lease, Payload::empty()).await.unwrap();
+    assert_eq!(again, Fate::Repeated(Status::Completed));
+}
