@@ -28,14 +28,15 @@ const LONE_MAX: usize = 2;
 /// How long the thread looks out for a lone caller's next request before it sleeps: about what waking it costs.
 const LOOK_OUT: Duration = Duration::from_micros(60);
 
-/// The thread's belongings. The lock comes last, so that it outlives the connection.
+/// The thread's belongings. The syncer goes first, so that everything is answered before the connection folds its log
+/// away; the lock comes last, so that it outlives the connection.
 pub(crate) struct Writer {
+    syncer: Syncer,
     pub(crate) conn: Connection,
     mirror: Mirror,
     options: EmbeddedOptions,
     poison: Poison,
     reserve: Reserve,
-    syncer: Syncer,
     _lock: DirectoryLock,
 }
 
