@@ -1,5 +1,5 @@
 //! The floor on disk: what SQLite does with a table of jobs when one thread drives it with prepared statements and
-//! nothing else happens. WAL and `synchronous=FULL` as the embedded store; one wide table, a unique id, two partial
+//! nothing else happens. WAL and `synchronous=FULL`, the plain way to a durable commit; one wide table, a unique id, two partial
 //! indexes (ready, running); 16 bytes of id, 48 of state, the payload, a result of 38 bytes.
 
 use std::path::Path;
