@@ -102,11 +102,9 @@ impl Request {
     pub(crate) fn weight(&self) -> usize {
         match self {
             Self::Exchange(Call { ask, .. }) => {
-                let claimed = ask.claim.as_ref().map_or(0, |claim| claim.limit);
-                ask.settle.len() + ask.extend.len() + ask.submit.len() + claimed
+                self.jobs() + ask.extend.len() + ask.claim.as_ref().map_or(0, |claim| claim.limit)
             }
-            Self::Sweep(Call { ask, .. }) => *ask,
-            Self::Cancel(_) | Self::Replay(_) => 1,
+            Self::Sweep(_) | Self::Cancel(_) | Self::Replay(_) => self.jobs(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
@@ -27,6 +28,9 @@ use crate::{sweep, whole};
 
 /// Hints that a slow subscriber may be behind before it gets `Ready` in place of what it missed.
 const HINTS: usize = 1_024;
+
+/// How long opening waits until hints can be heard.
+const FIRST_HINT: Duration = Duration::from_secs(1);
 
 /// A store in a schema of a database. Clones are cheap and share their connections.
 #[derive(Clone)]
@@ -98,7 +102,10 @@ async fn open(options: PostgresOptions, url: &str) -> Checked<Postgres> {
     migrate(&mut *pool.get().await?, &options.schema).await?;
     let (hints, _) = broadcast::channel(HINTS);
     let channel = format!("windlass_{}", options.schema);
+    let mut first = Hints::new(hints.subscribe());
     let listener = tokio::spawn(listen(listening.unwrap_or(config), channel.clone(), hints.clone()));
+    // It says so when it has begun to listen. Without it the store works all the same, by polling.
+    let _deaf_for_now = tokio::time::timeout(FIRST_HINT, first.next()).await;
     Ok(Postgres { shared: Arc::new(Shared { pool, options, channel, hints, listener }) })
 }
 

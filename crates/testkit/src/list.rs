@@ -260,6 +260,7 @@ macro_rules! for_each_scenario {
                 emitted_work_wakes
                 released_work_wakes
                 reclaimed_work_wakes
+                a_job_that_a_sweep_makes_ready_wakes
                 a_completion_alone_wakes_nobody
             }
             core limits {

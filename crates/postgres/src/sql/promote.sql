@@ -1,10 +1,11 @@
--- Makes due jobs ready, the earliest first: at most `most` of the lines named, or of all.
+-- Makes due jobs ready, the earliest first: at most `most` of the lines named, or of all. Whoever announces wakes others.
 CREATE OR REPLACE FUNCTION windlass.promote(at bigint, lines text[], most integer) RETURNS integer
 LANGUAGE plpgsql VOLATILE
 SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     now bigint := windlass.clock(at);
     promoted integer;
+    touched text[];
 BEGIN
     WITH due AS (
         DELETE FROM windlass.scheduled WHERE scheduled.ctid = ANY (ARRAY(
@@ -19,7 +20,8 @@ BEGIN
             progress, error
         FROM due
     )
-    SELECT count(*) INTO promoted FROM due;
+    SELECT count(*), array_agg(DISTINCT due.queue) INTO promoted, touched FROM due;
+    PERFORM windlass.touch(line, NULL) FROM unnest(touched) AS line;
     RETURN promoted;
 END
 $$;

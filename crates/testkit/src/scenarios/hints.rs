@@ -107,3 +107,14 @@ pub async fn a_completion_alone_wakes_nobody(probe: Probe) {
     probe.exchange(Exchange { settle: vec![settlement(taken.lease, complete(), &[])], ..Exchange::default() }).await;
     assert_eq!(sent_before_cancel(&probe, &mut hints, running).await, []);
 }
+
+/// What was said before is heard first, so that only the sweep can be meant.
+pub async fn a_job_that_a_sweep_makes_ready_wakes(probe: Probe) {
+    let running = probe.run(&plain()).await.lease.id;
+    probe.submit(&delayed(Duration::from_secs(5))).await;
+    let mut hints = probe.store().hints();
+    sent_before_cancel(&probe, &mut hints, running).await;
+    probe.advance(Duration::from_secs(5));
+    assert_eq!(probe.sweep().await.promoted, 1);
+    expect(&mut hints, Hint::Ready).await;
+}
