@@ -259,6 +259,7 @@ impl EngineBuilder {
             routes,
             worker: Incarnation::random(),
             registry: Registry::default(),
+            crossings: Arc::default(),
             waiters: Waiters::default(),
             phases: Phases::new(),
         });

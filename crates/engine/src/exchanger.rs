@@ -2,7 +2,6 @@
 //! the next one gathers, so batches grow with the load and nothing ever waits for a batch to fill.
 
 use std::collections::VecDeque;
-use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,6 +14,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, Sleep};
 use windlass_store::{Claim, Claimed, Exchanged, Fate, Hint, Hints};
 
+use crate::crossing::Passage;
 use crate::error::Error;
 use crate::overtime::Overtime;
 use crate::pace::Pace;
@@ -32,8 +32,6 @@ const LONE_MAX: usize = 2;
 /// How long a job claimed ahead may wait for a slot before it is given back to the others.
 const STALE_PREFETCH: Duration = Duration::from_secs(2);
 
-type InFlight = Pin<Box<dyn Future<Output = Answered> + Send>>;
-
 /// The loop's state. It owns both channels' receiving ends; nobody else touches them.
 pub(crate) struct Exchanger {
     shared: Arc<Shared>,
@@ -42,7 +40,7 @@ pub(crate) struct Exchanger {
     report: mpsc::UnboundedSender<Finished>,
     hints: Hints,
     phase: watch::Receiver<Phase>,
-    in_flight: FuturesUnordered<InFlight>,
+    in_flight: FuturesUnordered<Passage>,
     outgoing: Outgoing,
     /// Claimed and waiting for a slot.
     ahead: VecDeque<(Attempt, Instant)>,
@@ -192,8 +190,8 @@ impl Exchanger {
             self.hungry = false;
         }
         self.under_way = self.outgoing.len();
-        let (turn, exchange) = self.outgoing.compose(claim, self.apart, &self.shared);
-        self.in_flight.push(Box::pin(turn.send(exchange, self.shared.clone())));
+        let (turn, exchange) = self.outgoing.compose(claim, self.apart, self.shared.settings.max_queue_size);
+        self.in_flight.push(self.shared.crossings.send(turn.send(exchange, self.shared.clone())));
     }
 
     fn claim(&mut self) -> Option<Claim> {
@@ -224,18 +222,18 @@ impl Exchanger {
     }
 
     fn absorb(&mut self, answered: Answered) {
-        let Answered { mut turn, answer, took } = answered;
+        let Answered { mut turn, answer, attempts, took } = answered;
         self.expected -= turn.claim_limit;
         self.suspects -= turn.suspects;
         match answer {
             Ok(exchanged) => {
                 self.note_good_turn(&exchanged);
-                let items = exchanged.fates.len() + exchanged.submitted.len() + exchanged.claimed.jobs.len();
+                let items = exchanged.fates.len() + exchanged.submitted.len() + attempts.len();
                 self.shared.metrics.exchanged(took, items);
                 self.shared.metrics.submitted(&exchanged.submitted);
                 turn.reply(exchanged.submitted);
                 self.note_fates(&turn, &exchanged.fates);
-                self.take_in(exchanged.claimed, &turn);
+                self.take_in(&exchanged.claimed, attempts, &turn);
             }
             Err(error) => self.note_failure(turn, error),
         }
@@ -293,17 +291,14 @@ impl Exchanger {
     }
 
     /// Takes claimed jobs in and notes when to come back.
-    fn take_in(&mut self, claimed: Claimed, turn: &Turn) {
+    fn take_in(&mut self, claimed: &Claimed, attempts: Vec<Attempt>, turn: &Turn) {
         if turn.claim_limit == 0 {
             return;
         }
         let now = Instant::now();
-        self.hungry |= claimed.more && !claimed.jobs.is_empty();
+        self.hungry |= claimed.more && !attempts.is_empty();
         let pause = claimed.next_due.unwrap_or(Duration::MAX).min(self.shared.settings.poll_interval);
         self.alarm.as_mut().reset(now + pause);
-        let attempts: Vec<_> = claimed.jobs.into_iter().map(|job| Attempt::new(job, &self.shared)).collect();
-        let held = attempts.iter().map(|attempt| (attempt.claimed.lease, attempt.context.clone()));
-        self.shared.registry.add(held, turn.sent, self.shared.settings.lease);
         self.suspects += attempts.iter().filter(|attempt| attempt.claimed.is_suspect()).count();
         self.ahead.extend(attempts.into_iter().map(|attempt| (attempt, now)));
         if self.phase() > Phase::Running {

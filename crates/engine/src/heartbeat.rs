@@ -15,13 +15,15 @@ const TICK: Duration = Duration::from_millis(250);
 /// The loop.
 pub(crate) struct Heartbeat {
     shared: Arc<Shared>,
+    /// The runtime of everything else.
+    main: tokio::runtime::Handle,
 }
 
 impl Heartbeat {
     /// Starts the thread. It ends when the engine has stopped.
     pub(crate) fn start(shared: Arc<Shared>) -> std::io::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let heartbeat = Self { shared };
+        let heartbeat = Self { shared, main: tokio::runtime::Handle::current() };
         let thread = std::thread::Builder::new().name("windlass-heartbeat".into());
         thread.spawn(move || runtime.block_on(heartbeat.run()))?;
         Ok(())
@@ -38,6 +40,7 @@ impl Heartbeat {
 
     /// Extends what is due, sends news, and lets go of what is over.
     pub(crate) async fn pass(&self) {
+        self.look_after_turns();
         let rounds = self.shared.registry.rounds(Instant::now(), self.shared.settings.lease);
         for context in rounds.lost {
             tracing::warn!(job.id = %context.id(), "the lease could not be kept; stopping its handler");
@@ -49,6 +52,13 @@ impl Heartbeat {
         if extended && let_go {
             self.shared.beats.heartbeat.good();
         }
+    }
+
+    /// What a claim has answered is held from here on, even if no thread is left to start it. A turn that begins
+    /// something (a connection, say) begins it where it was sent.
+    fn look_after_turns(&self) {
+        let _main = self.main.enter();
+        self.shared.crossings.look_after(self.shared.settings.lease / 6);
     }
 
     async fn extend(&self, extend: Vec<Extend>) -> bool {

@@ -6,6 +6,7 @@
 //! - [`settings`]: [`Settings`], plain data with defaults and checks
 //! - [`submit`]: [`Submit`] and [`Submission`], typed submission of a handler's jobs
 //! - `exchanger`: the loop that talks to the store: one round trip carries settlements, submissions and a claim
+//! - `crossing`: the turns under way, which move on even when handlers block every thread
 //! - `turn`: composes one exchange and takes its answer apart
 //! - `pace`: how much to claim ahead of free slots
 //! - `worker`: one attempt: route, run under its time limit, normalise, settle
@@ -49,6 +50,7 @@
 //! # }
 //! ```
 
+mod crossing;
 pub mod engine;
 pub mod error;
 mod exchanger;

@@ -9,6 +9,7 @@ use windlass_store::{Claim, Exchange, Exchanged, Lease, Settlement, Submitted};
 
 use crate::error::Error;
 use crate::shared::Shared;
+use crate::worker::Attempt;
 
 /// Where one caller waits for what became of its jobs.
 pub(crate) type Reply = oneshot::Sender<Result<Vec<Submitted>, Error>>;
@@ -39,6 +40,8 @@ pub(crate) struct Turn {
 pub(crate) struct Answered {
     pub(crate) turn: Turn,
     pub(crate) answer: windlass_store::Result<Exchanged>,
+    /// The jobs it claimed. They are in the registry already, so their leases are kept.
+    pub(crate) attempts: Vec<Attempt>,
     pub(crate) took: Duration,
 }
 
@@ -60,7 +63,7 @@ impl Outgoing {
     }
 
     /// Makes everything that waits into one turn; when `apart`, new jobs wait for the next if anything is to be settled.
-    pub(crate) fn compose(&mut self, claim: Option<Claim>, apart: bool, shared: &Shared) -> (Turn, Exchange) {
+    pub(crate) fn compose(&mut self, claim: Option<Claim>, apart: bool, queue_limit: u64) -> (Turn, Exchange) {
         let settle = std::mem::take(&mut self.settle);
         let mut submit = Vec::new();
         let mut replies = Vec::with_capacity(self.submit.len());
@@ -76,17 +79,25 @@ impl Outgoing {
             suspects: claim.as_ref().map_or(0, |claim| claim.suspects),
             sent: Instant::now(),
         };
-        let queue_limit = Some(shared.settings.max_queue_size);
-        (turn, Exchange { settle, extend: Vec::new(), submit, queue_limit, claim })
+        (turn, Exchange { settle, extend: Vec::new(), submit, queue_limit: Some(queue_limit), claim })
     }
 }
 
 impl Turn {
     /// Sends the turn and keeps its address book beside it.
     pub(crate) async fn send(self, exchange: Exchange, shared: Arc<Shared>) -> Answered {
-        let answer = shared.store.exchange(exchange).await;
+        let mut answer = shared.store.exchange(exchange).await;
         let took = self.sent.elapsed();
-        Answered { turn: self, answer, took }
+        let attempts = answer.as_mut().map_or_else(|_| Vec::new(), |exchanged| self.hold(exchanged, &shared));
+        Answered { turn: self, answer, attempts, took }
+    }
+
+    fn hold(&self, exchanged: &mut Exchanged, shared: &Shared) -> Vec<Attempt> {
+        let claimed = std::mem::take(&mut exchanged.claimed.jobs);
+        let attempts: Vec<_> = claimed.into_iter().map(|job| Attempt::new(job, shared)).collect();
+        let held = attempts.iter().map(|attempt| (attempt.claimed.lease, attempt.context.clone()));
+        shared.registry.add(held, self.sent, shared.settings.lease);
+        attempts
     }
 
     /// The leases settled, in the order of their fates.
