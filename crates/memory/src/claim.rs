@@ -25,7 +25,7 @@ impl Table {
     }
 
     fn served<'a>(&'a self, claim: &'a Claim) -> impl Iterator<Item = &'a Queue> {
-        claim.queues.iter().filter_map(|name| self.index.queues.get(name))
+        claim.queues.iter().filter_map(|name| self.index.queue(name))
     }
 
     fn due_for(&self, claim: &Claim, now: Timestamp) -> Vec<Seq> {
@@ -37,7 +37,7 @@ impl Table {
         let mut jobs = Vec::new();
         let mut suspects = claim.suspects;
         for name in &claim.queues {
-            let Some(queue) = self.index.queues.get(name) else { continue };
+            let Some(queue) = self.index.queue(name) else { continue };
             let chosen = choose(queue, claim.limit - jobs.len(), suspects);
             let before = jobs.len();
             jobs.extend(chosen.into_iter().filter_map(|seq| self.hand_out(seq, claim, now)));

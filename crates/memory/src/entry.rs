@@ -18,6 +18,8 @@ pub(crate) struct Entry {
     /// All that callers see, but for the attempt that completed it: see [`view`](Self::view).
     pub(crate) job: Job,
     pub(crate) seq: Seq,
+    /// Its queue's place in the index: comparing names is slow.
+    pub(crate) queue: usize,
     /// The latest token, issued by a claim or burnt by a reclaim.
     pub(crate) token: Token,
     /// Who claimed it last.
@@ -28,7 +30,7 @@ pub(crate) struct Entry {
 
 impl Entry {
     /// A job just accepted: `Scheduled` when it must wait for its time, else `Queued`.
-    pub(crate) fn accept(new: Arc<NewJob>, seq: Seq, now: Timestamp) -> Self {
+    pub(crate) fn accept(new: Arc<NewJob>, seq: Seq, queue: usize, now: Timestamp) -> Self {
         let scheduled_at = new.start.due(now);
         let job = Job {
             new,
@@ -46,7 +48,7 @@ impl Entry {
             error: None,
             attempts: Vec::new(),
         };
-        Self { job, seq, token: UNCLAIMED, worker: None, expires: now }
+        Self { job, seq, queue, token: UNCLAIMED, worker: None, expires: now }
     }
 
     /// Gives the job a new status, and the times that go with it.
@@ -105,7 +107,7 @@ mod tests {
     fn running() -> Entry {
         let now = Timestamp::from_millis(1);
         let new = NewJob::build("Job", Payload::empty()).finish(now).expect("valid");
-        let mut entry = Entry::accept(new.into(), 1, now);
+        let mut entry = Entry::accept(new.into(), 1, 0, now);
         entry.job.started_at = Some(now);
         entry.worker = Some(Incarnation::random());
         entry

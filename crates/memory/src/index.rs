@@ -9,18 +9,21 @@ use crate::entry::{Entry, Seq};
 use crate::options::MemoryOptions;
 use crate::queue::Queue;
 
-/// Every job is in its queue. Running and finished jobs are in one more set each.
+/// Every job is in its queue, which it knows by its place. Running and finished jobs are in one more set each.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Index {
     /// Ordered, so that nothing that a caller can see depends on a hash.
-    pub(crate) queues: BTreeMap<QueueName, Queue>,
+    names: BTreeMap<QueueName, usize>,
+    /// Some are unused; the next new queue takes the place of one of those.
+    queues: Vec<Queue>,
+    unused: Vec<usize>,
     /// `InProgress` jobs by when their leases end.
     leases: BTreeSet<(Timestamp, Seq)>,
     /// Finished jobs by when they are to be removed.
     finished: BTreeSet<(Timestamp, Seq)>,
     options: MemoryOptions,
     /// The queues whose `fresh` is set.
-    fresh: Vec<QueueName>,
+    fresh: Vec<usize>,
     /// Whether some queue's next due time is sooner than it was before this turn.
     sooner: bool,
 }
@@ -28,7 +31,9 @@ pub(crate) struct Index {
 impl Index {
     pub(crate) fn new(options: MemoryOptions) -> Self {
         Self {
-            queues: BTreeMap::new(),
+            names: BTreeMap::new(),
+            queues: Vec::new(),
+            unused: Vec::new(),
             leases: BTreeSet::new(),
             finished: BTreeSet::new(),
             options,
@@ -37,13 +42,46 @@ impl Index {
         }
     }
 
+    /// The place of a queue, which is made if there is none of this name.
+    pub(crate) fn open(&mut self, name: &QueueName) -> usize {
+        if let Some(&place) = self.names.get(name) {
+            return place;
+        }
+        let queue = Queue::new(name.clone());
+        let place = match self.unused.pop() {
+            Some(place) => {
+                self.queues[place] = queue;
+                place
+            }
+            None => {
+                self.queues.push(queue);
+                self.queues.len() - 1
+            }
+        };
+        self.names.insert(name.clone(), place);
+        place
+    }
+
+    /// The queue of this name.
+    pub(crate) fn queue(&self, name: &QueueName) -> Option<&Queue> {
+        self.names.get(name).map(|&place| &self.queues[place])
+    }
+
+    /// All queues that have jobs, by name.
+    pub(crate) fn queues(&self) -> impl Iterator<Item = &Queue> {
+        self.names.values().map(|&place| &self.queues[place])
+    }
+
+    /// The same queues without a job.
+    #[cfg(test)]
+    pub(crate) fn emptied(&self) -> Self {
+        let queues = self.queues.iter().map(|queue| Queue::new(queue.name.clone())).collect();
+        Self { names: self.names.clone(), queues, unused: self.unused.clone(), ..Self::new(self.options) }
+    }
+
     /// Takes in a job of any status.
     pub(crate) fn insert(&mut self, entry: &Entry) {
-        let name = &entry.job.new.queue;
-        match self.queues.get_mut(name) {
-            Some(queue) => queue.insert(entry),
-            None => self.queues.entry(name.clone()).or_default().insert(entry),
-        }
+        self.queues[entry.queue].insert(entry);
         match entry.job.status {
             Status::InProgress => drop(self.leases.insert((entry.expires, entry.seq))),
             status if status.is_finished() => drop(self.finished.insert((self.prune_at(entry), entry.seq))),
@@ -53,9 +91,7 @@ impl Index {
 
     /// Lets go of a job that [`insert`](Self::insert) took in and that has not changed since.
     pub(crate) fn remove(&mut self, entry: &Entry) {
-        if let Some(queue) = self.queues.get_mut(&entry.job.new.queue) {
-            queue.remove(entry);
-        }
+        self.queues[entry.queue].remove(entry);
         match entry.job.status {
             Status::InProgress => drop(self.leases.remove(&(entry.expires, entry.seq))),
             status if status.is_finished() => drop(self.finished.remove(&(self.prune_at(entry), entry.seq))),
@@ -65,13 +101,13 @@ impl Index {
 
     /// Whether a queue has no room for one more waiting job. Without a `limit` there always is.
     pub(crate) fn is_full(&self, name: &QueueName, limit: Option<u64>) -> bool {
-        limit.is_some_and(|limit| self.queues.get(name).map_or(0, Queue::waiting) >= limit)
+        limit.is_some_and(|limit| self.queue(name).map_or(0, Queue::waiting) >= limit)
     }
 
     /// Forgets a queue when its last job is gone, so that names made up on the fly do not pile up.
-    pub(crate) fn close_unused(&mut self, name: &QueueName) {
-        if self.queues.get(name).is_some_and(Queue::is_unused) {
-            self.queues.remove(name);
+    pub(crate) fn close_unused(&mut self, place: usize) {
+        if self.queues[place].is_unused() && self.names.remove(&self.queues[place].name).is_some() {
+            self.unused.push(place);
         }
     }
 
@@ -87,13 +123,13 @@ impl Index {
 
     /// Notes that others may want to hear of this job, which has just begun to wait.
     pub(crate) fn announce(&mut self, entry: &Entry, now: Timestamp) {
-        let Some(queue) = self.queues.get_mut(&entry.job.new.queue) else { return };
+        let queue = &mut self.queues[entry.queue];
         match entry.job.scheduled_at {
             Some(due) if due > now => self.sooner |= queue.next_due() == Some(due),
             _ if queue.fresh => {}
             _ => {
                 queue.fresh = true;
-                self.fresh.push(entry.job.new.queue.clone());
+                self.fresh.push(entry.queue);
             }
         }
     }
@@ -101,8 +137,8 @@ impl Index {
     /// Whether what was announced since the last call is still there for others, and not all claimed already.
     pub(crate) fn take_news(&mut self, now: Timestamp) -> bool {
         let mut news = std::mem::take(&mut self.sooner);
-        for name in self.fresh.drain(..) {
-            let Some(queue) = self.queues.get_mut(&name) else { continue };
+        for place in self.fresh.drain(..) {
+            let queue = &mut self.queues[place];
             queue.fresh = false;
             news |= queue.is_claimable(now);
         }

@@ -30,7 +30,7 @@ impl Table {
     /// Makes a lease last for its duration from now.
     pub(crate) fn extend(&mut self, extend: Extend, now: Timestamp) -> Extension {
         let Standing::Held(seq) = self.standing(extend.lease, now) else { return Extension::Lost };
-        let Some(entry) = self.jobs.get_mut(&seq) else { return Extension::Lost };
+        let Some(entry) = self.jobs.get_mut(seq) else { return Extension::Lost };
         self.index.remove(entry);
         entry.expires = now.after(extend.duration);
         self.index.insert(entry);

@@ -11,6 +11,7 @@
 //! - `table`: all jobs, and `apply`, the one way in which a job changes
 //! - `submit`, `settle`, `lease` (extend), `claim`, `sweep`, `query`: one verb each, as methods of the table
 //! - `index`, `queue`: where to find a job by what it waits for
+//! - `pages`: all jobs by number
 //! - `entry`: one job with its lease and history
 //!
 //! ```
@@ -39,6 +40,7 @@ mod entry;
 mod index;
 mod lease;
 pub mod options;
+mod pages;
 mod query;
 mod queue;
 mod settle;

@@ -1,7 +1,5 @@
 //! Lists and counts.
 
-use std::ops::Bound;
-
 use windlass_core::limits::PAGE_MAX;
 use windlass_core::{Job, Status};
 use windlass_store::{Counts, Filter, Page};
@@ -58,9 +56,8 @@ impl<'a> Search<'a> {
 impl Table {
     /// Goes on with a search; whether there is more to look at.
     pub(crate) fn search(&self, search: &mut Search<'_>) -> bool {
-        let rest = (Bound::Excluded(search.seen), Bound::Unbounded);
         let mut looked = 0;
-        for entry in self.jobs.range(rest).map(|(_, entry)| entry).take(SLICE) {
+        for entry in self.jobs.after(search.seen).take(SLICE) {
             search.look_at(entry);
             looked += 1;
             if search.is_full() {
@@ -72,8 +69,7 @@ impl Table {
 
     /// How many jobs of each queue have each status.
     pub(crate) fn counts(&self) -> Counts {
-        let queues = self.index.queues.iter();
-        let cells = queues.flat_map(|(name, queue)| queue.counts().map(|(status, n)| ((name.clone(), status), n)));
+        let cells = self.index.queues().flat_map(|queue| queue.counts().map(|(status, n)| ((queue.name.clone(), status), n)));
         Counts(cells.filter(|&(_, count)| count > 0).collect())
     }
 }

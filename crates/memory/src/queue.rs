@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use windlass_core::{Priority, Status, Timestamp};
+use windlass_core::{Priority, QueueName, Status, Timestamp};
 
 use crate::entry::{Entry, Seq};
 
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct Queue {
+    pub(crate) name: QueueName,
     /// `Queued` jobs by priority, oldest first. Suspects are not here.
     ready: [BTreeSet<Seq>; Priority::LEVELS],
     /// `Queued` jobs that must not run beside one another in a process.
@@ -21,6 +22,17 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
+    pub(crate) fn new(name: QueueName) -> Self {
+        Self {
+            name,
+            ready: Default::default(),
+            suspects: BTreeSet::new(),
+            scheduled: BTreeSet::new(),
+            counts: Default::default(),
+            fresh: false,
+        }
+    }
+
     /// Takes in a job of any status.
     pub(crate) fn insert(&mut self, entry: &Entry) {
         self.counts[column(entry.job.status)] += 1;
@@ -105,12 +117,12 @@ mod tests {
     fn entry(seq: Seq, priority: u8, start: Start) -> Entry {
         let priority = Priority::new(priority).expect("valid");
         let job = NewJob::build("Job", Payload::empty()).priority(priority).start(start);
-        Entry::accept(job.finish(Timestamp::UNIX_EPOCH).expect("valid").into(), seq, Timestamp::UNIX_EPOCH)
+        Entry::accept(job.finish(Timestamp::UNIX_EPOCH).expect("valid").into(), seq, 0, Timestamp::UNIX_EPOCH)
     }
 
     #[test]
     fn jobs_go_by_priority_and_then_by_age() {
-        let mut queue = Queue::default();
+        let mut queue = Queue::new(QueueName::default());
         for (seq, priority) in [(4, 5), (2, 5), (3, 0), (1, 9)] {
             queue.insert(&entry(seq, priority, Start::Now));
         }
@@ -120,7 +132,7 @@ mod tests {
 
     #[test]
     fn suspects_wait_apart() {
-        let mut queue = Queue::default();
+        let mut queue = Queue::new(QueueName::default());
         let mut suspect = entry(1, 5, Start::Now);
         suspect.job.crashes = suspect.job.new.retry.max_crashes - 1;
         queue.insert(&suspect);
@@ -132,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_scheduled_job_is_claimable_from_its_due_time_on() {
-        let mut queue = Queue::default();
+        let mut queue = Queue::new(QueueName::default());
         let due = Timestamp::from_millis(5);
         queue.insert(&entry(1, 5, Start::At(due)));
         assert_eq!(queue.next_due(), Some(due));

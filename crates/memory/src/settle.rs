@@ -31,7 +31,7 @@ impl Table {
     }
 
     fn end(&mut self, seq: Seq, outcome: Outcome, now: Timestamp) -> Option<Status> {
-        let requested = self.jobs.get(&seq)?.job.cancel_requested;
+        let requested = self.jobs.get(seq)?.job.cancel_requested;
         let event = outcome.event().under_cancel(requested);
         match self.apply(seq, event, now, |entry, status| close(entry, outcome, status, now))? {
             (_, Step::To(status)) => Some(status),

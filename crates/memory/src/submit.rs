@@ -14,7 +14,7 @@ impl Table {
     pub(crate) fn submit(&mut self, new: Arc<NewJob>, queue_limit: Option<u64>, now: Timestamp) -> Submitted {
         let id = new.id;
         let outcome = match self.ids.entry(id) {
-            Slot::Occupied(slot) => repeated(self.jobs.get(slot.get()).map(Box::as_ref), &new),
+            Slot::Occupied(slot) => repeated(self.jobs.get(*slot.get()), &new),
             Slot::Vacant(_) if self.index.is_full(&new.queue, queue_limit) => SubmitOutcome::QueueFull,
             Slot::Vacant(slot) => {
                 self.latest += 1;
@@ -26,11 +26,12 @@ impl Table {
     }
 
     fn accept(&mut self, new: Arc<NewJob>, seq: Seq, now: Timestamp) -> Status {
-        let entry = Box::new(Entry::accept(new, seq, now));
+        let queue = self.index.open(&new.queue);
+        let entry = Box::new(Entry::accept(new, seq, queue, now));
         let status = entry.job.status;
         self.index.insert(&entry);
         self.index.announce(&entry, now);
-        self.jobs.insert(seq, entry);
+        self.jobs.push(entry);
         status
     }
 }

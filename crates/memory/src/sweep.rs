@@ -10,7 +10,7 @@ use crate::table::Table;
 impl Table {
     /// Makes due jobs ready, takes back ended leases, and forgets jobs past their retention: at most `limit` each.
     pub(crate) fn sweep(&mut self, limit: usize, now: Timestamp) -> Swept {
-        let due: Vec<Seq> = self.index.queues.values().flat_map(|queue| queue.due(now)).take(limit).collect();
+        let due: Vec<Seq> = self.index.queues().flat_map(|queue| queue.due(now)).take(limit).collect();
         let expired = self.index.expired(now, limit);
         let outdated = self.index.outdated(now, limit);
         let full = |list: &Vec<Seq>| limit > 0 && list.len() == limit;
@@ -30,7 +30,7 @@ impl Table {
     }
 
     fn reclaim(&mut self, seq: Seq, now: Timestamp, swept: &mut Swept) {
-        let Some(entry) = self.jobs.get(&seq) else { return };
+        let Some(entry) = self.jobs.get(seq) else { return };
         let event = crash(entry).under_cancel(entry.job.cancel_requested);
         let token = self.next_token();
         match self.apply(seq, event, now, |entry, status| lose(entry, status, token, now)) {

@@ -1,6 +1,6 @@
 //! All jobs and their indexes, and the one way in which a job changes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 use windlass_core::state::{self, Event, Step};
@@ -10,13 +10,13 @@ use windlass_store::{Canceled, Replayed, Scope, Token};
 use crate::entry::{Entry, Seq};
 use crate::index::Index;
 use crate::options::MemoryOptions;
+use crate::pages::Pages;
 
 #[derive(Debug)]
 pub(crate) struct Table {
     /// Hashed with a random seed: callers may choose ids. Never iterated, so the seed shows nowhere.
     pub(crate) ids: HashMap<JobId, Seq, RandomState>,
-    /// Boxed, so that a growing tree moves pointers and not jobs.
-    pub(crate) jobs: BTreeMap<Seq, Box<Entry>>,
+    pub(crate) jobs: Pages,
     pub(crate) index: Index,
     /// The number of the job accepted last.
     pub(crate) latest: Seq,
@@ -27,7 +27,7 @@ pub(crate) struct Table {
 
 impl Table {
     pub(crate) fn new(options: MemoryOptions) -> Self {
-        Self { ids: HashMap::default(), jobs: BTreeMap::new(), index: Index::new(options), latest: 0, tokens: 0 }
+        Self { ids: HashMap::default(), jobs: Pages::default(), index: Index::new(options), latest: 0, tokens: 0 }
     }
 
     /// A token that is later than all others. A job that gets it makes its earlier leases worthless.
@@ -38,7 +38,7 @@ impl Table {
 
     /// The job of this id.
     pub(crate) fn find(&self, id: JobId) -> Option<&Entry> {
-        self.jobs.get(self.ids.get(&id)?).map(Box::as_ref)
+        self.jobs.get(*self.ids.get(&id)?)
     }
 
     /// The job of this id, unless it is a stranger's.
@@ -55,7 +55,7 @@ impl Table {
         now: Timestamp,
         change: impl FnOnce(&mut Entry, Status),
     ) -> Option<(&Entry, Step)> {
-        let entry = self.jobs.get_mut(&seq)?;
+        let entry = self.jobs.get_mut(seq)?;
         let step = state::next(entry.job.status, event)?;
         match step {
             Step::RequestCancel => entry.job.cancel_requested = true,
@@ -72,24 +72,24 @@ impl Table {
 
     /// Notes that others may want to hear of a job that has just begun to wait.
     pub(crate) fn announce(&mut self, seq: Seq, now: Timestamp) {
-        if let Some(entry) = self.jobs.get(&seq) {
+        if let Some(entry) = self.jobs.get(seq) {
             self.index.announce(entry, now);
         }
     }
 
     /// Forgets a job.
     pub(crate) fn remove(&mut self, seq: Seq) {
-        let Some(entry) = self.jobs.remove(&seq) else { return };
+        let Some(entry) = self.jobs.remove(seq) else { return };
         self.ids.remove(&entry.job.new.id);
         self.index.remove(&entry);
-        self.index.close_unused(&entry.job.new.queue);
+        self.index.close_unused(entry.queue);
     }
 
     /// Cancels a job as far as its status allows.
     pub(crate) fn cancel(&mut self, id: JobId, scope: &Scope, now: Timestamp) -> Option<Canceled> {
         let seq = self.find_in(id, scope)?.seq;
         let step = self.apply(seq, Event::Cancel, now, |_, _| ()).map(|(_, step)| step);
-        let job = Box::new(self.jobs.get(&seq)?.view());
+        let job = Box::new(self.jobs.get(seq)?.view());
         Some(match step {
             Some(Step::To(_)) => Canceled::Done(job),
             Some(Step::RequestCancel) => Canceled::Requested(job),
@@ -111,7 +111,7 @@ impl Table {
         if done {
             self.announce(seq, now);
         }
-        let job = Box::new(self.jobs.get(&seq)?.view());
+        let job = Box::new(self.jobs.get(seq)?.view());
         Some(if done { Replayed::Done(job) } else { Replayed::NotFailed(job) })
     }
 }
