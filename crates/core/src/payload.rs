@@ -1,6 +1,7 @@
 //! What a job carries and what it returns: bytes that Windlass never looks into.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
@@ -19,6 +20,14 @@ pub struct Payload {
 /// The media type of JSON (RFC 8259).
 pub const JSON: &str = "application/json";
 
+/// Larger payloads keep the memory they were written to.
+const SCRATCH_MAX: usize = 16 << 10;
+
+thread_local! {
+    /// Where JSON is written before its length is known: payloads stay for long, so they get as many bytes as they have.
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
 impl Payload {
     /// A payload of any kind.
     pub fn new(content_type: impl Into<Cow<'static, str>>, bytes: impl Into<Bytes>) -> Self {
@@ -32,7 +41,15 @@ impl Payload {
 
     /// `value` as JSON. Errors when its `Serialize` does.
     pub fn json<T: Serialize + ?Sized>(value: &T) -> serde_json::Result<Self> {
-        Ok(Self::new(JSON, serde_json::to_vec(value)?))
+        let mut bytes = SCRATCH.take();
+        serde_json::to_writer(&mut bytes, value)?;
+        if bytes.len() > SCRATCH_MAX {
+            return Ok(Self::new(JSON, bytes));
+        }
+        let payload = Self::new(JSON, Bytes::copy_from_slice(&bytes));
+        bytes.clear();
+        SCRATCH.set(bytes);
+        Ok(payload)
     }
 
     /// Reads the bytes as JSON, with serde_json's depth limit of 128.
@@ -70,6 +87,21 @@ mod tests {
     fn json_goes_in_and_comes_out() {
         let payload = Payload::json(&vec![1, 2]).expect("serialises");
         assert_eq!(payload.parse_json::<Vec<u8>>().expect("parses"), [1, 2]);
+    }
+
+    #[test]
+    fn json_of_any_size_is_written_whole_even_inside_other_json() {
+        struct Nested(usize);
+        impl Serialize for Nested {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                let inner = Payload::json(&"x".repeat(self.0)).map_err(serde::ser::Error::custom)?;
+                serializer.serialize_u64(inner.len() as u64)
+            }
+        }
+        for size in [0, 100, SCRATCH_MAX, 3 * SCRATCH_MAX, 1] {
+            let written = Payload::json(&[Nested(size), Nested(1)]).expect("serialises");
+            assert_eq!(written.parse_json::<[usize; 2]>().expect("parses"), [size + 2, 3]);
+        }
     }
 
     #[test]

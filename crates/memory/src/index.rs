@@ -1,9 +1,11 @@
 //! Where to find a job by what it waits for: its turn, its time, the end of its lease, the end of its retention.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use windlass_core::{QueueName, Status, Timestamp};
+use foldhash::fast::RandomState;
+use windlass_core::{JobId, QueueName, Status, Timestamp};
+use windlass_store::{Lease, Token};
 
 use crate::entry::{Entry, Seq};
 use crate::options::MemoryOptions;
@@ -19,6 +21,9 @@ pub(crate) struct Index {
     unused: Vec<usize>,
     /// `InProgress` jobs by when their leases end.
     leases: BTreeSet<(Timestamp, Seq)>,
+    /// The same jobs by their tokens: few enough to stay in the processor's cache, where a look-up among all jobs by id
+    /// is a fetch from memory.
+    held: HashMap<Token, (JobId, Seq), RandomState>,
     /// Finished jobs by when they are to be removed.
     finished: BTreeSet<(Timestamp, Seq)>,
     options: MemoryOptions,
@@ -35,6 +40,7 @@ impl Index {
             queues: Vec::new(),
             unused: Vec::new(),
             leases: BTreeSet::new(),
+            held: HashMap::default(),
             finished: BTreeSet::new(),
             options,
             fresh: Vec::new(),
@@ -83,7 +89,10 @@ impl Index {
     pub(crate) fn insert(&mut self, entry: &Entry) {
         self.queues[entry.queue].insert(entry);
         match entry.job.status {
-            Status::InProgress => drop(self.leases.insert((entry.expires, entry.seq))),
+            Status::InProgress => {
+                self.leases.insert((entry.expires, entry.seq));
+                self.held.insert(entry.token, (entry.job.new.id, entry.seq));
+            }
             status if status.is_finished() => drop(self.finished.insert((self.prune_at(entry), entry.seq))),
             _ => {}
         }
@@ -93,7 +102,10 @@ impl Index {
     pub(crate) fn remove(&mut self, entry: &Entry) {
         self.queues[entry.queue].remove(entry);
         match entry.job.status {
-            Status::InProgress => drop(self.leases.remove(&(entry.expires, entry.seq))),
+            Status::InProgress => {
+                self.leases.remove(&(entry.expires, entry.seq));
+                self.held.remove(&entry.token);
+            }
             status if status.is_finished() => drop(self.finished.remove(&(self.prune_at(entry), entry.seq))),
             _ => {}
         }
@@ -109,6 +121,11 @@ impl Index {
         if self.queues[place].is_unused() && self.names.remove(&self.queues[place].name).is_some() {
             self.unused.push(place);
         }
+    }
+
+    /// The running job whose lease this is.
+    pub(crate) fn held(&self, lease: Lease) -> Option<Seq> {
+        self.held.get(&lease.token).filter(|(id, _)| *id == lease.id).map(|&(_, seq)| seq)
     }
 
     /// At most `limit` running jobs whose leases have ended.

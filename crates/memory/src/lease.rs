@@ -19,10 +19,19 @@ pub(crate) enum Standing {
 impl Table {
     /// Judges a lease. One that has run out is lost from that moment on, not from the next sweep.
     pub(crate) fn standing(&self, lease: Lease, now: Timestamp) -> Standing {
+        let Some(seq) = self.index.held(lease) else { return self.ended(lease) };
+        match self.jobs.get(seq) {
+            Some(entry) if entry.expires > now => Standing::Held(seq),
+            _ => Standing::Lost,
+        }
+    }
+
+    /// What a lease is worth that no running job has.
+    fn ended(&self, lease: Lease) -> Standing {
         match self.find(lease.id) {
-            Some(entry) if entry.token != lease.token || lease.token == UNCLAIMED => Standing::Lost,
-            Some(entry) if entry.job.status != Status::InProgress => Standing::Settled(entry.job.status),
-            Some(entry) if entry.expires > now => Standing::Held(entry.seq),
+            Some(entry) if entry.token == lease.token && lease.token != UNCLAIMED => {
+                Standing::Settled(entry.job.status)
+            }
             _ => Standing::Lost,
         }
     }

@@ -69,7 +69,8 @@ impl Table {
 
     /// How many jobs of each queue have each status.
     pub(crate) fn counts(&self) -> Counts {
-        let cells = self.index.queues().flat_map(|queue| queue.counts().map(|(status, n)| ((queue.name.clone(), status), n)));
+        let cells =
+            self.index.queues().flat_map(|queue| queue.counts().map(|(status, n)| ((queue.name.clone(), status), n)));
         Counts(cells.filter(|&(_, count)| count > 0).collect())
     }
 }
