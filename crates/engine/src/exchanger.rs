@@ -16,6 +16,7 @@ use windlass_store::{Claim, Claimed, Exchanged, Fate, Hint, Hints};
 
 use crate::crossing::Passage;
 use crate::error::Error;
+use crate::linger::Linger;
 use crate::overtime::Overtime;
 use crate::pace::Pace;
 use crate::phase::Phase;
@@ -50,6 +51,7 @@ pub(crate) struct Exchanger {
     suspects: usize,
     /// Jobs on the turn sent last.
     under_way: usize,
+    linger: Linger,
     pace: Pace,
     /// Whether asking for work may bring some.
     hungry: bool,
@@ -79,6 +81,7 @@ impl Exchanger {
             expected: 0,
             suspects: 0,
             under_way: 0,
+            linger: Linger::new(),
             hungry: true,
             backoff: None,
             apart: false,
@@ -101,6 +104,10 @@ impl Exchanger {
             if self.wants_turn() {
                 self.wait_for_company().await;
                 self.take_turn();
+                if let Some(answered) = self.linger() {
+                    self.absorb(answered);
+                    continue;
+                }
             }
             let resting = self.in_flight.is_empty();
             tokio::select! {
@@ -124,6 +131,16 @@ impl Exchanger {
             tokio::task::yield_now().await;
             self.gulp();
         }
+    }
+
+    /// Stays awake for the answer to a lone caller, unless it takes long or anybody else comes.
+    fn linger(&mut self) -> Option<Answered> {
+        let lone = self.in_flight.len() == 1 && (1..=LONE_MAX).contains(&self.under_way);
+        if !lone {
+            return None;
+        }
+        let others = || !self.submittals.is_empty() || !self.finished.is_empty();
+        self.linger.until(|| self.in_flight.next().now_or_never().flatten(), others)
     }
 
     /// Hints are few; a stream of finished jobs must not make a cancellation wait.
@@ -225,6 +242,9 @@ impl Exchanger {
         let Answered { mut turn, answer, attempts, took } = answered;
         self.expected -= turn.claim_limit;
         self.suspects -= turn.suspects;
+        if (1..=LONE_MAX).contains(&turn.jobs()) {
+            self.linger.note(took);
+        }
         match answer {
             Ok(exchanged) => {
                 self.note_good_turn(&exchanged);

@@ -7,6 +7,7 @@
 //! - [`submit`]: [`Submit`] and [`Submission`], typed submission of a handler's jobs
 //! - `exchanger`: the loop that talks to the store: one round trip carries settlements, submissions and a claim
 //! - `crossing`: the turns under way, which move on even when handlers block every thread
+//! - `linger`: whether to stay awake for an answer that is about to come
 //! - `turn`: composes one exchange and takes its answer apart
 //! - `pace`: how much to claim ahead of free slots
 //! - `worker`: one attempt: route, run under its time limit, normalise, settle
@@ -56,6 +57,7 @@ pub mod error;
 mod exchanger;
 pub mod health;
 mod heartbeat;
+mod linger;
 pub mod metrics;
 mod overtime;
 mod pace;

@@ -100,6 +100,11 @@ impl Turn {
         attempts
     }
 
+    /// How many jobs it settles and submits.
+    pub(crate) fn jobs(&self) -> usize {
+        self.settle.len() + self.submit.iter().map(|(jobs, _)| jobs).sum::<usize>()
+    }
+
     /// The leases settled, in the order of their fates.
     pub(crate) fn leases(&self) -> impl Iterator<Item = Lease> {
         self.settle.iter().map(|settlement| settlement.lease)
