@@ -6,6 +6,7 @@ mod process;
 
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use process::client::Answer;
 use process::jobs::{drained, id};
@@ -37,7 +38,8 @@ fn is_well(site: &Site, process: &Process, memory_before_kib: u64) {
     assert_eq!(process.get("/health/ready").status, 200);
     assert!(!site.output().contains("panicked"), "{}", site.output());
     let grown = process.memory_kib().saturating_sub(memory_before_kib);
-    assert!(grown < 32 << 10, "grew by {grown} KiB");
+    println!("after all that {grown} KiB more memory");
+    assert!(grown < 16 << 10, "grew by {grown} KiB");
 }
 
 #[test]
@@ -70,13 +72,22 @@ fn json_bombs_are_refused_one_by_one() {
         ("nothing", Vec::new()),
         ("wrong types", br#"{"data":["x"],"processingPriority":{}}"#.to_vec()),
     ];
+    let mut slowest = Duration::ZERO;
     for (what, bomb) in &bombs {
-        let answer = ask(&process, "POST", PATH, &[JSON], bomb);
-        assert_eq!(answer.status, 400, "{what}: {}", answer.text());
-        assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{what}");
-        assert!(answer.body.len() < 2_000, "{what}: the answer repeats what was sent");
+        let mut fastest = Duration::MAX;
+        // The machine may be busy with something else once, and not every time.
+        for _ in 0..5 {
+            let began = Instant::now();
+            let answer = ask(&process, "POST", PATH, &[JSON], bomb);
+            fastest = fastest.min(began.elapsed());
+            assert_eq!(answer.status, 400, "{what}: {}", answer.text());
+            assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{what}");
+            assert!(answer.body.len() < 2_000, "{what}: the answer repeats what was sent");
+        }
+        assert!(fastest < Duration::from_millis(10), "{what}: refused after {fastest:?}");
+        slowest = slowest.max(fastest);
     }
-    println!("bombs: {} refused with 400", bombs.len());
+    println!("bombs: {} refused with 400, each within {slowest:?}", bombs.len());
     is_well(&site, &process, before);
 }
 
