@@ -125,9 +125,12 @@ impl Exchanger {
     }
 
     /// Whoever is about to finish or submit gets onto this turn. A lone caller is spared that: giving way wakes another
-    /// of the runtime's threads.
+    /// of the runtime's threads. So are callers who have waited for the turn before, when the store has nothing to do
+    /// meanwhile.
     async fn wait_for_company(&mut self) {
-        if self.outgoing.len().max(self.under_way) > LONE_MAX {
+        let alone = self.outgoing.len().max(self.under_way) <= LONE_MAX;
+        let store_rests = self.in_flight.is_empty() && !self.outgoing.submit.is_empty();
+        if !alone && !store_rests {
             tokio::task::yield_now().await;
             self.gulp();
         }
