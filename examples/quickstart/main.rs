@@ -4,8 +4,7 @@
 //! | variable | meaning | default |
 //! |---|---|---|
 //! | `WINDLASS_LISTEN` | the address to serve on | `127.0.0.1:5000` |
-//! | `WINDLASS_DATA` | the folder of the embedded store | `./windlass-data` |
-//! | `WINDLASS_STORE` | another store: `memory:`, `file:folder`, `postgres://…` (with `--features postgres`) | the folder above |
+//! | `WINDLASS_STORE` | the store: `file:folder`, `memory:`, `postgres://…` (with `--features postgres`) | `file:windlass-data` |
 //! | `WINDLASS_DEMO_WORK_MS` | how long `ProcessData` pretends to work | `500` |
 //! | `RUST_LOG` | what is logged | `info` |
 //!
@@ -16,6 +15,7 @@ mod jobs;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusBuilder;
+use windlass::config::Configuration;
 use windlass::prelude::*;
 
 use jobs::{DataRequest, ProcessResult, Report, WordCount, Work, generate_report, process_data, word_count};
@@ -25,8 +25,7 @@ async fn main() -> windlass::Result<()> {
     log();
     let metrics = PrometheusBuilder::new().install_recorder()?;
     let work = Duration::from_millis(variable("WINDLASS_DEMO_WORK_MS", "500").parse()?);
-    let windlass = Windlass::open(store())
-        .load_settings()
+    let windlass = Windlass::from_config()
         .handler(process_data)
         .handler(generate_report)
         .handler(word_count)
@@ -47,22 +46,8 @@ async fn main() -> windlass::Result<()> {
         .into_router()?
         .route("/metrics", axum::routing::get(async move || metrics.render()));
     let listen = variable("WINDLASS_LISTEN", "127.0.0.1:5000");
-    greet(&listen);
+    greet(&listen, &windlass::config::load()?);
     Ok(windlass.serve(&listen, api).await?)
-}
-
-fn store() -> String {
-    let folder = variable("WINDLASS_DATA", "./windlass-data");
-    variable("WINDLASS_STORE", &format!("file:{folder}"))
-}
-
-/// An address fit to be shown.
-fn without_password(address: &str) -> String {
-    let (scheme, rest) = address.split_once("://").unwrap_or((address, ""));
-    match rest.rsplit_once('@') {
-        Some((_, place)) => format!("{scheme}://…@{place}"),
-        None => address.to_owned(),
-    }
 }
 
 fn variable(name: &str, default: &str) -> String {
@@ -74,8 +59,8 @@ fn log() {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
 
-fn greet(listen: &str) {
-    println!("Windlass quickstart, store {}", without_password(&store()));
+fn greet(listen: &str, said: &Configuration) {
+    println!("Windlass quickstart, store {}", said.shown_store());
     println!("  API      http://{listen}/api/process-data   (POST JSON)");
     println!("           http://{listen}/api/generate-report  (POST, no body)");
     println!("           http://{listen}/api/word-count       (POST text/plain)");

@@ -21,6 +21,15 @@ impl Windlass {
         WindlassBuilder::new(Source::Address(address.into()))
     }
 
+    /// Opens the store that `windlass.toml` or `WINDLASS_STORE` names, else [`config::STORE`](crate::config::STORE), with
+    /// the settings from there; see [`config`](crate::config).
+    pub fn from_config() -> WindlassBuilder {
+        match crate::config::load() {
+            Ok(said) => Self::open(said.store()).settings(said.settings),
+            Err(error) => WindlassBuilder { settings: Err(error.into()), ..Self::open(crate::config::STORE) },
+        }
+    }
+
     /// Uses a store that is open already.
     pub fn with_store(store: SharedStore) -> WindlassBuilder {
         WindlassBuilder::new(Source::Opened(store))
@@ -83,9 +92,9 @@ impl WindlassBuilder {
         self
     }
 
-    /// Takes the settings from `windlass.toml` and `WINDLASS_*`; see [`config`](crate::config).
+    /// Takes the settings from `windlass.toml` and `WINDLASS_*`, but not the store; see [`config`](crate::config).
     pub fn load_settings(mut self) -> Self {
-        self.settings = crate::config::load().map_err(OpenError::from);
+        self.settings = crate::config::load().map(|said| said.settings).map_err(OpenError::from);
         self
     }
 

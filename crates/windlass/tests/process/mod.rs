@@ -93,7 +93,10 @@ impl Site {
         let already = self.output_bytes();
         let mut command = Command::new(binary(program));
         command.current_dir(self.folder.path()).stdin(Stdio::null()).stdout(self.append()).stderr(self.append());
-        command.env("WINDLASS_DATA", self.data()).env("FAULT_JOURNAL", self.path("journal"));
+        command
+            .env("WINDLASS_DATA", self.data())
+            .env("WINDLASS_STORE", format!("file:{}", self.data().display()))
+            .env("FAULT_JOURNAL", self.path("journal"));
         command.env("WINDLASS_LISTEN", "127.0.0.1:0").env("RUST_LOG", "info").env("NO_COLOR", "1");
         command.envs(settings.iter().copied());
         let child = command.spawn().expect("the program starts");
