@@ -53,6 +53,9 @@ impl From<tokio_postgres::Error> for Fault {
         let kind = error.code().map_or_else(|| without_code(&error), kind_of);
         let message = match kind {
             ErrorKind::Full => "PostgreSQL has no room",
+            ErrorKind::Config if wants_encryption(&error) => {
+                "PostgreSQL takes encrypted connections only; add sslmode=require to its address"
+            }
             ErrorKind::Config => "PostgreSQL refused",
             ErrorKind::Corrupt => "what PostgreSQL keeps contradicts itself",
             _ => "PostgreSQL did not answer",
@@ -83,13 +86,25 @@ fn cause(error: &tokio_postgres::Error) -> String {
     bottom.to_string()
 }
 
-/// A broken connection has no code; neither has a value that cannot be read.
+/// The server has no code of its own for it.
+fn wants_encryption(error: &tokio_postgres::Error) -> bool {
+    error.as_db_error().is_some_and(|answer| answer.message().ends_with("no encryption"))
+}
+
+/// A broken connection has no code; neither has a value that cannot be read, nor a certificate that is not trusted.
 fn without_code(error: &tokio_postgres::Error) -> ErrorKind {
     use std::error::Error as _;
     match error.source() {
         Some(source) if source.is::<tokio_postgres::types::WrongType>() => ErrorKind::Corrupt,
+        Some(source) if is_about_certificates(source) => ErrorKind::Config,
         _ => ErrorKind::Unavailable,
     }
+}
+
+fn is_about_certificates(error: &(dyn std::error::Error + 'static)) -> bool {
+    let broken = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    let broken = broken.and_then(|error| error.downcast_ref::<rustls::Error>());
+    matches!(broken, Some(rustls::Error::InvalidCertificate(_)))
 }
 
 /// Class by class (PostgreSQL manual, appendix A).

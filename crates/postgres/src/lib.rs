@@ -7,6 +7,7 @@
 //! # Layout
 //!
 //! - `store`: [`Postgres`], the handle; `options`: [`PostgresOptions`]
+//! - `address`: where the database is, and encryption on the way
 //! - `asking`, `exchange`: a turn as one pipelined transaction
 //! - `submit`, `settle`, `extend`, `claim`, `sweep`: what each verb sends and reads; `sql/` holds their functions in the
 //!   database, one file per verb
@@ -24,6 +25,7 @@
 //! # }
 //! ```
 
+mod address;
 mod asking;
 mod claim;
 mod exchange;

@@ -6,14 +6,15 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::future;
 use tokio::sync::broadcast;
-use tokio_postgres::{AsyncMessage, Config, NoTls};
+use tokio_postgres::AsyncMessage;
 use windlass_core::JobId;
 use windlass_store::Hint;
 
+use crate::address::Address;
 use crate::fault::Checked;
 
 /// Listens until it is aborted, on a new connection whenever the old one is gone.
-pub(crate) async fn listen(config: Config, channel: String, hints: broadcast::Sender<Hint>) {
+pub(crate) async fn listen(address: Address, channel: String, hints: broadcast::Sender<Hint>) {
     let patience = ExponentialBuilder::new()
         .with_min_delay(Duration::from_millis(100))
         .with_max_delay(Duration::from_secs(5))
@@ -21,7 +22,7 @@ pub(crate) async fn listen(config: Config, channel: String, hints: broadcast::Se
         .without_max_times();
     let mut pauses = patience.build();
     loop {
-        match hear(&config, &channel, &hints, || pauses = patience.build()).await {
+        match hear(&address, &channel, &hints, || pauses = patience.build()).await {
             Ok(()) => tracing::debug!("the server closed the connection that hears hints"),
             Err(fault) => tracing::debug!(error = %windlass_store::Error::from(fault), "no connection to hear hints"),
         }
@@ -31,12 +32,12 @@ pub(crate) async fn listen(config: Config, channel: String, hints: broadcast::Se
 
 /// Ends with the connection.
 async fn hear(
-    config: &Config,
+    address: &Address,
     channel: &str,
     hints: &broadcast::Sender<Hint>,
     connected: impl FnOnce(),
 ) -> Checked<()> {
-    let (client, mut connection) = config.connect(NoTls).await?;
+    let (client, mut connection) = address.config.connect(address.tls.clone()).await?;
     let mut messages = futures_util::stream::poll_fn(move |cx| connection.poll_message(cx));
     let heard = async {
         use futures_util::StreamExt;

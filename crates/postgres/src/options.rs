@@ -1,6 +1,7 @@
 //! Settings of the PostgreSQL store.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use windlass_store::Retention;
 pub struct PostgresOptions {
     pub(crate) clock: Option<Arc<dyn Clock>>,
     pub(crate) listen_on: Option<String>,
+    pub(crate) root_certificates: Option<PathBuf>,
     pub(crate) schema: String,
     pub(crate) connections: usize,
     pub(crate) patience: Duration,
@@ -30,6 +32,13 @@ impl PostgresOptions {
     /// nobody can listen; without an address that leads past it, jobs of other processes are found by polling.
     pub fn listen_on(mut self, url: impl Into<String>) -> Self {
         self.listen_on = Some(url.into());
+        self
+    }
+
+    /// A PEM file with the certificates to check the server's by, as `sslrootcert` in the address. Default: those that the
+    /// system trusts. It matters with `sslmode=require` only.
+    pub fn root_certificates(mut self, file: impl Into<PathBuf>) -> Self {
+        self.root_certificates = Some(file.into());
         self
     }
 
@@ -69,6 +78,7 @@ impl Default for PostgresOptions {
         Self {
             clock: None,
             listen_on: None,
+            root_certificates: None,
             schema: "windlass".to_owned(),
             connections: 4,
             patience: Duration::from_secs(5),

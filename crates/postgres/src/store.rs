@@ -9,13 +9,14 @@ use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, R
 use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
 use tokio_postgres::types::{FromSql, Type};
-use tokio_postgres::{Client, Config, NoTls, Transaction};
+use tokio_postgres::{Client, Transaction};
 use windlass_core::{Job, JobId, NewJob, Payload};
 use windlass_store::{
     Admin, Canceled, Counts, Exchange, Exchanged, Fate, Filter, Hint, Hints, Lease, Outcome, Page, Query, Replayed,
     Result, Scope, Settlement, Store, Submitted, Swept,
 };
 
+use crate::address::Address;
 use crate::asking::Asking;
 use crate::exchange::exchange;
 use crate::fault::{Checked, Fault};
@@ -77,7 +78,8 @@ impl Postgres {
 
 impl PostgresOptions {
     /// Connects to the database at `url` (`postgres://user:password@host/database`, or libpq's `key=value` pairs) and
-    /// brings its schema to this version.
+    /// brings its schema to this version. With `sslmode=require` the connection is encrypted and the server's certificate
+    /// checked, by the certificates that the system trusts or those in `sslrootcert=file`.
     ///
     /// # Errors
     ///
@@ -89,10 +91,10 @@ impl PostgresOptions {
 }
 
 async fn open(options: PostgresOptions, url: &str) -> Checked<Postgres> {
-    let config = address(url, &options)?;
-    let listening = options.listen_on.as_deref().map(|url| address(url, &options)).transpose()?;
+    let address = Address::of(url, &options)?;
+    let listening = options.listen_on.as_deref().map(|url| Address::of(url, &options)).transpose()?;
     let manager = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-    let pool = Pool::builder(Manager::from_config(config.clone(), NoTls, manager))
+    let pool = Pool::builder(Manager::from_config(address.config.clone(), address.tls.clone(), manager))
         .max_size(options.connections)
         .wait_timeout(Some(options.patience))
         .create_timeout(Some(options.patience))
@@ -103,16 +105,10 @@ async fn open(options: PostgresOptions, url: &str) -> Checked<Postgres> {
     let (hints, _) = broadcast::channel(HINTS);
     let channel = format!("windlass_{}", options.schema);
     let mut first = Hints::new(hints.subscribe());
-    let listener = tokio::spawn(listen(listening.unwrap_or(config), channel.clone(), hints.clone()));
+    let listener = tokio::spawn(listen(listening.unwrap_or(address), channel.clone(), hints.clone()));
     // It says so when it has begun to listen. Without it the store works all the same, by polling.
     let _deaf_for_now = tokio::time::timeout(FIRST_HINT, first.next()).await;
     Ok(Postgres { shared: Arc::new(Shared { pool, options, channel, hints, listener }) })
-}
-
-fn address(url: &str, options: &PostgresOptions) -> Checked<Config> {
-    let mut config: Config = url.parse().map_err(|_| Fault::config("not an address of a PostgreSQL database"))?;
-    config.connect_timeout(options.patience).application_name("windlass");
-    Ok(config)
 }
 
 impl Shared {

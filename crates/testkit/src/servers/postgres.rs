@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -10,13 +11,20 @@ use tempfile::TempDir;
 use super::child;
 
 const USER: &str = "postgres";
+/// PostgreSQL's own names for them.
+const CERTIFICATE: &str = "server.crt";
+const KEY: &str = "server.key";
 
-/// A server with an empty database, reached over a socket in its own folder.
+/// A server with an empty database, reached over a socket in its own folder; with [`start_encrypted`], over TCP too.
+///
+/// [`start_encrypted`]: Self::start_encrypted
 #[derive(Debug)]
 pub struct PostgresServer {
     server: Child,
     programs: PathBuf,
     folder: TempDir,
+    /// Where it listens besides its socket.
+    port: Option<u16>,
 }
 
 impl PostgresServer {
@@ -26,6 +34,21 @@ impl PostgresServer {
     ///
     /// When PostgreSQL is not installed or does not start.
     pub fn start() -> io::Result<Self> {
+        Self::launch_new(None)
+    }
+
+    /// Starts one that listens on a port of this machine as well, for encrypted connections only, with a certificate for
+    /// `localhost`: see [`certificate`](Self::certificate).
+    ///
+    /// # Errors
+    ///
+    /// As for [`start`](Self::start).
+    pub fn start_encrypted() -> io::Result<Self> {
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        Self::launch_new(Some(port))
+    }
+
+    fn launch_new(port: Option<u16>) -> io::Result<Self> {
         let initdb = child::find_program("initdb", &packaged())?.canonicalize()?;
         let programs = initdb.parent().map(Path::to_owned).unwrap_or_default();
         let folder = tempfile::Builder::new().prefix("windlass-pg").tempdir()?;
@@ -33,8 +56,11 @@ impl PostgresServer {
         let data = folder.path().join("data");
         let mut make = child::command(&initdb, USER);
         child::run(make.arg("-D").arg(&data).args(["-U", USER, "-A", "trust", "--encoding=UTF8", "--locale=C"]))?;
-        let server = launch(&programs, folder.path())?;
-        let mut server = Self { server, programs, folder };
+        if port.is_some() {
+            encrypt(&data)?;
+        }
+        let server = launch(&programs, folder.path(), port)?;
+        let mut server = Self { server, programs, folder, port };
         server.wait()?;
         Ok(server)
     }
@@ -43,6 +69,16 @@ impl PostgresServer {
     pub fn url(&self) -> String {
         let folder = self.folder.path().display().to_string().replace('/', "%2F");
         format!("postgres://{USER}@{folder}/postgres")
+    }
+
+    /// Its address over TCP, without `sslmode`; `None` for a server of [`start`](Self::start).
+    pub fn tcp_url(&self, host: &str) -> Option<String> {
+        self.port.map(|port| format!("postgres://{USER}@{host}:{port}/postgres"))
+    }
+
+    /// The certificate that it shows, which nobody but itself has signed.
+    pub fn certificate(&self) -> PathBuf {
+        self.folder.path().join("data").join(CERTIFICATE)
     }
 
     /// Where its socket and its files are.
@@ -62,7 +98,7 @@ impl PostgresServer {
     ///
     /// When it does not come back.
     pub fn restart(&mut self) -> io::Result<()> {
-        self.server = launch(&self.programs, self.folder.path())?;
+        self.server = launch(&self.programs, self.folder.path(), self.port)?;
         self.wait()
     }
 
@@ -70,12 +106,13 @@ impl PostgresServer {
     fn wait(&mut self) -> io::Result<()> {
         child::wait_until("PostgreSQL", || {
             if matches!(self.server.try_wait(), Ok(Some(_)))
-                && let Ok(again) = launch(&self.programs, self.folder.path())
+                && let Ok(again) = launch(&self.programs, self.folder.path(), self.port)
             {
                 self.server = again;
             }
             let mut ask = Command::new(self.programs.join("pg_isready"));
             ask.arg("-q").arg("-h").arg(self.folder.path()).stdin(Stdio::null());
+            ask.args(self.port.iter().flat_map(|port| ["-p".to_owned(), port.to_string()]));
             ask.status().is_ok_and(|status| status.success())
         })
     }
@@ -96,11 +133,25 @@ fn packaged() -> Vec<PathBuf> {
     programs
 }
 
-fn launch(programs: &Path, folder: &Path) -> io::Result<Child> {
+/// Only encrypted connections are let in over TCP.
+fn encrypt(data: &Path) -> io::Result<()> {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).map_err(io::Error::other)?;
+    std::fs::write(data.join(CERTIFICATE), made.cert.pem())?;
+    std::fs::write(data.join(KEY), made.signing_key.serialize_pem())?;
+    child::run(Command::new("chmod").arg("600").arg(data.join(KEY)))?;
+    std::fs::write(data.join("pg_hba.conf"), "local all all trust\nhostssl all all 127.0.0.1/32 trust\n")?;
+    child::hand_over(data, USER)
+}
+
+fn launch(programs: &Path, folder: &Path, port: Option<u16>) -> io::Result<Child> {
     let log = File::options().create(true).append(true).open(folder.join("log"))?;
     let mut command = child::command(&programs.join("postgres"), USER);
     command.arg("-D").arg(folder.join("data")).arg("-k").arg(folder);
-    command.args(["-c", "listen_addresses=", "-c", "max_connections=200"]);
+    command.args(["-c", "max_connections=200"]);
+    match port {
+        Some(port) => command.args(["-c", "listen_addresses=127.0.0.1", "-c", "ssl=on", "-p", &port.to_string()]),
+        None => command.args(["-c", "listen_addresses="]),
+    };
     command.stdout(Stdio::null()).stderr(log);
     child::start(command)
 }
