@@ -8,6 +8,7 @@
 //!
 //! - `store`: [`Postgres`], the handle; `options`: [`PostgresOptions`]
 //! - `address`: where the database is, and encryption on the way
+//! - `driver`: a thread for what must go on when all others are blocked
 //! - `asking`, `exchange`: a turn as one pipelined transaction
 //! - `submit`, `settle`, `extend`, `claim`, `sweep`: what each verb sends and reads; `sql/` holds their functions in the
 //!   database, one file per verb
@@ -28,6 +29,7 @@
 mod address;
 mod asking;
 mod claim;
+mod driver;
 mod exchange;
 mod extend;
 mod fault;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use tokio::runtime::{self, Handle};
 use tokio::sync::broadcast;
-use tokio::task::JoinHandle;
 use tokio_postgres::types::{FromSql, Type};
 use tokio_postgres::{Client, Transaction};
 use windlass_core::{Job, JobId, NewJob, Payload};
@@ -18,6 +18,7 @@ use windlass_store::{
 
 use crate::address::Address;
 use crate::asking::Asking;
+use crate::driver::Driver;
 use crate::exchange::exchange;
 use crate::fault::{Checked, Fault};
 use crate::listen::listen;
@@ -40,11 +41,16 @@ pub struct Postgres {
 }
 
 struct Shared {
+    /// Connections that the runtime drives on which the store was opened, as fast as can be.
     pool: Pool,
+    home: runtime::Id,
+    /// A connection for callers from elsewhere: the engine keeps leases alive from a runtime of its own, for the case that
+    /// handlers block this one.
+    lifeline: Pool,
     options: PostgresOptions,
     channel: String,
     hints: broadcast::Sender<Hint>,
-    listener: JoinHandle<()>,
+    _driver: Driver,
 }
 
 impl Postgres {
@@ -93,27 +99,32 @@ impl PostgresOptions {
 async fn open(options: PostgresOptions, url: &str) -> Checked<Postgres> {
     let address = Address::of(url, &options)?;
     let listening = options.listen_on.as_deref().map(|url| Address::of(url, &options)).transpose()?;
-    let manager = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-    let pool = Pool::builder(Manager::from_config(address.config.clone(), address.tls.clone(), manager))
-        .max_size(options.connections)
-        .wait_timeout(Some(options.patience))
-        .create_timeout(Some(options.patience))
-        .runtime(Runtime::Tokio1)
-        .build()
-        .map_err(|error| Fault::config(error.to_string()))?;
+    let driver = Driver::start()?;
+    let fast = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+    let here = Manager::from_config(address.config.clone(), address.tls.clone(), fast.clone());
+    let pool = pool(here, options.connections, options.patience)?;
+    let there = Manager::from_connect(address.config.clone(), driver.connector(address.tls.clone())?, fast);
+    let lifeline = self::pool(there, 1, options.patience)?;
     migrate(&mut *pool.get().await?, &options.schema).await?;
     let (hints, _) = broadcast::channel(HINTS);
     let channel = format!("windlass_{}", options.schema);
     let mut first = Hints::new(hints.subscribe());
-    let listener = tokio::spawn(listen(listening.unwrap_or(address), channel.clone(), hints.clone()));
+    driver.spawn(listen(listening.unwrap_or(address), channel.clone(), hints.clone()));
     // It says so when it has begun to listen. Without it the store works all the same, by polling.
     let _deaf_for_now = tokio::time::timeout(FIRST_HINT, first.next()).await;
-    Ok(Postgres { shared: Arc::new(Shared { pool, options, channel, hints, listener }) })
+    let home = Handle::current().id();
+    Ok(Postgres { shared: Arc::new(Shared { pool, home, lifeline, options, channel, hints, _driver: driver }) })
+}
+
+fn pool(manager: Manager, most: usize, patience: Duration) -> Checked<Pool> {
+    let pool = Pool::builder(manager).max_size(most).wait_timeout(Some(patience)).create_timeout(Some(patience));
+    pool.runtime(Runtime::Tokio1).build().map_err(|error| Fault::config(error.to_string()))
 }
 
 impl Shared {
     async fn client(&self) -> Checked<Object> {
-        Ok(self.pool.get().await?)
+        let pool = if Handle::current().id() == self.home { &self.pool } else { &self.lifeline };
+        Ok(pool.get().await?)
     }
 
     fn asking<'a>(&'a self, client: &'a Client) -> Asking<'a> {
@@ -204,8 +215,8 @@ impl Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        self.listener.abort();
         self.pool.close();
+        self.lifeline.close();
     }
 }
 

@@ -22,6 +22,34 @@ async fn note(Json(_number): Json<u32>, State(runs): State<Runs>, ctx: Context) 
     Ok(())
 }
 
+/// Holds its thread as handlers should not, for three leases.
+#[job(name = "Block")]
+async fn block(State(runs): State<Runs>, ctx: Context) -> Result<()> {
+    runs.0.lock().unwrap().push((ctx.id(), ctx.fencing_token()));
+    std::thread::sleep(Duration::from_secs(6));
+    Ok(())
+}
+
+/// The connections used to be driven by the threads that the handlers block: no lease was extended, and every job ran a
+/// second time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_blocked_threads_lose_no_lease() {
+    let (server, runs) = (PostgresServer::start().unwrap(), Runs::default());
+    let settings = |settings: &mut Settings| (settings.lease, settings.max_concurrency) = (2.seconds(), 2);
+    let windlass = Windlass::open(server.url()).handler(block).state(runs.clone()).configure(settings);
+    let windlass = windlass.start().await.unwrap();
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        ids.push(block.submit(&windlass, ()).await.unwrap().id);
+    }
+    for id in ids {
+        let job = finished(&windlass, id).await;
+        assert_eq!((job.status, job.crashes, job.attempts.len()), (Status::Completed, 0, 1));
+    }
+    assert_eq!(runs.0.lock().unwrap().len(), 2, "each ran once");
+    windlass.shutdown().await;
+}
+
 async fn start(url: &str, runs: &Runs) -> Windlass {
     let settings = |settings: &mut Settings| {
         settings.lease = 3.seconds();

@@ -45,7 +45,7 @@ fn median(mut times: Vec<Duration>) -> Duration {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_takes_as_long_for_a_strangers_job_as_for_none() {
     let folder = tempfile::tempdir().expect("a folder");
-    let windlass = Windlass::open(&format!("file:{}", folder.path().display())).handler(echo).start().await;
+    let windlass = Windlass::open(format!("file:{}", folder.path().display())).handler(echo).start().await;
     let windlass = windlass.expect("starts");
     let api = windlass.api().owner(owner).endpoint(post("/echo", echo)).job_routes("/jobs").into_router();
     let api = api.expect("consistent");
