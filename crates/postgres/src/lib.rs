@@ -14,6 +14,7 @@
 //!   database, one file per verb
 //! - `record`, `whole`: rows, and jobs with everything that is known of them
 //! - `migrate`: `migrations/`, and the functions of this version
+//! - `lent`: connections out of the pool, and back into it
 //! - `listen`: the connection that hears hints
 //! - `fault`: what a server's errors mean to a caller
 //!
@@ -33,6 +34,7 @@ mod driver;
 mod exchange;
 mod extend;
 mod fault;
+mod lent;
 mod listen;
 mod migrate;
 mod options;

@@ -18,6 +18,7 @@ pub struct PostgresOptions {
     pub(crate) schema: String,
     pub(crate) connections: usize,
     pub(crate) patience: Duration,
+    pub(crate) answer_timeout: Duration,
     pub(crate) retention: Retention,
 }
 
@@ -60,6 +61,13 @@ impl PostgresOptions {
         self
     }
 
+    /// How long an answer may take before its connection is given up, which is how a network that swallows everything is
+    /// noticed. Default 10 s.
+    pub fn answer_timeout(mut self, timeout: Duration) -> Self {
+        self.answer_timeout = timeout;
+        self
+    }
+
     /// How long completed and canceled jobs stay readable. Default 24 hours.
     pub fn completed_retention(mut self, retention: Duration) -> Self {
         self.retention.completed = retention;
@@ -82,6 +90,7 @@ impl Default for PostgresOptions {
             schema: "windlass".to_owned(),
             connections: 4,
             patience: Duration::from_secs(5),
+            answer_timeout: Duration::from_secs(10),
             retention: Retention::default(),
         }
     }

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use tokio::runtime::{self, Handle};
 use tokio::sync::broadcast;
 use tokio_postgres::types::{FromSql, Type};
 use tokio_postgres::{Client, Transaction};
 use windlass_core::{Job, JobId, NewJob, Payload};
 use windlass_store::{
-    Admin, Canceled, Counts, Exchange, Exchanged, Fate, Filter, Hint, Hints, Lease, Outcome, Page, Query, Replayed,
-    Result, Scope, Settlement, Store, Submitted, Swept,
+    Admin, Canceled, Counts, Error, ErrorKind, Exchange, Exchanged, Fate, Filter, Hint, Hints, Lease, Outcome, Page,
+    Query, Replayed, Result, Scope, Settlement, Store, Submitted, Swept,
 };
 
 use crate::address::Address;
@@ -21,6 +21,7 @@ use crate::asking::Asking;
 use crate::driver::Driver;
 use crate::exchange::exchange;
 use crate::fault::{Checked, Fault};
+use crate::lent::Lent;
 use crate::listen::listen;
 use crate::migrate::migrate;
 use crate::options::PostgresOptions;
@@ -105,7 +106,7 @@ async fn open(options: PostgresOptions, url: &str) -> Checked<Postgres> {
     let pool = pool(here, options.connections, options.patience)?;
     let there = Manager::from_connect(address.config.clone(), driver.connector(address.tls.clone())?, fast);
     let lifeline = self::pool(there, 1, options.patience)?;
-    migrate(&mut *pool.get().await?, &options.schema).await?;
+    migrate(&mut **pool.get().await?, &options.schema).await?;
     let (hints, _) = broadcast::channel(HINTS);
     let channel = format!("windlass_{}", options.schema);
     let mut first = Hints::new(hints.subscribe());
@@ -122,9 +123,15 @@ fn pool(manager: Manager, most: usize, patience: Duration) -> Checked<Pool> {
 }
 
 impl Shared {
-    async fn client(&self) -> Checked<Object> {
+    async fn client(&self) -> Checked<Lent> {
         let pool = if Handle::current().id() == self.home { &self.pool } else { &self.lifeline };
-        Ok(pool.get().await?)
+        Ok(Lent::new(pool.get().await?))
+    }
+
+    /// Gives up when no answer comes. What was asked may have been done all the same.
+    async fn in_time<T>(&self, work: impl Future<Output = Checked<T>>) -> Checked<T> {
+        let silent = |_| Fault::from(Error::new(ErrorKind::Unavailable, "PostgreSQL does not answer in time"));
+        tokio::time::timeout(self.options.answer_timeout, work).await.map_err(silent)?
     }
 
     fn asking<'a>(&'a self, client: &'a Client) -> Asking<'a> {
@@ -134,7 +141,7 @@ impl Shared {
 
     async fn exchange(&self, turn: &Exchange) -> Checked<Exchanged> {
         let client = self.client().await?;
-        exchange(&self.asking(&client), turn).await
+        client.answered(exchange(&self.asking(&client), turn).await)
     }
 
     async fn submit_in(&self, client: &Client, jobs: Vec<NewJob>) -> Checked<Vec<Submitted>> {
@@ -155,7 +162,7 @@ impl Shared {
 
     async fn get(&self, id: JobId, scope: &Scope) -> Checked<Option<Job>> {
         let client = self.client().await?;
-        whole::find(&self.asking(&client), id, scope).await
+        client.answered(whole::find(&self.asking(&client), id, scope).await)
     }
 
     /// Has a function change one job. What it said, and the job as it is afterwards; `None` when `scope` sees no such job.
@@ -164,7 +171,20 @@ impl Shared {
         A: for<'a> FromSql<'a>,
     {
         let client = self.client().await?;
-        let asking = self.asking(&client);
+        client.answered(self.change_on(&client, function, id, scope).await)
+    }
+
+    async fn change_on<A>(
+        &self,
+        client: &Client,
+        function: &str,
+        id: JobId,
+        scope: &Scope,
+    ) -> Checked<Option<(A, Box<Job>)>>
+    where
+        A: for<'a> FromSql<'a>,
+    {
+        let asking = self.asking(client);
         let sql = asking.sql(&format!("SELECT windlass.{function}($1,$2,$3,$4)"));
         let params = [
             (&asking.at as _, Type::INT8),
@@ -189,22 +209,22 @@ impl Shared {
 
     async fn sweep(&self, limit: usize) -> Checked<Swept> {
         let client = self.client().await?;
-        sweep::sweep(&self.asking(&client), limit, self.options.retention).await
+        client.answered(sweep::sweep(&self.asking(&client), limit, self.options.retention).await)
     }
 
     async fn ping(&self) -> Checked<()> {
-        self.client().await?.batch_execute("SELECT 1").await?;
-        Ok(())
+        let client = self.client().await?;
+        Ok(client.answered(client.batch_execute("SELECT 1").await)?)
     }
 
     async fn counts(&self) -> Checked<Counts> {
         let client = self.client().await?;
-        whole::counts(&self.asking(&client)).await
+        client.answered(whole::counts(&self.asking(&client)).await)
     }
 
     async fn list(&self, filter: &Filter) -> Checked<Page> {
         let client = self.client().await?;
-        whole::list(&self.asking(&client), filter).await
+        client.answered(whole::list(&self.asking(&client), filter).await)
     }
 
     async fn replay(&self, id: JobId, scope: &Scope) -> Checked<Option<Replayed>> {
@@ -223,19 +243,19 @@ impl Drop for Shared {
 #[async_trait]
 impl Store for Postgres {
     async fn exchange(&self, turn: Exchange) -> Result<Exchanged> {
-        Ok(self.shared.exchange(&turn).await?)
+        Ok(self.shared.in_time(self.shared.exchange(&turn)).await?)
     }
 
     async fn get(&self, id: JobId, scope: &Scope) -> Result<Option<Job>> {
-        Ok(self.shared.get(id, scope).await?)
+        Ok(self.shared.in_time(self.shared.get(id, scope)).await?)
     }
 
     async fn cancel(&self, id: JobId, scope: &Scope) -> Result<Option<Canceled>> {
-        Ok(self.shared.cancel(id, scope).await?)
+        Ok(self.shared.in_time(self.shared.cancel(id, scope)).await?)
     }
 
     async fn sweep(&self, limit: usize) -> Result<Swept> {
-        Ok(self.shared.sweep(limit).await?)
+        Ok(self.shared.in_time(self.shared.sweep(limit)).await?)
     }
 
     fn hints(&self) -> Hints {
@@ -243,7 +263,7 @@ impl Store for Postgres {
     }
 
     async fn ping(&self) -> Result<()> {
-        Ok(self.shared.ping().await?)
+        Ok(self.shared.in_time(self.shared.ping()).await?)
     }
 
     fn name(&self) -> &'static str {
@@ -262,18 +282,18 @@ impl Store for Postgres {
 #[async_trait]
 impl Query for Postgres {
     async fn counts(&self) -> Result<Counts> {
-        Ok(self.shared.counts().await?)
+        Ok(self.shared.in_time(self.shared.counts()).await?)
     }
 
     async fn list(&self, filter: &Filter) -> Result<Page> {
-        Ok(self.shared.list(filter).await?)
+        Ok(self.shared.in_time(self.shared.list(filter)).await?)
     }
 }
 
 #[async_trait]
 impl Admin for Postgres {
     async fn replay(&self, id: JobId, scope: &Scope) -> Result<Option<Replayed>> {
-        Ok(self.shared.replay(id, scope).await?)
+        Ok(self.shared.in_time(self.shared.replay(id, scope)).await?)
     }
 }
 

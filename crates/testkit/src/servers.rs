@@ -6,6 +6,8 @@
 mod child;
 mod pgbouncer;
 mod postgres;
+mod proxy;
 
 pub use pgbouncer::PgBouncer;
 pub use postgres::PostgresServer;
+pub use proxy::Proxy;

@@ -6,10 +6,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use tokio::task::JoinHandle;
 use windlass::core::{Job, JobId, Status};
 use windlass::prelude::*;
 use windlass::store::{Lease, Scope, SubmitOutcome, Token};
-use windlass_testkit::servers::PostgresServer;
+use windlass_postgres::Postgres;
+use windlass_testkit::servers::{PostgresServer, Proxy};
 
 /// Which execution of which job ran where, in the order of their starts.
 #[derive(Clone, Default)]
@@ -50,14 +52,15 @@ async fn fault_blocked_threads_lose_no_lease() {
     windlass.shutdown().await;
 }
 
+fn hasty(settings: &mut Settings) {
+    settings.lease = 3.seconds();
+    settings.sweep_interval = 1.seconds();
+    settings.poll_interval = 1.seconds();
+    settings.max_queue_size = 1_000_000;
+}
+
 async fn start(url: &str, runs: &Runs) -> Windlass {
-    let settings = |settings: &mut Settings| {
-        settings.lease = 3.seconds();
-        settings.sweep_interval = 1.seconds();
-        settings.poll_interval = 1.seconds();
-        settings.max_queue_size = 1_000_000;
-    };
-    Windlass::open(url).handler(note).state(runs.clone()).configure(settings).start().await.unwrap()
+    Windlass::open(url).handler(note).state(runs.clone()).configure(hasty).start().await.unwrap()
 }
 
 /// Submits until it is told to stop and keeps what was acknowledged. An id whose answer got lost is asked again, as a
@@ -120,13 +123,22 @@ async fn fault_killing_the_server_loses_nothing_and_both_engines_come_back() {
         }
     };
     works_again.await;
+    let told = account(submitters, &engines[0], &runs).await;
+    println!("{KILLS} kills, {told}");
+    for engine in engines {
+        engine.shutdown_now().await;
+    }
+}
+
+/// What became of every acknowledged job: completed, and no token was issued twice.
+async fn account(submitters: Vec<JoinHandle<Vec<JobId>>>, windlass: &Windlass, runs: &[Runs]) -> String {
     let mut acknowledged = Vec::new();
     for submitter in submitters {
         acknowledged.extend(submitter.await.unwrap());
     }
     let mut jobs = Vec::new();
     for id in &acknowledged {
-        jobs.push(finished(&engines[0], *id).await);
+        jobs.push(finished(windlass, *id).await);
     }
     assert!(jobs.iter().all(|job| job.status == Status::Completed), "every acknowledged job is done");
     assert!(acknowledged.len() > 200, "the load was one: {}", acknowledged.len());
@@ -140,12 +152,43 @@ async fn fault_killing_the_server_loses_nothing_and_both_engines_come_back() {
     let issued = tokens.len();
     tokens.dedup();
     assert_eq!(issued, tokens.len(), "no token was issued twice");
-    println!(
-        "{KILLS} kills, {} acknowledged, 0 lost, {} executions beyond one",
-        acknowledged.len(),
-        issued - executions.len()
-    );
-    for engine in engines {
-        engine.shutdown_now().await;
+    format!("{} acknowledged, 0 lost, {} executions beyond one", acknowledged.len(), issued - executions.len())
+}
+
+/// T11, T13: answers are cut off amid a byte stream, and twice the network swallows everything for longer than an answer
+/// may take. What was asked may have been done or not; asking again settles it.
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_a_network_that_cuts_and_swallows_loses_nothing() {
+    let server = PostgresServer::start_encrypted().unwrap();
+    let there = server.tcp_url("localhost").unwrap();
+    let port = there.rsplit_once(':').and_then(|(_, rest)| rest.split_once('/')).unwrap().0.parse().unwrap();
+    let proxy = Proxy::start(([127, 0, 0, 1], port).into()).unwrap();
+    let here = there.replace(&format!(":{port}"), &format!(":{}", proxy.address().port()));
+    let runs = [Runs::default()];
+    let second = Duration::from_secs(1);
+    let options = Postgres::options().root_certificates(server.certificate()).patience(second).answer_timeout(second);
+    let store = Arc::new(options.open(&format!("{here}?sslmode=require")).await.unwrap());
+    let windlass =
+        Windlass::with_store(store).handler(note).state(runs[0].clone()).configure(hasty).start().await.unwrap();
+    const CUTS: u32 = 20;
+    const APART: Duration = Duration::from_millis(200);
+    let until = Instant::now() + APART * CUTS + Duration::from_secs(10);
+    let submitters: Vec<_> = (0..8).map(|_| tokio::spawn(submit(windlass.clone(), until))).collect();
+    for _ in 0..CUTS {
+        proxy.cut_after(fastrand::usize(1..20_000));
+        tokio::time::sleep(APART).await;
     }
+    for _ in 0..2 {
+        proxy.block();
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        proxy.unblock();
+        let (back, before) = (Instant::now(), runs[0].0.lock().unwrap().len());
+        while runs[0].0.lock().unwrap().len() == before {
+            assert!(back.elapsed() < Duration::from_secs(5), "the engine has not come back");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        println!("back {:?} after the network", back.elapsed());
+    }
+    println!("{CUTS} cuts and 2 silences, {}", account(submitters, &windlass, &runs).await);
+    windlass.shutdown_now().await;
 }
