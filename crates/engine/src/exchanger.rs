@@ -7,13 +7,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use futures_util::future::FutureExt;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, Sleep};
-use windlass_store::{Claim, Claimed, Exchanged, Fate, Hint, Hints};
+use windlass_store::{Claim, Claimed, ErrorKind, Exchanged, Fate, Hint, Hints};
 
+use crate::breaker::Breaker;
 use crate::crossing::Passage;
 use crate::error::Error;
 use crate::linger::Linger;
@@ -56,12 +56,7 @@ pub(crate) struct Exchanger {
     /// Whether asking for work may bring some.
     hungry: bool,
     alarm: Pin<Box<Sleep>>,
-    backoff: Option<ExponentialBackoff>,
-    /// Whether settlements travel without new jobs next time, because the last turn failed: what refuses new jobs (a
-    /// full disk) must not refuse them too, however many jobs are offered.
-    apart: bool,
-    /// Until when the store is left alone after a failure, and what submitters hear meanwhile.
-    paused: Option<(Instant, Error)>,
+    breaker: Breaker,
     submittals_open: bool,
 }
 
@@ -83,9 +78,7 @@ impl Exchanger {
             under_way: 0,
             linger: Linger::new(),
             hungry: true,
-            backoff: None,
-            apart: false,
-            paused: None,
+            breaker: Breaker::default(),
             submittals_open: true,
             shared,
             submittals,
@@ -176,6 +169,7 @@ impl Exchanger {
         }
         self.note_finished(&mut finished);
         while self.accepts()
+            && self.breaker.refusal(Instant::now()).is_none()
             && let Ok(one) = self.submittals.try_recv()
         {
             self.outgoing.submit.push(one);
@@ -183,34 +177,31 @@ impl Exchanger {
     }
 
     fn wants_turn(&self) -> bool {
-        if self.is_paused() {
+        if self.breaker.rests(Instant::now()) {
             return false;
         }
         let waiting = self.outgoing.len();
         let asks = self.hungry && self.expected == 0 && self.slots_free() > 0;
         match self.in_flight.len() {
-            0 => waiting > 0 || asks,
+            0 => waiting > 0 || asks || self.breaker.wants_trial(),
             1 => waiting > 0 && waiting >= self.under_way.min(self.shared.settings.batch_size),
             _ => false,
         }
-    }
-
-    fn is_paused(&self) -> bool {
-        self.paused.as_ref().is_some_and(|(until, _)| Instant::now() < *until)
     }
 
     /// Sends everything that waits, with a claim for whatever can be held.
     fn take_turn(&mut self) {
         debug_assert!(self.in_flight.len() < IN_FLIGHT_MAX);
         // A claim that fails (at a damaged job, say) must not keep settlements from landing either.
-        let claim = if self.apart && !self.outgoing.settle.is_empty() { None } else { self.claim() };
+        let apart = self.breaker.failed();
+        let claim = if apart && !self.outgoing.settle.is_empty() { None } else { self.claim() };
         if let Some(claim) = &claim {
             self.expected += claim.limit;
             self.suspects += claim.suspects;
             self.hungry = false;
         }
         self.under_way = self.outgoing.len();
-        let (turn, exchange) = self.outgoing.compose(claim, self.apart, self.shared.settings.max_queue_size);
+        let (turn, exchange) = self.outgoing.compose(claim, apart, self.shared.settings.max_queue_size);
         self.in_flight.push(self.shared.crossings.send(turn.send(exchange, self.shared.clone())));
     }
 
@@ -265,31 +256,26 @@ impl Exchanger {
     fn note_good_turn(&mut self, exchanged: &Exchanged) {
         self.shared.beats.exchanger.good();
         let nobody_held_back = !exchanged.submitted.is_empty() || self.outgoing.submit.is_empty();
-        if nobody_held_back && self.backoff.take().is_some() {
+        if self.breaker.succeed(nobody_held_back) {
             tracing::info!("the store answers again");
         }
-        self.apart = false;
-        self.paused = None;
     }
 
     /// Settlements are sent again until the store has taken them; asking twice is safe, forgetting is not.
     fn note_failure(&mut self, turn: Turn, error: windlass_store::Error) {
         self.shared.metrics.exchange_errors.increment(1);
-        if self.backoff.is_none() {
-            tracing::error!(%error, "the store failed; trying again until it answers");
-        }
-        let backoff = self.backoff.get_or_insert_with(|| {
-            let (first, last) = (Duration::from_millis(50), Duration::from_secs(1));
-            let builder = ExponentialBuilder::new().with_min_delay(first).with_max_delay(last);
-            builder.with_jitter().without_max_times().build()
-        });
-        let pause = backoff.next().unwrap_or(Duration::from_secs(1));
-        let until = Instant::now() + pause;
+        let away = error.kind() == ErrorKind::Unavailable;
+        let text = error.to_string();
         let error = Error::from(error);
         self.outgoing.settle.splice(0..0, turn.fail(&error));
+        if away {
+            self.outgoing.submit.drain(..).for_each(|submittal| submittal.refuse(&error));
+        }
+        let (until, first) = self.breaker.fail(error, away, Instant::now());
+        if first {
+            tracing::error!(error = text, "the store failed; trying again until it answers");
+        }
         self.hungry = true;
-        self.apart = true;
-        self.paused = Some((until, error));
         self.alarm.as_mut().reset(until);
     }
 
@@ -362,12 +348,9 @@ impl Exchanger {
     }
 
     fn note_submittals(&mut self, count: usize, submittals: &mut Vec<Submittal>) {
-        match &self.paused {
-            // Nobody waits for a store that has just failed: the callers hear at once and try again later.
-            Some((until, error)) if Instant::now() < *until => {
-                submittals.drain(..).for_each(|submittal| submittal.refuse(error));
-            }
-            _ => self.outgoing.submit.append(submittals),
+        match self.breaker.refusal(Instant::now()) {
+            Some(error) => submittals.drain(..).for_each(|submittal| submittal.refuse(error)),
+            None => self.outgoing.submit.append(submittals),
         }
         if count == 0 {
             // Every handle on the engine is gone: nobody can submit or ask any more.
@@ -390,7 +373,6 @@ impl Exchanger {
     /// The alarm rings when a job is due, when the store may be tried again, and for the fallback poll.
     fn note_alarm(&mut self) {
         self.hungry = true;
-        self.paused = None;
         self.alarm.as_mut().reset(Instant::now() + self.shared.settings.poll_interval);
         self.give_back_stale();
         if self.slots_free() == 0 && self.in_flight.is_empty() {

@@ -6,6 +6,7 @@
 //! - [`settings`]: [`Settings`], plain data with defaults and checks
 //! - [`submit`]: [`Submit`] and [`Submission`], typed submission of a handler's jobs
 //! - `exchanger`: the loop that talks to the store: one round trip carries settlements, submissions and a claim
+//! - `breaker`: what happens while the store fails
 //! - `crossing`: the turns under way, which move on even when handlers block every thread
 //! - `linger`: whether to stay awake for an answer that is about to come
 //! - `turn`: composes one exchange and takes its answer apart
@@ -51,6 +52,7 @@
 //! # }
 //! ```
 
+mod breaker;
 mod crossing;
 pub mod engine;
 pub mod error;

@@ -180,7 +180,12 @@ async fn fault_a_network_that_cuts_and_swallows_loses_nothing() {
     }
     for _ in 0..2 {
         proxy.block();
-        tokio::time::sleep(Duration::from_secs(3)).await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let asked = Instant::now();
+        assert!(note.submit(&windlass, 1).await.is_err(), "the store is away");
+        let heard = asked.elapsed();
+        assert!(heard < Duration::from_millis(100), "a caller waited {heard:?} for a store known to be away");
+        tokio::time::sleep(Duration::from_secs(1)).await;
         proxy.unblock();
         let (back, before) = (Instant::now(), runs[0].0.lock().unwrap().len());
         while runs[0].0.lock().unwrap().len() == before {

@@ -1,0 +1,95 @@
+//! What happens while the store fails: it is left alone for a moment, longer each time, and then tried with a turn that
+//! brings no new jobs. Until it answers, submitters hear at once that it is away, as with a circuit breaker (Nygard,
+//! *Release It!*): nobody waits in line for an answer that may not come.
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use tokio::time::Instant;
+
+use crate::error::Error;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LAST_PAUSE: Duration = Duration::from_secs(1);
+
+#[derive(Default)]
+pub(crate) struct Breaker {
+    backoff: Option<ExponentialBackoff>,
+    failure: Option<Failure>,
+}
+
+struct Failure {
+    error: Error,
+    until: Instant,
+    /// The store did not answer at all. Otherwise it refused, new jobs perhaps and nothing else.
+    away: bool,
+}
+
+impl Breaker {
+    /// Notes that a turn failed. The end of the pause, and whether this is the first failure since the store worked.
+    pub(crate) fn fail(&mut self, error: Error, away: bool, now: Instant) -> (Instant, bool) {
+        let first = self.backoff.is_none();
+        let backoff = self.backoff.get_or_insert_with(|| {
+            let builder = ExponentialBuilder::new().with_min_delay(FIRST_PAUSE).with_max_delay(LAST_PAUSE);
+            builder.with_jitter().without_max_times().build()
+        });
+        let until = now + backoff.next().unwrap_or(LAST_PAUSE);
+        self.failure = Some(Failure { error, until, away });
+        (until, first)
+    }
+
+    /// Notes that a turn succeeded. When it took new jobs too, or none waited, all is well again: whether it was not before.
+    pub(crate) fn succeed(&mut self, with_jobs: bool) -> bool {
+        self.failure = None;
+        with_jobs && self.backoff.take().is_some()
+    }
+
+    /// Whether the store is left alone.
+    pub(crate) fn rests(&self, now: Instant) -> bool {
+        self.failure.as_ref().is_some_and(|failure| now < failure.until)
+    }
+
+    /// Whether the last turn failed. The next one settles and brings no new jobs: what refuses those must not refuse that.
+    pub(crate) fn failed(&self) -> bool {
+        self.failure.is_some()
+    }
+
+    /// Whether somebody must find out if the store is back, even with nothing to ask.
+    pub(crate) fn wants_trial(&self) -> bool {
+        self.failure.as_ref().is_some_and(|failure| failure.away)
+    }
+
+    /// What submitters hear instead of waiting.
+    pub(crate) fn refusal(&self, now: Instant) -> Option<&Error> {
+        let failure = self.failure.as_ref().filter(|failure| failure.away || now < failure.until);
+        failure.map(|failure| &failure.error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_is_away_is_tried_before_anybody_submits_again() {
+        let (mut breaker, now) = (Breaker::default(), Instant::now());
+        assert!(breaker.refusal(now).is_none() && !breaker.wants_trial());
+        let (until, first) = breaker.fail(Error::Busy, true, now);
+        assert!(first && breaker.rests(now) && !breaker.rests(until));
+        assert!(breaker.refusal(until + LAST_PAUSE).is_some() && breaker.wants_trial());
+        let (_, first) = breaker.fail(Error::Busy, true, until);
+        assert!(!first);
+        assert!(breaker.succeed(true) && breaker.refusal(now).is_none());
+        assert!(!breaker.succeed(true));
+    }
+
+    #[test]
+    fn a_store_that_refuses_is_asked_again_after_the_pause() {
+        let (mut breaker, now) = (Breaker::default(), Instant::now());
+        let (until, _) = breaker.fail(Error::Busy, false, now);
+        assert!(breaker.refusal(now).is_some() && breaker.refusal(until).is_none());
+        assert!(breaker.failed() && !breaker.wants_trial());
+        assert!(!breaker.succeed(false), "jobs are still held back");
+        assert!(breaker.succeed(true));
+    }
+}
