@@ -8,41 +8,44 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use crate::turn::Answered;
-
 /// The turns of one engine that are under way.
-#[derive(Default)]
-pub(crate) struct Crossings {
-    all: Mutex<Vec<Arc<Crossing>>>,
+pub(crate) struct Crossings<T> {
+    all: Mutex<Vec<Arc<Crossing<T>>>>,
 }
 
 /// One turn, as its sender awaits it.
-pub(crate) struct Passage {
-    crossing: Arc<Crossing>,
-    crossings: Arc<Crossings>,
+pub(crate) struct Passage<T> {
+    crossing: Arc<Crossing<T>>,
+    crossings: Arc<Crossings<T>>,
 }
 
-struct Crossing {
+struct Crossing<T> {
     sent: Instant,
-    state: Mutex<State>,
+    state: Mutex<State<T>>,
 }
 
-struct State {
-    stage: Stage,
+struct State<T> {
+    stage: Stage<T>,
     /// Who awaits the passage, from its first look on.
     sender: Option<Waker>,
 }
 
-enum Stage {
-    UnderWay(Pin<Box<dyn Future<Output = Answered> + Send>>),
+enum Stage<T> {
+    UnderWay(Pin<Box<dyn Future<Output = T> + Send>>),
     /// Back, and not yet read by the sender.
-    Back(Box<Answered>),
+    Back(Box<T>),
     Read,
 }
 
-impl Crossings {
+impl<T> Default for Crossings<T> {
+    fn default() -> Self {
+        Self { all: Mutex::default() }
+    }
+}
+
+impl<T> Crossings<T> {
     /// Sends a turn at the passage's first poll.
-    pub(crate) fn send(self: &Arc<Self>, turn: impl Future<Output = Answered> + Send + 'static) -> Passage {
+    pub(crate) fn send(self: &Arc<Self>, turn: impl Future<Output = T> + Send + 'static) -> Passage<T> {
         let state = State { stage: Stage::UnderWay(Box::pin(turn)), sender: None };
         let crossing = Arc::new(Crossing { sent: Instant::now(), state: Mutex::new(state) });
         self.all().push(crossing.clone());
@@ -55,12 +58,12 @@ impl Crossings {
         late.iter().for_each(|crossing| crossing.look_after());
     }
 
-    fn all(&self) -> MutexGuard<'_, Vec<Arc<Crossing>>> {
+    fn all(&self) -> MutexGuard<'_, Vec<Arc<Crossing<T>>>> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Crossing {
+impl<T> Crossing<T> {
     /// Polls with the sender's own waker: what the turn waits for wakes the sender, as if nobody else had looked.
     fn look_after(&self) {
         let mut state = match self.state.try_lock() {
@@ -76,7 +79,7 @@ impl Crossing {
     }
 }
 
-impl Stage {
+impl<T> Stage<T> {
     /// Whether the turn has come back just now.
     fn advance(&mut self, cx: &mut Context<'_>) -> bool {
         let Self::UnderWay(turn) = self else { return false };
@@ -85,7 +88,7 @@ impl Stage {
         true
     }
 
-    fn read(&mut self) -> Option<Answered> {
+    fn read(&mut self) -> Option<T> {
         match std::mem::replace(self, Self::Read) {
             Self::Back(answered) => Some(*answered),
             other => {
@@ -96,10 +99,10 @@ impl Stage {
     }
 }
 
-impl Future for Passage {
-    type Output = Answered;
+impl<T> Future for Passage<T> {
+    type Output = T;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answered> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         let mut state = self.crossing.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.stage.advance(cx);
         match state.stage.read() {
@@ -115,7 +118,7 @@ impl Future for Passage {
     }
 }
 
-impl Drop for Passage {
+impl<T> Drop for Passage<T> {
     fn drop(&mut self) {
         self.crossings.all().retain(|crossing| !Arc::ptr_eq(crossing, &self.crossing));
     }
@@ -126,26 +129,19 @@ mod tests {
     use futures_util::FutureExt;
     use tokio::sync::oneshot;
 
-    use crate::turn::{Outgoing, Turn};
-
     use super::*;
-
-    fn answered() -> Answered {
-        let turn: Turn = Outgoing::default().compose(None, false, 1).0;
-        Answered { turn, answer: Ok(Default::default()), attempts: Vec::new(), took: Duration::ZERO }
-    }
 
     /// With every thread blocked, the answer to a claim lay unread until the leases it granted had run out.
     #[test]
     fn a_turn_that_its_sender_has_no_time_for_moves_on_when_looked_after() {
-        let (crossings, heard) = (Arc::new(Crossings::default()), Arc::new(Mutex::new(false)));
+        let (crossings, heard) = (Arc::<Crossings<&str>>::default(), Arc::new(Mutex::new(false)));
         let (reply, answer) = oneshot::channel::<()>();
         let mut passage = crossings.send({
             let heard = heard.clone();
             async move {
                 let _ = answer.await;
                 *heard.lock().expect("whole") = true;
-                answered()
+                "answered"
             }
         });
         assert!((&mut passage).now_or_never().is_none());
@@ -163,11 +159,11 @@ mod tests {
     fn looking_after_a_turn_leaves_its_sender_to_be_woken() {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         runtime.block_on(async {
-            let crossings = Arc::new(Crossings::default());
+            let crossings = Arc::<Crossings<&str>>::default();
             let (reply, answer) = oneshot::channel::<()>();
             let passage = tokio::spawn(crossings.send(async move {
                 let _ = answer.await;
-                answered()
+                "answered"
             }));
             tokio::task::yield_now().await;
             crossings.look_after(Duration::ZERO);

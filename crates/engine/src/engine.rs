@@ -259,13 +259,13 @@ impl EngineBuilder {
             routes,
             worker: Incarnation::random(),
             registry: Registry::default(),
-            crossings: Arc::default(),
             waiters: Waiters::default(),
             phases: Phases::new(),
         });
-        Heartbeat::start(shared.clone())?;
+        let crossings = Arc::default();
+        Heartbeat::start(shared.clone(), Arc::clone(&crossings))?;
         tokio::spawn(Sweeper::new(shared.clone()).run());
-        tokio::spawn(Exchanger::new(shared.clone(), receiver).run());
+        tokio::spawn(Exchanger::new(shared.clone(), receiver, crossings).run());
         Ok(Engine { shared, submittals })
     }
 }

@@ -14,7 +14,7 @@ use tokio::time::{Instant, Sleep};
 use windlass_store::{Claim, Claimed, ErrorKind, Exchanged, Fate, Hint, Hints};
 
 use crate::breaker::Breaker;
-use crate::crossing::Passage;
+use crate::crossing::{Crossings, Passage};
 use crate::error::Error;
 use crate::linger::Linger;
 use crate::overtime::Overtime;
@@ -41,7 +41,8 @@ pub(crate) struct Exchanger {
     report: mpsc::UnboundedSender<Finished>,
     hints: Hints,
     phase: watch::Receiver<Phase>,
-    in_flight: FuturesUnordered<Passage>,
+    crossings: Arc<Crossings<Answered>>,
+    in_flight: FuturesUnordered<Passage<Answered>>,
     outgoing: Outgoing,
     /// Claimed and waiting for a slot.
     ahead: VecDeque<(Attempt, Instant)>,
@@ -61,7 +62,11 @@ pub(crate) struct Exchanger {
 }
 
 impl Exchanger {
-    pub(crate) fn new(shared: Arc<Shared>, submittals: mpsc::Receiver<Submittal>) -> Self {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        submittals: mpsc::Receiver<Submittal>,
+        crossings: Arc<Crossings<Answered>>,
+    ) -> Self {
         let (report, finished) = mpsc::unbounded_channel();
         let now = Instant::now();
         Self {
@@ -69,6 +74,7 @@ impl Exchanger {
             phase: shared.phases.watch(),
             pace: Pace::new(shared.settings.batch_size, now),
             alarm: Box::pin(tokio::time::sleep_until(now + shared.settings.poll_interval)),
+            crossings,
             in_flight: FuturesUnordered::new(),
             outgoing: Outgoing::default(),
             ahead: VecDeque::new(),
@@ -202,7 +208,7 @@ impl Exchanger {
         }
         self.under_way = self.outgoing.len();
         let (turn, exchange) = self.outgoing.compose(claim, apart, self.shared.settings.max_queue_size);
-        self.in_flight.push(self.shared.crossings.send(turn.send(exchange, self.shared.clone())));
+        self.in_flight.push(self.crossings.send(turn.send(exchange, self.shared.clone())));
     }
 
     fn claim(&mut self) -> Option<Claim> {

@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 use windlass_dispatch::{Context, Stop};
 use windlass_store::{Error, ErrorKind, Extend, Extension, Lease, Settlement, Verbs};
 
+use crate::crossing::Crossings;
 use crate::phase::Phase;
 use crate::shared::Shared;
+use crate::turn::Answered;
 
 /// How often news of progress are sent and ends of leases are looked for, unless the lease is very short.
 const TICK: Duration = Duration::from_millis(250);
@@ -15,15 +17,16 @@ const TICK: Duration = Duration::from_millis(250);
 /// The loop.
 pub(crate) struct Heartbeat {
     shared: Arc<Shared>,
+    crossings: Arc<Crossings<Answered>>,
     /// The runtime of everything else.
     main: tokio::runtime::Handle,
 }
 
 impl Heartbeat {
     /// Starts the thread. It ends when the engine has stopped.
-    pub(crate) fn start(shared: Arc<Shared>) -> std::io::Result<()> {
+    pub(crate) fn start(shared: Arc<Shared>, crossings: Arc<Crossings<Answered>>) -> std::io::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let heartbeat = Self { shared, main: tokio::runtime::Handle::current() };
+        let heartbeat = Self { shared, crossings, main: tokio::runtime::Handle::current() };
         let thread = std::thread::Builder::new().name("windlass-heartbeat".into());
         thread.spawn(move || runtime.block_on(heartbeat.run()))?;
         Ok(())
@@ -58,7 +61,7 @@ impl Heartbeat {
     /// something (a connection, say) begins it where it was sent.
     fn look_after_turns(&self) {
         let _main = self.main.enter();
-        self.shared.crossings.look_after(self.shared.settings.lease / 6);
+        self.crossings.look_after(self.shared.settings.lease / 6);
     }
 
     async fn extend(&self, extend: Vec<Extend>) -> bool {

@@ -1,12 +1,9 @@
 //! What every loop of one engine shares.
 
-use std::sync::Arc;
-
 use windlass_core::Incarnation;
 use windlass_dispatch::Routes;
 use windlass_store::SharedStore;
 
-use crate::crossing::Crossings;
 use crate::health::{Beat, Health};
 use crate::metrics::Metrics;
 use crate::phase::{Phase, Phases};
@@ -21,7 +18,6 @@ pub(crate) struct Shared {
     pub(crate) routes: Routes,
     pub(crate) worker: Incarnation,
     pub(crate) registry: Registry,
-    pub(crate) crossings: Arc<Crossings>,
     pub(crate) waiters: Waiters,
     pub(crate) phases: Phases,
     pub(crate) metrics: Metrics,
