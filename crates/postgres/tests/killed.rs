@@ -45,12 +45,12 @@ fn child(name: &str, url: &str) -> Child {
 }
 
 /// Starts a child and kills it at some moment, again and again, until `done`. How often.
-async fn kill_until(name: &str, url: &str, mut done: impl AsyncFnMut() -> bool) -> usize {
+async fn kill_until(name: &str, url: &str, mut done: impl AsyncFnMut() -> bool) -> u64 {
     let mut kills = 0;
     while !done().await {
         let mut child = child(name, url);
-        // Some die before they have connected, most amid their work.
-        tokio::time::sleep(Duration::from_millis(20 + fastrand::u64(..400))).await;
+        // Some die before they have connected, most amid their work; on a slow machine the later ones.
+        tokio::time::sleep(Duration::from_millis(20 + fastrand::u64(..400 + 20 * kills))).await;
         child.kill().unwrap();
         child.wait().unwrap();
         kills += 1;
