@@ -76,7 +76,7 @@ fn json_bombs_are_refused_one_by_one() {
     for (what, bomb) in &bombs {
         let mut fastest = Duration::MAX;
         // The machine may be busy with something else once, and not every time.
-        for _ in 0..9 {
+        for _ in 0..5 {
             let began = Instant::now();
             let answer = ask(&process, "POST", PATH, &[JSON], bomb);
             fastest = fastest.min(began.elapsed());
