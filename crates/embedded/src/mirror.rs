@@ -169,6 +169,11 @@ impl Mirror {
         (running.token == lease.token && running.expires > now).then_some(*running)
     }
 
+    /// The number of a running job.
+    pub(crate) fn seq(&self, id: JobId) -> Option<i64> {
+        self.running.get(&id).map(|running| running.seq)
+    }
+
     /// Whether the job runs, whoever has it.
     pub(crate) fn is_running(&self, id: JobId) -> bool {
         self.running.contains_key(&id)
