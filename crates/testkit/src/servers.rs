@@ -5,9 +5,17 @@
 
 mod child;
 mod pgbouncer;
+mod ports;
 mod postgres;
 mod proxy;
+mod redis;
+mod redis_cluster;
+mod resp;
+mod sentinel;
 
 pub use pgbouncer::PgBouncer;
 pub use postgres::PostgresServer;
 pub use proxy::Proxy;
+pub use redis::RedisServer;
+pub use redis_cluster::RedisCluster;
+pub use sentinel::Sentinels;

@@ -54,9 +54,11 @@ pub async fn a_cancellation_reaches_the_runner(probe: Probe) {
     expect(&mut hints, Hint::CancelRequested(taken.lease.id)).await;
 }
 
+/// What was said before is heard first: some stores pass hints on by way of others.
 pub async fn a_turn_that_claims_all_it_submits_wakes_nobody(probe: Probe) {
-    let running = probe.run(&plain()).await.lease.id;
     let mut hints = probe.store().hints();
+    let running = probe.run(&plain()).await.lease.id;
+    sent_before_cancel(&probe, &mut hints, running).await;
     let claim = Some(probe.want(&["default"], 2));
     let submit = vec![Arc::new(plain()), Arc::new(plain())];
     let answers = probe.exchange(Exchange { submit, claim, ..Exchange::default() }).await;
@@ -101,9 +103,10 @@ pub async fn reclaimed_work_wakes(probe: Probe) {
 }
 
 pub async fn a_completion_alone_wakes_nobody(probe: Probe) {
+    let mut hints = probe.store().hints();
     let running = probe.run(&plain()).await.lease.id;
     let taken = probe.run(&plain()).await;
-    let mut hints = probe.store().hints();
+    sent_before_cancel(&probe, &mut hints, running).await;
     probe.exchange(Exchange { settle: vec![settlement(taken.lease, complete(), &[])], ..Exchange::default() }).await;
     assert_eq!(sent_before_cancel(&probe, &mut hints, running).await, []);
 }
