@@ -1,0 +1,64 @@
+//! Running a script: by its name, and by its text where the server does not know it.
+
+use redis::{Cmd, Value};
+
+use crate::fault::Checked;
+use crate::link::Link;
+use crate::scripts::Script;
+
+/// The keys in the order that `lua/ledger.lua` gives.
+const KEYS: [&str; 14] = [
+    "job", "state", "result", "error", "progress", "attempts", "ready", "due", "leases", "done", "dead", "all",
+    "counts", "seq",
+];
+
+/// What every question begins with.
+pub(crate) struct Keys {
+    keys: Vec<String>,
+    pub(crate) channel: String,
+}
+
+impl Keys {
+    /// One hash tag for all, so that they live in one slot of a cluster.
+    pub(crate) fn of(prefix: &str) -> Self {
+        let key = |name: &str| format!("{{{prefix}}}:{name}");
+        Self { keys: KEYS.map(key).to_vec(), channel: key("hints") }
+    }
+
+    /// Some key, for questions about none.
+    pub(crate) fn any(&self) -> &str {
+        &self.keys[0]
+    }
+}
+
+/// A way to the server, the keys there, and a test's clock.
+pub(crate) struct Asking<'a> {
+    pub(crate) link: &'a Link,
+    pub(crate) keys: &'a Keys,
+    pub(crate) at: Option<i64>,
+}
+
+impl Asking<'_> {
+    /// Runs `script` with the arguments that `write` adds.
+    pub(crate) async fn run(&self, script: &Script, write: impl Fn(&mut Cmd)) -> Checked<Value> {
+        let known = self.question("EVALSHA", &script.sha, &write);
+        match self.link.ask(&known).await? {
+            Err(error) if error.code() == Some("NOSCRIPT") => {
+                Ok(self.link.ask(&self.question("EVAL", &script.source, &write)).await??)
+            }
+            answer => Ok(answer?),
+        }
+    }
+
+    fn question(&self, command: &str, script: &str, write: impl Fn(&mut Cmd)) -> Cmd {
+        let mut question = redis::cmd(command);
+        question.arg(script).arg(self.keys.keys.len()).arg(&self.keys.keys);
+        match self.at {
+            Some(at) => question.arg(at),
+            None => question.arg(""),
+        };
+        question.arg(&self.keys.channel);
+        write(&mut question);
+        question
+    }
+}

@@ -1,0 +1,92 @@
+//! Exchange: a turn as one script.
+
+use std::time::Duration;
+
+use redis::{Cmd, Value};
+use windlass_core::{JobId, Timestamp};
+use windlass_store::{Claim, Claimed, ClaimedJob, Exchange, Exchanged, Extend, Extension, Lease, codec};
+
+use crate::answer::{bytes, exactly, groups, list, number};
+use crate::asking::Asking;
+use crate::fault::Checked;
+use crate::record::{self, State, micros};
+use crate::scripts::SCRIPTS;
+use crate::settle::{self, Endings};
+use crate::submit::{self, Packed};
+
+/// Settles, extends, submits and claims.
+pub(crate) async fn exchange(asking: &Asking<'_>, turn: &Exchange) -> Checked<Exchanged> {
+    if turn.is_empty() {
+        return Ok(Exchanged::default());
+    }
+    let endings = Endings::of(&turn.settle)?;
+    let reports = turn.extend.iter().map(report).collect::<Checked<Vec<_>>>()?;
+    let jobs = Packed::all(&turn.submit)?;
+    let answer = asking.run(&SCRIPTS.exchange, |question| {
+        endings.write(question);
+        write_extends(question, &turn.extend, &reports);
+        question.arg(jobs.len());
+        match turn.queue_limit {
+            Some(limit) => question.arg(limit),
+            None => question.arg(""),
+        };
+        jobs.iter().for_each(|job| job.write(question));
+        if let Some(claim) = &turn.claim {
+            write_claim(question, claim);
+        }
+    });
+    read(turn, answer.await?)
+}
+
+fn report(extend: &Extend) -> Checked<Vec<u8>> {
+    Ok(extend.progress.as_ref().map(codec::seal).transpose()?.unwrap_or_default())
+}
+
+fn write_extends(question: &mut Cmd, extends: &[Extend], reports: &[Vec<u8>]) {
+    question.arg(extends.len());
+    for (extend, report) in extends.iter().zip(reports) {
+        question.arg(extend.lease.id.as_bytes()).arg(extend.lease.token.0);
+        question.arg(micros(extend.duration)).arg(report);
+    }
+}
+
+fn write_claim(question: &mut Cmd, claim: &Claim) {
+    question.arg(claim.limit).arg(claim.suspects).arg(micros(claim.lease)).arg(claim.worker.as_bytes());
+    for queue in &claim.queues {
+        question.arg(queue.as_str());
+    }
+}
+
+fn read(turn: &Exchange, answer: Value) -> Checked<Exchanged> {
+    let [now, fates, extended, outcomes, standing, claimed, more, next_due] = exactly(answer)?;
+    let now = number(&now)?;
+    let jobs = groups::<3>(claimed)?.into_iter().map(|job| claimed_job(job, now)).collect::<Checked<_>>()?;
+    let next_due = u64::try_from(number(&next_due)?).ok().map(Duration::from_micros);
+    Ok(Exchanged {
+        fates: settle::fates(fates)?,
+        extended: list(extended)?.iter().map(extension).collect::<Checked<_>>()?,
+        submitted: submit::outcomes(&turn.submit, now, outcomes, standing)?,
+        claimed: Claimed { jobs, next_due, more: number(&more)? == 1 },
+    })
+}
+
+fn extension(answer: &Value) -> Checked<Extension> {
+    Ok(match number(answer)? {
+        0 => Extension::Lost,
+        1 => Extension::Kept,
+        _ => Extension::CancelRequested,
+    })
+}
+
+fn claimed_job([id, state, submitted]: [Value; 3], now: i64) -> Checked<ClaimedJob> {
+    let id: JobId = record::id(&bytes(id)?)?;
+    let state = State::read(&bytes(state)?)?;
+    Ok(ClaimedJob {
+        lease: Lease { id, token: state.token },
+        new: state.new_job(id, &bytes(submitted)?)?.into(),
+        retries: state.retries,
+        crashes: state.crashes,
+        created_at: state.created_at,
+        started_at: Timestamp::from_micros(now),
+    })
+}

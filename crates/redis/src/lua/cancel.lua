@@ -1,0 +1,22 @@
+-- cancel: cancels a job that waits or has failed, or asks a running handler to stop. ARGV: id, owner or ''.
+-- Returns 1 canceled, 2 asked, 3 it had finished, and the job; nothing where the owner sees no such job.
+local id, owner = take(), take()
+local job = find(id)
+if not job or (owner ~= '' and owner_of(job) ~= owner) then
+    return false
+end
+local said, to = 3, CANCEL[job.status]
+if to == REQUESTED then
+    said = 2
+    if job.cancel == 0 then
+        job.cancel, job.updated = 1, now
+        touch(job)
+    end
+    redis.call('PUBLISH', CHANNEL, id)
+elseif to then
+    said = 1
+    leave(job)
+    enter(job, to)
+end
+flush()
+return { said, whole(id, encode(job)) }

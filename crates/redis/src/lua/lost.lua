@@ -1,0 +1,13 @@
+-- lost: leases that ran out, the oldest first. ARGV: leases at most. Returns id, token, crashes and crashes at most of
+-- each; what becomes of them is decided elsewhere, and done by reclaim.
+local ids = redis.call('ZRANGE', LEASES, '-inf', string.format('%.0f', now), 'BYSCORE', 'LIMIT', 0, tonumber(take()))
+fetch(ids)
+local lost = {}
+for _, id in ipairs(ids) do
+    local job = known[id]
+    named(lost, id)
+    named(lost, job.token)
+    named(lost, job.crashes)
+    named(lost, (struct.unpack('<I', job.fixed)))
+end
+return lost

@@ -1,0 +1,91 @@
+//! Settings of the Redis store.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use windlass_core::Clock;
+use windlass_store::Retention;
+
+/// How to open a store on Redis.
+#[derive(Clone)]
+#[must_use = "a store is opened by open()"]
+pub struct RedisOptions {
+    pub(crate) clock: Option<Arc<dyn Clock>>,
+    pub(crate) root_certificates: Option<PathBuf>,
+    pub(crate) prefix: String,
+    pub(crate) patience: Duration,
+    pub(crate) answer_timeout: Duration,
+    pub(crate) retention: Retention,
+}
+
+impl RedisOptions {
+    /// A clock in place of the server's, for tests.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// What all keys begin with, in braces: stores of different prefixes know nothing of each other. Default `windlass`.
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = prefix.into();
+        self
+    }
+
+    /// A PEM file with the certificates to check the server's by, for `rediss:` addresses. Default: those that the system
+    /// trusts.
+    pub fn root_certificates(mut self, file: impl Into<PathBuf>) -> Self {
+        self.root_certificates = Some(file.into());
+        self
+    }
+
+    /// How long a connection may take to come about. Default 5 s.
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// How long an answer may take before its connection is given up, which is how a network that swallows everything is
+    /// noticed. Default 10 s.
+    pub fn answer_timeout(mut self, timeout: Duration) -> Self {
+        self.answer_timeout = timeout;
+        self
+    }
+
+    /// How long completed and canceled jobs stay readable. Default 24 hours.
+    pub fn completed_retention(mut self, retention: Duration) -> Self {
+        self.retention.completed = retention;
+        self
+    }
+
+    /// How long failed jobs stay readable and can be replayed. Default 14 days.
+    pub fn failed_retention(mut self, retention: Duration) -> Self {
+        self.retention.failed = retention;
+        self
+    }
+}
+
+impl Default for RedisOptions {
+    fn default() -> Self {
+        Self {
+            clock: None,
+            root_certificates: None,
+            prefix: "windlass".to_owned(),
+            patience: Duration::from_secs(5),
+            answer_timeout: Duration::from_secs(10),
+            retention: Retention::default(),
+        }
+    }
+}
+
+impl fmt::Debug for RedisOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisOptions")
+            .field("prefix", &self.prefix)
+            .field("patience", &self.patience)
+            .field("answer_timeout", &self.answer_timeout)
+            .field("retention", &self.retention)
+            .finish_non_exhaustive()
+    }
+}

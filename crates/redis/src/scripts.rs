@@ -1,0 +1,148 @@
+//! The scripts: files of `lua/`, joined, and in front of them what `core::state` decides. A script applies decisions and
+//! makes none.
+
+use std::fmt::Write as _;
+use std::sync::LazyLock;
+
+use windlass_core::limits::HISTORY_MAX;
+use windlass_core::state::{self, Event, Step};
+use windlass_core::{AttemptOutcome, Status};
+
+/// A script, and the name that a server knows it by once it has seen it.
+pub(crate) struct Script {
+    pub(crate) source: String,
+    pub(crate) sha: String,
+}
+
+/// One script per verb.
+pub(crate) struct Scripts {
+    pub(crate) exchange: Script,
+    pub(crate) get: Script,
+    pub(crate) cancel: Script,
+    pub(crate) replay: Script,
+    pub(crate) list: Script,
+    pub(crate) counts: Script,
+    pub(crate) promote: Script,
+    pub(crate) lost: Script,
+    pub(crate) reclaim: Script,
+    pub(crate) prune: Script,
+    pub(crate) opening: Script,
+}
+
+const LEDGER: &str = include_str!("lua/ledger.lua");
+
+pub(crate) static SCRIPTS: LazyLock<Scripts> = LazyLock::new(|| Scripts {
+    exchange: script(&[
+        include_str!("lua/submit.lua"),
+        include_str!("lua/settle.lua"),
+        include_str!("lua/extend.lua"),
+        include_str!("lua/claim.lua"),
+        include_str!("lua/exchange.lua"),
+    ]),
+    get: script(&[include_str!("lua/get.lua")]),
+    cancel: script(&[include_str!("lua/cancel.lua")]),
+    replay: script(&[include_str!("lua/replay.lua")]),
+    list: script(&[include_str!("lua/list.lua")]),
+    counts: script(&[include_str!("lua/counts.lua")]),
+    promote: script(&[include_str!("lua/promote.lua")]),
+    lost: script(&[include_str!("lua/lost.lua")]),
+    reclaim: script(&[include_str!("lua/reclaim.lua")]),
+    prune: script(&[include_str!("lua/prune.lua")]),
+    opening: script(&[include_str!("lua/opening.lua")]),
+});
+
+fn script(verbs: &[&str]) -> Script {
+    let source = format!("{}{LEDGER}{}", decisions(), verbs.concat());
+    let sha = redis::Script::new(&source).get_hash().to_owned();
+    Script { source, sha }
+}
+
+const ENDINGS: [Event; 6] = [Event::Complete, Event::Retry, Event::Fail, Event::Snooze, Event::Release, Event::Stop];
+
+/// The state table as Lua.
+fn decisions() -> String {
+    let code = |status: Status| status.code();
+    let mut lua = format!(
+        "local QUEUED, SCHEDULED, IN_PROGRESS, FAILED = {}, {}, {}, {}\nlocal HISTORY_MAX = {HISTORY_MAX}\n\
+         local CRASHED, REQUESTED = {}, -1\n",
+        code(Status::Queued),
+        code(Status::Scheduled),
+        code(Status::InProgress),
+        code(Status::Failed),
+        outcome_code(AttemptOutcome::Crashed),
+    );
+    let claimed = to(Status::Queued, Event::Claim).unwrap_or_default();
+    lua.push_str(&format!("local CLAIMED = {claimed}\n"));
+    lua.push_str(&table("CANCEL", Status::ALL.map(|from| (code(from).to_string(), to(from, Event::Cancel)))));
+    lua.push_str(&table("REPLAY", Status::ALL.map(|from| (code(from).to_string(), to(from, Event::Replay)))));
+    lua.push_str(&table("ENDINGS", ENDINGS.map(|event| (format!("{event:?}"), Some(ending(event))))));
+    let under_cancel = |event: Event| format!("'{:?}'", event.under_cancel(true));
+    lua.push_str(&table("UNDER_CANCEL", ENDINGS.map(|event| (format!("{event:?}"), Some(under_cancel(event))))));
+    lua
+}
+
+fn table<const N: usize>(name: &str, entries: [(String, Option<String>); N]) -> String {
+    let mut lua = format!("local {name} = {{ ");
+    for (key, value) in entries {
+        let key = if key.starts_with(|first: char| first.is_ascii_digit()) { format!("[{key}]") } else { key };
+        if let Some(value) = value {
+            // Writing to a string cannot fail.
+            let _ = write!(lua, "{key} = {value}, ");
+        }
+    }
+    lua.push_str("}\n");
+    lua
+}
+
+/// Where an event takes a job, or that its handler is asked to stop.
+fn to(from: Status, event: Event) -> Option<String> {
+    Some(match state::next(from, event)? {
+        Step::To(status) => status.code().to_string(),
+        Step::RequestCancel => "REQUESTED".to_owned(),
+    })
+}
+
+/// What an ending makes of a running job, and which attempts it puts on record.
+fn ending(event: Event) -> String {
+    let status = to(Status::InProgress, event).unwrap_or_default();
+    let (fails, clears) = (matches!(event, Event::Retry | Event::Fail), event == Event::Complete);
+    let outcome = match event {
+        Event::Retry | Event::Fail => outcome_code(AttemptOutcome::Failed).to_string(),
+        Event::Stop => outcome_code(AttemptOutcome::Canceled).to_string(),
+        _ => "nil".to_owned(),
+    };
+    let retries = u8::from(event == Event::Retry);
+    format!("{{ status = {status}, retries = {retries}, outcome = {outcome}, fails = {fails}, clears = {clears} }}")
+}
+
+/// How an attempt's end is kept. Never renumber: servers hold it.
+fn outcome_code(outcome: AttemptOutcome) -> u8 {
+    match outcome {
+        AttemptOutcome::Completed => 1,
+        AttemptOutcome::Failed => 2,
+        AttemptOutcome::Crashed => 3,
+        AttemptOutcome::Canceled => 4,
+    }
+}
+
+/// What [`outcome_code`] gave.
+pub(crate) fn outcome(code: u8) -> Option<AttemptOutcome> {
+    use AttemptOutcome as A;
+    [A::Completed, A::Failed, A::Crashed, A::Canceled].into_iter().find(|outcome| outcome_code(*outcome) == code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_ending_has_a_place_to_go() {
+        for event in ENDINGS {
+            assert!(to(Status::InProgress, event).is_some_and(|status| status != "REQUESTED"), "{event:?}");
+            assert!(ENDINGS.contains(&event.under_cancel(true)), "{event:?}");
+        }
+        let lua = decisions();
+        assert!(lua.contains("local CLAIMED = 3\n") && lua.contains("[3] = REQUESTED"), "{lua}");
+        assert!(lua.contains("Retry = 'Stop'") && lua.contains("Complete = 'Complete'"), "{lua}");
+    }
+}

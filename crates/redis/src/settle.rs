@@ -1,0 +1,92 @@
+//! Settle: how attempts ended, as arguments, and what became of them.
+
+use redis::{Cmd, Value};
+use windlass_core::JobError;
+use windlass_store::{Fate, Outcome, Settlement, codec};
+
+use crate::answer::{list, number};
+use crate::fault::Checked;
+use crate::record::{self, micros};
+use crate::submit::{Packed, status};
+
+/// Settlements as they are sent.
+pub(crate) struct Endings<'a> {
+    endings: Vec<Ending<'a>>,
+    /// Each emitted job with the place of its settlement, from 1.
+    emitted: Vec<(usize, Packed<'a>)>,
+}
+
+struct Ending<'a> {
+    settlement: &'a Settlement,
+    delay: i64,
+    error: Vec<u8>,
+    result: Vec<u8>,
+}
+
+impl<'a> Endings<'a> {
+    pub(crate) fn of(settlements: &'a [Settlement]) -> Checked<Self> {
+        let endings = settlements.iter().map(Ending::of).collect::<Checked<_>>()?;
+        let mut emitted = Vec::new();
+        for (place, settlement) in settlements.iter().enumerate() {
+            if matches!(settlement.outcome, Outcome::Complete(_)) {
+                for new in &settlement.emitted {
+                    emitted.push((place + 1, Packed::of(new)?));
+                }
+            }
+        }
+        Ok(Self { endings, emitted })
+    }
+
+    pub(crate) fn write(&self, question: &mut Cmd) {
+        question.arg(self.endings.len());
+        for ending in &self.endings {
+            ending.write(question);
+        }
+        question.arg(self.emitted.len());
+        for (place, job) in &self.emitted {
+            question.arg(*place);
+            job.write(question);
+        }
+    }
+}
+
+impl<'a> Ending<'a> {
+    fn of(settlement: &'a Settlement) -> Checked<Self> {
+        let (delay, error) = means(&settlement.outcome);
+        let error = error.map(codec::seal).transpose()?.unwrap_or_default();
+        let result = match &settlement.outcome {
+            Outcome::Complete(result) => record::result(result),
+            _ => Vec::new(),
+        };
+        Ok(Self { settlement, delay, error, result })
+    }
+
+    fn write(&self, question: &mut Cmd) {
+        let lease = self.settlement.lease;
+        question.arg(lease.id.as_bytes()).arg(lease.token.0);
+        question.arg(format!("{:?}", self.settlement.outcome.event()));
+        question.arg(self.delay).arg(&self.error).arg(&self.result);
+    }
+}
+
+/// When the job may run again, and what went wrong.
+fn means(outcome: &Outcome) -> (i64, Option<&JobError>) {
+    match outcome {
+        Outcome::Retry { delay, error } => (micros(*delay), Some(error)),
+        Outcome::Snooze { delay } => (micros(*delay), None),
+        Outcome::Fail(error) => (0, Some(error)),
+        Outcome::Complete(_) | Outcome::Release | Outcome::Stop => (0, None),
+    }
+}
+
+/// What the answers say.
+pub(crate) fn fates(answers: Value) -> Checked<Vec<Fate>> {
+    let fate = |answer: &Value| {
+        Ok(match number(answer)? {
+            0 => Fate::LeaseLost,
+            code if code < 0 => Fate::Repeated(status(-code)?),
+            code => Fate::Settled(status(code)?),
+        })
+    };
+    list(answers)?.iter().map(fate).collect()
+}

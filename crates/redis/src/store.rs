@@ -1,0 +1,177 @@
+//! The handle: what applications hold.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::runtime::{self, Handle};
+use tokio::sync::broadcast;
+use windlass_core::{Job, JobId};
+use windlass_store::{
+    Admin, Canceled, Counts, Exchange, Exchanged, Filter, Hint, Hints, Page, Query, Replayed, Result, Scope, Store,
+    Swept,
+};
+
+use crate::address::Address;
+use crate::asking::{Asking, Keys};
+use crate::driver::Driver;
+use crate::exchange::exchange;
+use crate::fault::Checked;
+use crate::link::Link;
+use crate::listen::listen;
+use crate::opening;
+use crate::options::RedisOptions;
+use crate::scripts::SCRIPTS;
+use crate::{sweep, whole};
+
+/// Hints that a slow subscriber may be behind before it gets `Ready` in place of what it missed.
+const HINTS: usize = 1_024;
+
+/// How long opening waits until hints can be heard.
+const FIRST_HINT: Duration = Duration::from_secs(1);
+
+/// A store on Redis. Clones are cheap and share their connections.
+#[derive(Clone)]
+pub struct Redis {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    /// The connection that the runtime drives on which the store was opened.
+    link: Link,
+    home: runtime::Id,
+    /// A connection for callers from elsewhere: the engine keeps leases alive from a runtime of its own, for the case that
+    /// handlers block this one.
+    lifeline: Link,
+    keys: Keys,
+    options: RedisOptions,
+    hints: broadcast::Sender<Hint>,
+    _driver: Driver,
+}
+
+impl Redis {
+    /// Settings other than the defaults; end with [`RedisOptions::open`].
+    pub fn options() -> RedisOptions {
+        RedisOptions::default()
+    }
+}
+
+impl RedisOptions {
+    /// Connects to `redis://user:password@host:port/database`, to `redis-cluster://host:port,host:port`, or to whichever
+    /// server `redis-sentinel://host:port,host:port/name` names; `rediss` in place of `redis` encrypts.
+    ///
+    /// # Errors
+    ///
+    /// `Config` when the address is none, the server is older than 6.2, evicts keys, does not trust this user or holds
+    /// what a newer Windlass wrote; `Unavailable` when no server answers.
+    pub async fn open(self, url: &str) -> Result<Redis> {
+        Ok(open(self, url).await?)
+    }
+}
+
+async fn open(options: RedisOptions, url: &str) -> Checked<Redis> {
+    let address = Arc::new(Address::of(url, &options)?);
+    let driver = Driver::start()?;
+    let (hints, _) = broadcast::channel(HINTS);
+    let shared = Shared {
+        link: Link::new(address.clone(), None),
+        home: Handle::current().id(),
+        lifeline: Link::new(address.clone(), Some(driver.handle())),
+        keys: Keys::of(&options.prefix),
+        options,
+        hints,
+        _driver: driver,
+    };
+    opening::check(&shared.asking()).await?;
+    let mut first = Hints::new(shared.hints.subscribe());
+    shared._driver.spawn(listen(address, shared.keys.channel.clone(), shared.hints.clone()));
+    // It says so when it has begun to listen. Without it the store works all the same, by polling.
+    let _deaf_for_now = tokio::time::timeout(FIRST_HINT, first.next()).await;
+    Ok(Redis { shared: Arc::new(shared) })
+}
+
+impl Shared {
+    fn asking(&self) -> Asking<'_> {
+        let link = if Handle::current().id() == self.home { &self.link } else { &self.lifeline };
+        let at = self.options.clock.as_ref().map(|clock| clock.now().as_micros());
+        Asking { link, keys: &self.keys, at }
+    }
+
+    async fn cancel(&self, id: JobId, scope: &Scope) -> Checked<Option<Canceled>> {
+        let canceled = whole::change(&self.asking(), &SCRIPTS.cancel, id, scope).await?;
+        Ok(canceled.map(|(said, job)| match said {
+            1 => Canceled::Done(job),
+            2 => Canceled::Requested(job),
+            _ => Canceled::TooLate(job),
+        }))
+    }
+
+    async fn replay(&self, id: JobId, scope: &Scope) -> Checked<Option<Replayed>> {
+        let replayed = whole::change(&self.asking(), &SCRIPTS.replay, id, scope).await?;
+        Ok(replayed.map(|(said, job)| if said == 1 { Replayed::Done(job) } else { Replayed::NotFailed(job) }))
+    }
+}
+
+#[async_trait]
+impl Store for Redis {
+    async fn exchange(&self, turn: Exchange) -> Result<Exchanged> {
+        Ok(exchange(&self.shared.asking(), &turn).await?)
+    }
+
+    async fn get(&self, id: JobId, scope: &Scope) -> Result<Option<Job>> {
+        Ok(whole::find(&self.shared.asking(), id, scope).await?)
+    }
+
+    async fn cancel(&self, id: JobId, scope: &Scope) -> Result<Option<Canceled>> {
+        Ok(self.shared.cancel(id, scope).await?)
+    }
+
+    async fn sweep(&self, limit: usize) -> Result<Swept> {
+        Ok(sweep::sweep(&self.shared.asking(), limit, self.shared.options.retention).await?)
+    }
+
+    fn hints(&self) -> Hints {
+        Hints::new(self.shared.hints.subscribe())
+    }
+
+    async fn ping(&self) -> Result<()> {
+        Ok(opening::ping(&self.shared.asking()).await?)
+    }
+
+    fn name(&self) -> &'static str {
+        "redis"
+    }
+
+    fn query(&self) -> Option<&dyn Query> {
+        Some(self)
+    }
+
+    fn admin(&self) -> Option<&dyn Admin> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Query for Redis {
+    async fn counts(&self) -> Result<Counts> {
+        Ok(whole::counts(&self.shared.asking()).await?)
+    }
+
+    async fn list(&self, filter: &Filter) -> Result<Page> {
+        Ok(whole::list_page(&self.shared.asking(), filter).await?)
+    }
+}
+
+#[async_trait]
+impl Admin for Redis {
+    async fn replay(&self, id: JobId, scope: &Scope) -> Result<Option<Replayed>> {
+        Ok(self.shared.replay(id, scope).await?)
+    }
+}
+
+impl fmt::Debug for Redis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redis").field("options", &self.shared.options).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,131 @@
+//! Jobs with everything that is known of them.
+
+use redis::Value;
+use windlass_core::limits::PAGE_MAX;
+use windlass_core::{Job, JobId, Owner, QueueName, Status, Timestamp};
+use windlass_store::codec::unseal;
+use windlass_store::{Counts, Filter, Page, Scope};
+
+use crate::answer::{bytes, exactly, groups, list, number, some_bytes};
+use crate::asking::Asking;
+use crate::fault::{Checked, Fault};
+use crate::record::{self, State};
+use crate::scripts::{SCRIPTS, Script};
+use crate::submit::status;
+
+/// Jobs that one call of `list` looks at; a page may take several.
+const LOOKS: usize = 1_000;
+
+/// The job of that id, if it exists and `scope` may see it.
+pub(crate) async fn find(asking: &Asking<'_>, id: JobId, scope: &Scope) -> Checked<Option<Job>> {
+    let answer = asking.run(&SCRIPTS.get, |question| {
+        question.arg(id.as_bytes()).arg(owner_in(scope));
+    });
+    match answer.await? {
+        Value::Nil => Ok(None),
+        found => Ok(Some(read(found)?.0)),
+    }
+}
+
+/// Has a script change one job. What it said, and the job as it is afterwards; `None` when `scope` sees no such job.
+pub(crate) async fn change(
+    asking: &Asking<'_>,
+    script: &Script,
+    id: JobId,
+    scope: &Scope,
+) -> Checked<Option<(i64, Box<Job>)>> {
+    let answer = asking.run(script, |question| {
+        question.arg(id.as_bytes()).arg(owner_in(scope));
+    });
+    match answer.await? {
+        Value::Nil => Ok(None),
+        found => {
+            let [said, job] = exactly(found)?;
+            Ok(Some((number(&said)?, Box::new(read(job)?.0))))
+        }
+    }
+}
+
+/// A page of jobs in order of acceptance.
+pub(crate) async fn list_page(asking: &Asking<'_>, filter: &Filter) -> Checked<Page> {
+    let limit = filter.limit.clamp(1, PAGE_MAX);
+    let mut found: Vec<(Job, u64)> = Vec::new();
+    let mut after = i64::try_from(filter.after.unwrap_or(0)).unwrap_or(i64::MAX);
+    while after >= 0 && found.len() <= limit {
+        let [next, jobs] = exactly(some(asking, filter, after, limit + 1 - found.len()).await?)?;
+        for job in list(jobs)? {
+            found.push(read(job)?);
+        }
+        after = number(&next)?;
+    }
+    let next = found.get(limit).and(found.get(limit - 1)).map(|(_, seq)| *seq);
+    found.truncate(limit);
+    Ok(Page { jobs: found.into_iter().map(|(job, _)| job).collect(), next })
+}
+
+async fn some(asking: &Asking<'_>, filter: &Filter, after: i64, most: usize) -> Checked<Value> {
+    asking
+        .run(&SCRIPTS.list, |question| {
+            question.arg(after).arg(most).arg(LOOKS);
+            question.arg(filter.queue.as_ref().map_or("", QueueName::as_str));
+            question.arg(filter.name.as_ref().map_or("", |name| name.as_str()));
+            question.arg(filter.status.map(|status| status.code().to_string()).unwrap_or_default());
+            question.arg(owner_in(&filter.scope));
+        })
+        .await
+}
+
+/// Jobs by queue and status.
+pub(crate) async fn counts(asking: &Asking<'_>) -> Checked<Counts> {
+    let mut counts = Counts::default();
+    for [field, count] in groups::<2>(asking.run(&SCRIPTS.counts, |_| ()).await?)? {
+        let (field, count) = (bytes(field)?, number(&count).unwrap_or(0));
+        let Some((code @ b'0'..=b'9', queue)) = field.split_first() else { continue };
+        if let (Ok(count @ 1..), Ok(queue)) = (u64::try_from(count), std::str::from_utf8(queue)) {
+            counts.0.insert((QueueName::new(queue)?, status(i64::from(code - b'0'))?), count);
+        }
+    }
+    Ok(counts)
+}
+
+/// The owner that a question asks for; nothing for everybody.
+fn owner_in(scope: &Scope) -> &str {
+    match scope {
+        Scope::Everything => "",
+        Scope::Of(owner) => Owner::as_str(owner),
+    }
+}
+
+/// What `whole` in `lua/ledger.lua` tells of a job, and its number.
+fn read(answer: Value) -> Checked<(Job, u64)> {
+    let [id, state, submitted, result, error, progress, attempts] = exactly(answer)?;
+    let state = State::read(&bytes(state)?)?;
+    let new = state.new_job(record::id(&bytes(id)?)?, &bytes(submitted)?)?;
+    let mut job = Job {
+        new: new.into(),
+        status: state.status,
+        retries: state.retries,
+        crashes: state.crashes,
+        cancel_requested: state.cancel_requested,
+        created_at: state.created_at,
+        scheduled_at: only(state.status == Status::Scheduled, state.at),
+        started_at: only(state.worker.is_some(), state.started_at),
+        finished_at: only(state.status.is_finished(), state.updated_at),
+        updated_at: state.updated_at,
+        progress: some_bytes(progress)?.map(|sealed| unseal("progress", &sealed)).transpose()?,
+        result: None,
+        error: some_bytes(error)?.map(|sealed| unseal("error", &sealed)).transpose()?,
+        attempts: record::attempts(&some_bytes(attempts)?.unwrap_or_default())?,
+    };
+    if job.status == Status::Completed {
+        job.result = Some(record::read_result(&some_bytes(result)?.unwrap_or_default())?);
+        if !state.worker.is_some_and(|worker| job.append_completion(worker)) {
+            return Err(Fault::corrupt("a completed job never started"));
+        }
+    }
+    Ok((job, state.seq))
+}
+
+fn only(applies: bool, moment: Timestamp) -> Option<Timestamp> {
+    applies.then_some(moment)
+}
