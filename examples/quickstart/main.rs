@@ -4,7 +4,7 @@
 //! | variable | meaning | default |
 //! |---|---|---|
 //! | `WINDLASS_LISTEN` | the address to serve on | `127.0.0.1:5000` |
-//! | `WINDLASS_STORE` | the store: `file:folder`, `memory:`, `postgres://…` (with `--features postgres`) | `file:windlass-data` |
+//! | `WINDLASS_STORE` | the store: `file:folder`, `memory:`, `postgres://…`, `redis://…` (with `--features postgres,redis`) | `file:windlass-data` |
 //! | `WINDLASS_DEMO_WORK_MS` | how long `ProcessData` pretends to work | `500` |
 //! | `RUST_LOG` | what is logged | `info` |
 //!

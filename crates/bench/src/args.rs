@@ -96,6 +96,8 @@ pub(crate) enum Place {
     Embedded,
     /// A PostgreSQL server that is started for the measurement.
     Postgres,
+    /// A Redis server that is started for the measurement.
+    Redis,
 }
 
 impl Question {
@@ -119,7 +121,7 @@ impl Place {
     pub(crate) fn concurrency(self) -> usize {
         match self {
             Self::Memory => 2_048,
-            Self::Embedded | Self::Postgres => 512,
+            Self::Embedded | Self::Postgres | Self::Redis => 512,
         }
     }
 
@@ -127,7 +129,7 @@ impl Place {
     pub(crate) fn batch(self) -> usize {
         match self {
             Self::Memory => 2_000,
-            Self::Embedded | Self::Postgres => 500,
+            Self::Embedded | Self::Postgres | Self::Redis => 500,
         }
     }
 
@@ -137,6 +139,7 @@ impl Place {
             Self::Memory => "memory",
             Self::Embedded => "embedded",
             Self::Postgres => "postgres",
+            Self::Redis => "redis",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod hand_over;
 pub(crate) mod raw_postgres;
+pub(crate) mod raw_redis;
 pub(crate) mod raw_sqlite;
 pub(crate) mod spawned;
 

@@ -74,6 +74,8 @@ fn modes(question: Question, store: Place) -> &'static [(&'static str, u64)] {
         (Question::Drain, Place::Memory) => &[("backlog", 200_000)],
         (Question::Drain, Place::Embedded) => &[("backlog", 200_000)],
         (Question::Drain, Place::Postgres) => &[("backlog", 100_000)],
+        (Question::Submit, Place::Redis) => &[("one", 10_000), ("callers64", 100_000), ("bulk1000", 200_000)],
+        (Question::Drain, Place::Redis) => &[("backlog", 200_000)],
         (Question::Steady, Place::Memory) => &[("callers64", 200_000)],
         (Question::Steady, Place::Embedded) => &[("callers64", 50_000)],
         (Question::Latency, _) => &[("idle", 300)],
@@ -84,7 +86,7 @@ fn modes(question: Question, store: Place) -> &'static [(&'static str, u64)] {
         // What memory holds does not outlive its process.
         (Question::Recovery, Place::Memory) => &[],
         // Not measured yet on a server.
-        (Question::Steady | Question::Recovery, Place::Postgres) => &[],
+        (Question::Steady | Question::Recovery, Place::Postgres | Place::Redis) => &[],
     }
 }
 

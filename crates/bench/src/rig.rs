@@ -8,8 +8,9 @@ use windlass_embedded::Embedded;
 use windlass_engine::{Engine, Settings};
 use windlass_memory::Memory;
 use windlass_postgres::Postgres;
+use windlass_redis::Redis;
 use windlass_store::{SharedStore, Verbs};
-use windlass_testkit::servers::PostgresServer;
+use windlass_testkit::servers::{PostgresServer, RedisServer};
 
 use crate::Fault;
 use crate::handler::{SendMail, job};
@@ -21,6 +22,9 @@ use crate::watched::Watched;
 /// Jobs per bulk submission.
 pub(crate) const BULK: u64 = 1_000;
 
+/// As durable as the peers' best runs.
+pub(crate) const REDIS_DURABILITY: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "everysec"];
+
 /// One store and what runs on it.
 pub(crate) struct Rig {
     pub(crate) store: SharedStore,
@@ -28,19 +32,27 @@ pub(crate) struct Rig {
     pub(crate) settings: Settings,
     jobs: u64,
     /// The store's own server, where it needs one. It goes last.
-    _server: Option<PostgresServer>,
+    _server: Option<Box<dyn Send + Sync>>,
 }
 
 impl Rig {
     /// Opens the store that the task names.
     pub(crate) async fn new(task: &Task) -> Result<Self, Fault> {
-        let mut server = None;
+        let mut server: Option<Box<dyn Send + Sync>> = None;
         let store: SharedStore = match task.store.as_str() {
             "memory" => Arc::new(Memory::new()),
             "embedded" => Arc::new(Embedded::open(&task.dir)?),
             "postgres" => {
-                let url = server.insert(PostgresServer::start()?).url();
+                let postgres = PostgresServer::start()?;
+                let url = postgres.url();
+                server = Some(Box::new(postgres));
                 Arc::new(Postgres::options().open(&url).await?)
+            }
+            "redis" => {
+                let redis = RedisServer::start_with(&REDIS_DURABILITY)?;
+                let url = redis.url();
+                server = Some(Box::new(redis));
+                Arc::new(Redis::options().open(&url).await?)
             }
             other => return Err(format!("no such store: {other}").into()),
         };
@@ -106,6 +118,7 @@ impl Rig {
         let durability = match self.store.name() {
             "embedded" => "; SQLite WAL, synced before each answer",
             "postgres" => "; PostgreSQL, a server of its own, default durability",
+            "redis" => "; Redis, a server of its own, append-only file written every second",
             _ => "; not durable",
         };
         format!("max_concurrency={max_concurrency} batch_size={batch_size}{durability}")

@@ -32,7 +32,8 @@
 //!
 //! # Features
 //!
-//! `embedded` (the SQLite store), `http` (axum endpoints) and `memory` are on by default; `postgres` is not.
+//! `embedded` (the SQLite store), `http` (axum endpoints) and `memory` are on by default; `postgres` and `redis`
+//! are not.
 
 pub mod config;
 pub mod open;

@@ -16,7 +16,8 @@ pub struct Windlass(Engine);
 impl Windlass {
     /// Opens the store at `address`: `memory:` keeps jobs in this process only, `file:folder` durably in a folder of
     /// their own, `postgres://user:password@host/database` in a schema of a PostgreSQL database that many processes
-    /// share. Nothing happens before [`WindlassBuilder::start`], and mistakes come out of there.
+    /// share, `redis://user:password@host`, `redis-cluster://host:port,host:port` or
+    /// `redis-sentinel://host:port,host:port/name` (`rediss` for TLS) on Redis. Nothing happens before [`WindlassBuilder::start`], and mistakes come out of there.
     pub fn open(address: impl Into<String>) -> WindlassBuilder {
         WindlassBuilder::new(Source::Address(address.into()))
     }
@@ -135,7 +136,9 @@ impl WindlassBuilder {
 #[non_exhaustive]
 pub enum OpenError {
     /// The address names no store that this build has.
-    #[error("{scheme:?} is no store; use `memory:`, `file:some-folder` or `postgres://user@host/database`")]
+    #[error(
+        "{scheme:?} is no store; use `memory:`, `file:some-folder`, `postgres://user@host/database` or `redis://host`"
+    )]
     UnknownStore {
         /// What stood before the colon.
         scheme: String,
@@ -160,6 +163,10 @@ async fn open_store(address: &str) -> Result<SharedStore, OpenError> {
         "file" => Ok(Arc::new(windlass_embedded::Embedded::open(rest)?)),
         #[cfg(feature = "postgres")]
         "postgres" | "postgresql" => Ok(Arc::new(windlass_postgres::Postgres::options().open(address).await?)),
+        #[cfg(feature = "redis")]
+        "redis" | "rediss" | "redis-cluster" | "rediss-cluster" | "redis-sentinel" | "rediss-sentinel" => {
+            Ok(Arc::new(windlass_redis::Redis::options().open(address).await?))
+        }
         _ => Err(OpenError::UnknownStore { scheme: scheme.to_owned() }),
     }
 }

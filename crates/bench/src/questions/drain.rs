@@ -3,12 +3,14 @@
 //!
 //! Floor on disk: the raw SQLite loop that settles 500 and claims 500 per commit and parses each payload. In memory:
 //! the same handler body on spawned tasks of the same runtime, a thousand at a time. On PostgreSQL: the raw loop that
-//! settles 500 and claims 500 per commit on the narrowest tables.
+//! settles 500 and claims 500 per commit on the narrowest tables. On Redis: the raw scripts that settle 500 and claim 500
+//! per round trip on a list and plain keys.
 
 use std::time::Instant;
 
 use crate::Fault;
 use crate::floors::raw_postgres::{self, RawPostgres};
+use crate::floors::raw_redis::{self, RawRedis};
 use crate::floors::raw_sqlite::{RawSqlite, WORK_BATCH};
 use crate::floors::{self, spawned};
 use crate::measurement::Measurement;
@@ -33,6 +35,14 @@ pub(crate) async fn floor(task: &Task) -> Result<Measurement, Fault> {
         let began = Instant::now();
         raw.work_off(raw_postgres::WORK_BATCH).await?;
         let settings = format!("raw SQL, settles and claims {} per commit", raw_postgres::WORK_BATCH);
+        return Ok(floors::rate(task.jobs, began.elapsed(), settings));
+    }
+    if task.store == "redis" {
+        let mut raw = RawRedis::start().await?;
+        raw.insert(0, task.jobs, BULK).await?;
+        let began = Instant::now();
+        raw.work_off(raw_redis::WORK_BATCH).await?;
+        let settings = format!("raw scripts, settle and claim {} per round trip", raw_redis::WORK_BATCH);
         return Ok(floors::rate(task.jobs, began.elapsed(), settings));
     }
     let mut raw = RawSqlite::create(&task.dir)?;

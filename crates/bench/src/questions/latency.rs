@@ -1,7 +1,8 @@
 //! How long does one job wait for an idle worker, from the call of submit to the start of its handler? 300 jobs, 20 ms
 //! apart.
 //!
-//! Floor on disk: one bare commit to a raw SQLite file with the same settings; on PostgreSQL: one bare insert. In memory: a channel wakes a task.
+//! Floor on disk: one bare commit to a raw SQLite file with the same settings; on PostgreSQL
+//! and Redis: one bare insert. In memory: a channel wakes a task.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,6 +13,7 @@ use windlass_engine::{Engine, Settings};
 
 use crate::Fault;
 use crate::floors::raw_postgres::RawPostgres;
+use crate::floors::raw_redis::RawRedis;
 use crate::floors::raw_sqlite::RawSqlite;
 use crate::handler::job;
 use crate::measurement::Measurement;
@@ -59,6 +61,7 @@ pub(crate) async fn floor(task: &Task) -> Result<Measurement, Fault> {
     let (spans, settings) = match task.store.as_str() {
         "memory" => (wake(task.jobs).await, "tokio channel, send to receive"),
         "postgres" => (insert(task.jobs).await?, "raw SQL, one row per commit"),
+        "redis" => (push(task.jobs).await?, "raw commands, one job per pipeline"),
         _ => (commit(task).await?, "raw SQLite, one row per commit"),
     };
     let found = Measurement { settings: settings.to_owned(), versions: versions(), ..Measurement::default() };
@@ -91,6 +94,16 @@ async fn commit(task: &Task) -> Result<Spans, Fault> {
         let began = Instant::now();
         raw.insert(number, number + 1, 1)?;
         spans.push(began.elapsed());
+        tokio::time::sleep(APART).await;
+    }
+    Ok(spans.into_iter().collect())
+}
+
+async fn push(jobs: u64) -> Result<Spans, Fault> {
+    let mut raw = RawRedis::start().await?;
+    let mut spans = Vec::new();
+    for number in 0..jobs {
+        spans.extend(raw.insert(number, number + 1, 1).await?);
         tokio::time::sleep(APART).await;
     }
     Ok(spans.into_iter().collect())

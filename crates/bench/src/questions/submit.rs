@@ -2,7 +2,7 @@
 //! who hands over 1000 at a time (`bulk1000`). Nobody works meanwhile; afterwards all jobs run, so that each
 //! acknowledged one is proven to be there.
 //!
-//! Floor on disk and on PostgreSQL: the raw loop with 1, 64 and 1000 rows per commit. In memory: the same callers hand the same
+//! Floor on disk, on PostgreSQL and on Redis: the raw loop with 1, 64 and 1000 rows per commit or pipeline. In memory: the same callers hand the same
 //! jobs to one task over a channel and await its answer.
 
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use windlass_engine::Engine;
 
 use crate::Fault;
 use crate::floors::raw_postgres::RawPostgres;
+use crate::floors::raw_redis::RawRedis;
 use crate::floors::raw_sqlite::RawSqlite;
 use crate::floors::{self, hand_over};
 use crate::handler::job;
@@ -105,6 +106,11 @@ pub(crate) async fn floor(task: &Task) -> Result<Measurement, Fault> {
             let raw = RawPostgres::start().await?;
             let took = raw.insert(0, task.jobs, callers * batch).await?.iter().sum();
             (took, format!("raw SQL, {} rows per commit", callers * batch))
+        }
+        "redis" => {
+            let mut raw = RawRedis::start().await?;
+            let took = raw.insert(0, task.jobs, callers * batch).await?.iter().sum();
+            (took, format!("raw commands, {} jobs per pipeline", callers * batch))
         }
         _ => (raw(task, callers * batch)?, format!("raw SQLite, {} rows per commit", callers * batch)),
     };
