@@ -121,7 +121,8 @@ impl Place {
     pub(crate) fn concurrency(self) -> usize {
         match self {
             Self::Memory => 2_048,
-            Self::Embedded | Self::Postgres | Self::Redis => 512,
+            Self::Embedded | Self::Postgres => 512,
+            Self::Redis => 256,
         }
     }
 
@@ -129,7 +130,8 @@ impl Place {
     pub(crate) fn batch(self) -> usize {
         match self {
             Self::Memory => 2_000,
-            Self::Embedded | Self::Postgres | Self::Redis => 500,
+            Self::Embedded | Self::Postgres => 500,
+            Self::Redis => 250,
         }
     }
 

@@ -43,7 +43,9 @@ local function given_out(ids)
             named(answer, submitted[place - first + 1])
         end
     end
-    write('HDEL', PROGRESS, ids)
+    if redis.call('EXISTS', PROGRESS) == 1 then
+        write('HDEL', PROGRESS, ids)
+    end
     return answer
 end
 

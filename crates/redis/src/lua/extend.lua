@@ -8,7 +8,7 @@ local function extend_one(id, token, duration, report)
         return 0
     end
     job.at = now + duration
-    scored(leases_in, job.at, id)
+    scored(leases_in, text(job.at), id)
     if report ~= '' then
         job.updated = now
         scored(reports, id, report)

@@ -10,7 +10,7 @@
 --   7 ready      sorted by member: queue, suspect or not, priority, number, id
 --   8 due        sorted by member: queue, moment, id
 --   9 leases     sorted set: running ids by the end of their leases
---  10 done       sorted set: completed and canceled ids by their end
+--  10 done       list: completed and canceled ids, the first that ended first
 --  11 dead       sorted set: failed ids by their end
 --  12 all        sorted set: ids by number
 --  13 counts     hash: status and queue -> how many jobs
@@ -21,6 +21,8 @@ local READY, DUE, LEASES, DONE, DEAD, ALL, COUNTS, SEQ =
     KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12], KEYS[13], KEYS[14]
 local CHANNEL = ARGV[2]
 
+local pack_struct, unpack_struct, sub = struct.pack, struct.unpack, string.sub
+
 -- The most that one command is given, far below what Lua's stack holds.
 local CHUNK = 1000
 
@@ -30,6 +32,17 @@ if ARGV[1] ~= '' then
 else
     local time = redis.call('TIME')
     now = time[1] * 1000000 + time[2]
+end
+
+-- Numbers as a command takes them. Redis would print each anew, with all the digits that a fraction could have.
+local texts = {}
+local function text(number)
+    local known = texts[number]
+    if not known then
+        known = string.format('%.0f', number)
+        texts[number] = known
+    end
+    return known
 end
 
 local cursor = 2
@@ -43,21 +56,24 @@ end
 local LAYOUT = '<BBBBddIIddddc16'
 
 local function decode(id, packed)
-    local job, rest = { id = id }, nil
-    job.status, job.cancel, job.priority, job.suspect, job.token, job.seq, job.retries, job.crashes, job.created,
-        job.updated, job.at, job.started, job.worker, rest = struct.unpack(LAYOUT, packed)
-    job.fixed = string.sub(packed, rest)
-    job.queue = struct.unpack('<xxxxs', job.fixed)
-    return job
+    local status, cancel, priority, suspect, token, seq, retries, crashes, created, updated, at, started, worker, rest =
+        unpack_struct(LAYOUT, packed)
+    -- All fields at once: a table that grows is built again and again.
+    return {
+        id = id, status = status, cancel = cancel, priority = priority, suspect = suspect, token = token, seq = seq,
+        retries = retries, crashes = crashes, created = created, updated = updated, at = at, started = started,
+        worker = worker, fixed = sub(packed, rest), queue = unpack_struct('s', packed, rest + 4), changed = false,
+        packed = false,
+    }
 end
 
 local function encode(job)
-    return struct.pack(LAYOUT, job.status, job.cancel, job.priority, job.suspect, job.token, job.seq, job.retries,
+    return pack_struct(LAYOUT, job.status, job.cancel, job.priority, job.suspect, job.token, job.seq, job.retries,
         job.crashes, job.created, job.updated, job.at, job.started, job.worker) .. job.fixed
 end
 
 local function owner_of(job)
-    local _, _, _, owner = struct.unpack('<Isss', job.fixed)
+    local _, _, _, owner = unpack_struct('<Isss', job.fixed)
     return owner
 end
 
@@ -130,7 +146,7 @@ local function flush()
     local states = {}
     for _, job in ipairs(changed) do
         scored(states, job.id, job.packed or encode(job))
-        job.changed, job.packed = nil, nil
+        job.changed, job.packed = false, false
     end
     write('HSET', STATE, states)
     write('ZREM', READY, ready_out)
@@ -141,7 +157,7 @@ local function flush()
     write('ZADD', LEASES, leases_in)
     write('ZREM', DEAD, dead_out)
     write('ZADD', DEAD, dead_in)
-    write('ZADD', DONE, done_in)
+    write('RPUSH', DONE, done_in)
     for queue, changes in pairs(queue_changes) do
         for status, by in pairs(changes) do
             if by ~= 0 then
@@ -158,11 +174,11 @@ end
 local got_ready, got_due = {}, {}
 
 local function ready_member(job)
-    return job.queue .. struct.pack('>BBBI8', 0, job.suspect, job.priority, job.seq) .. job.id
+    return job.queue .. pack_struct('>BBBI8', 0, job.suspect, job.priority, job.seq) .. job.id
 end
 
 local function due_member(job)
-    return job.queue .. struct.pack('>BI8', 0, math.max(job.at, 0)) .. job.id
+    return job.queue .. pack_struct('>BI8', 0, math.max(job.at, 0)) .. job.id
 end
 
 -- A job stands somewhere else now; `at` is when it is due, or when its lease ends.
@@ -184,24 +200,24 @@ local function enter(job, status, at)
     count(job.queue, status, 1)
     touch(job)
     if status == QUEUED then
-        scored(ready_in, 0, ready_member(job))
+        scored(ready_in, '0', ready_member(job))
         got_ready[job.queue] = true
     elseif status == SCHEDULED then
-        scored(due_in, 0, due_member(job))
+        scored(due_in, '0', due_member(job))
         got_due[job.queue] = math.min(at, got_due[job.queue] or at)
     elseif status == IN_PROGRESS then
-        scored(leases_in, at, job.id)
+        scored(leases_in, text(at), job.id)
     elseif status == FAILED then
-        scored(dead_in, now, job.id)
+        scored(dead_in, text(now), job.id)
     else
-        scored(done_in, now, job.id)
+        named(done_in, job.id)
     end
 end
 
 -- The ready jobs of a queue as a range; of one kind where `suspect` says which.
 local function ready_range(queue, suspect)
     if suspect then
-        return '[' .. queue .. struct.pack('BB', 0, suspect), '(' .. queue .. struct.pack('BB', 0, suspect + 1)
+        return '[' .. queue .. pack_struct('BB', 0, suspect), '(' .. queue .. pack_struct('BB', 0, suspect + 1)
     end
     return '[' .. queue .. '\0', '(' .. queue .. '\1'
 end
@@ -214,16 +230,16 @@ end
 -- When the next job of a queue is due, if one waits for its time.
 local function earliest_due(queue)
     local first = redis.call('ZRANGE', DUE, '[' .. queue .. '\0', '(' .. queue .. '\1', 'BYLEX', 'LIMIT', 0, 1)[1]
-    return first and struct.unpack('>I8', first, #queue + 2)
+    return first and unpack_struct('>I8', first, #queue + 2)
 end
 
 -- Makes the due jobs of a queue ready, at most so many. How many there were.
 local function promote(queue, most)
-    local to = '(' .. queue .. struct.pack('>BI8', 0, now + 1)
+    local to = '(' .. queue .. pack_struct('>BI8', 0, now + 1)
     local members = redis.call('ZRANGE', DUE, '[' .. queue .. '\0', to, 'BYLEX', 'LIMIT', 0, most)
     local ids = {}
     for place, member in ipairs(members) do
-        ids[place] = string.sub(member, -16)
+        ids[place] = sub(member, -16)
     end
     fetch(ids)
     for _, id in ipairs(ids) do
@@ -235,16 +251,16 @@ end
 
 -- An attempt that did not complete: its length, and it, behind those before. The oldest beyond HISTORY_MAX are forgotten.
 local function remember(job, outcome, error)
-    local record = struct.pack('<IddBc16', job.retries + job.crashes + 1, job.started, now, outcome, job.worker) .. error
+    local record = pack_struct('<IddBc16', job.retries + job.crashes + 1, job.started, now, outcome, job.worker) .. error
     local records = redis.call('HGET', ATTEMPTS, job.id) or ''
-    records = records .. struct.pack('<I', #record) .. record
+    records = records .. pack_struct('<I', #record) .. record
     local starts, place = {}, 1
     while place <= #records do
         starts[#starts + 1] = place
-        place = place + 4 + struct.unpack('<I', records, place)
+        place = place + 4 + unpack_struct('<I', records, place)
     end
     local surplus = math.max(#starts - HISTORY_MAX, 0)
-    redis.call('HSET', ATTEMPTS, job.id, string.sub(records, starts[1 + surplus]))
+    redis.call('HSET', ATTEMPTS, job.id, sub(records, starts[1 + surplus]))
 end
 
 -- Wakes others when ready jobs are left, or one is due before all others of its queue: once, at the end.

@@ -1,6 +1,6 @@
 -- lost: leases that ran out, the oldest first. ARGV: leases at most. Returns id, token, crashes and crashes at most of
 -- each; what becomes of them is decided elsewhere, and done by reclaim.
-local ids = redis.call('ZRANGE', LEASES, '-inf', string.format('%.0f', now), 'BYSCORE', 'LIMIT', 0, tonumber(take()))
+local ids = redis.call('ZRANGE', LEASES, '-inf', text(now), 'BYSCORE', 'LIMIT', 0, tonumber(take()))
 fetch(ids)
 local lost = {}
 for _, id in ipairs(ids) do

@@ -1,16 +1,35 @@
 -- prune: removes jobs that finished so long ago, the oldest first. ARGV: 1 for failed jobs, 0 for others; how long they
 -- are kept; jobs at most. Returns how many there were.
-local which = take() == '1' and DEAD or DONE
-local over = string.format('%.0f', now - take())
-local ids = redis.call('ZRANGE', which, '-inf', over, 'BYSCORE', 'LIMIT', 0, tonumber(take()))
+local failed, over, most = take() == '1', now - take(), tonumber(take())
+
+-- Those that ended first stand first, and one of them that is still kept keeps all behind it.
+local function ended_before()
+    local ids, old = redis.call('LRANGE', DONE, 0, most - 1), {}
+    fetch(ids)
+    for place, id in ipairs(ids) do
+        if known[id] and known[id].updated > over then
+            break
+        end
+        old[place] = id
+    end
+    return old
+end
+
+local ids = failed and redis.call('ZRANGE', DEAD, '-inf', text(over), 'BYSCORE', 'LIMIT', 0, most) or ended_before()
 fetch(ids)
 for _, id in ipairs(ids) do
-    count(known[id].queue, known[id].status, -1)
+    if known[id] then
+        count(known[id].queue, known[id].status, -1)
+    end
 end
 for _, key in ipairs({ JOB, STATE, RESULT, ERROR, PROGRESS, ATTEMPTS }) do
     write('HDEL', key, ids)
 end
-write('ZREM', which, ids)
 write('ZREM', ALL, ids)
+if failed then
+    write('ZREM', DEAD, ids)
+elseif #ids > 0 then
+    redis.call('LPOP', DONE, #ids)
+end
 flush()
 return #ids

@@ -49,9 +49,13 @@ local function settle_all(number)
     fetch(ids)
     local fates = {}
     for place = 1, number do
-        fates[place] = settle_one(take(), tonumber(take()), take(), tonumber(take()), take(), take())
+        local id, token, event, delay, error, result = unpack(ARGV, cursor + 1, cursor + SETTLE_FIELDS)
+        cursor = cursor + SETTLE_FIELDS
+        fates[place] = settle_one(id, tonumber(token), event, delay, error, result)
     end
-    write('HDEL', ERROR, cleared)
+    if redis.call('EXISTS', ERROR) == 1 then
+        write('HDEL', ERROR, cleared)
+    end
     write('HSET', ERROR, errors)
     write('HSET', RESULT, results)
     return fates

@@ -2,6 +2,8 @@
 -- ARGV of each: id, priority, delay or '', moment or '', what never changes of its state, what was submitted.
 -- Returns for each its status, 0 where the id is taken, -1 where the queue is full.
 local SUBMIT_FIELDS = 6
+local NOBODY = string.rep('\0', 16)
+local first_token = math.max(now, 0)
 
 -- How many jobs wait in a queue, with those of this turn.
 local waiting = {}
@@ -16,15 +18,14 @@ local function room(queue, limit)
 end
 
 local function read_new()
-    local job = {
-        id = take(), priority = tonumber(take()), cancel = 0, suspect = 0, token = math.max(now, 0), retries = 0,
-        crashes = 0, created = now, started = 0, worker = string.rep('\0', 16),
+    local id, priority, delay, moment, fixed, submitted = unpack(ARGV, cursor + 1, cursor + SUBMIT_FIELDS)
+    cursor = cursor + SUBMIT_FIELDS
+    return {
+        id = id, status = 0, cancel = 0, priority = tonumber(priority), suspect = 0, token = first_token, seq = 0,
+        retries = 0, crashes = 0, created = now, updated = now, at = 0, started = 0, worker = NOBODY, fixed = fixed,
+        queue = unpack_struct('s', fixed, 5), changed = false, packed = false, submitted = submitted, outcome = 0,
+        start = delay ~= '' and now + delay or moment ~= '' and tonumber(moment) or now,
     }
-    local delay, moment = take(), take()
-    job.start = delay ~= '' and now + delay or moment ~= '' and tonumber(moment) or now
-    job.fixed, job.submitted = take(), take()
-    job.queue = struct.unpack('<xxxxs', job.fixed)
-    return job
 end
 
 -- Reads so many, and looks up which ids are taken.
@@ -47,7 +48,7 @@ local function keep(jobs)
     for place, job in ipairs(jobs) do
         job.seq = last - #jobs + place
         scored(submitted, job.id, job.submitted)
-        scored(numbers, job.seq, job.id)
+        scored(numbers, text(job.seq), job.id)
         enter(job, job.outcome, job.outcome == SCHEDULED and job.start or nil)
     end
     write('HSET', JOB, submitted)
