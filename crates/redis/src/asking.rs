@@ -4,7 +4,7 @@ use redis::{Cmd, Value};
 
 use crate::fault::Checked;
 use crate::link::Link;
-use crate::scripts::Script;
+use crate::scripts::{Script, Scripts};
 
 /// The keys in the order that `lua/ledger.lua` gives.
 const KEYS: [&str; 14] = [
@@ -35,6 +35,7 @@ impl Keys {
 pub(crate) struct Asking<'a> {
     pub(crate) link: &'a Link,
     pub(crate) keys: &'a Keys,
+    pub(crate) scripts: &'static Scripts,
     pub(crate) at: Option<i64>,
 }
 

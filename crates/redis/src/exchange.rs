@@ -10,7 +10,6 @@ use crate::answer::{bytes, exactly, groups, list, number};
 use crate::asking::Asking;
 use crate::fault::Checked;
 use crate::record::{self, State, micros};
-use crate::scripts::SCRIPTS;
 use crate::settle::{self, Endings};
 use crate::submit::{self, Packed};
 
@@ -22,7 +21,7 @@ pub(crate) async fn exchange(asking: &Asking<'_>, turn: &Exchange) -> Checked<Ex
     let endings = Endings::of(&turn.settle)?;
     let reports = turn.extend.iter().map(report).collect::<Checked<Vec<_>>>()?;
     let jobs = Packed::all(&turn.submit)?;
-    let answer = asking.run(&SCRIPTS.exchange, |question| {
+    let write = |question: &mut Cmd| {
         endings.write(question);
         write_extends(question, &turn.extend, &reports);
         question.arg(jobs.len());
@@ -34,8 +33,20 @@ pub(crate) async fn exchange(asking: &Asking<'_>, turn: &Exchange) -> Checked<Ex
         if let Some(claim) = &turn.claim {
             write_claim(question, claim);
         }
-    });
-    read(turn, answer.await?)
+    };
+    read(turn, run(asking, !jobs.is_empty(), write).await?)
+}
+
+/// A turn that brings no jobs needs no room, and one whose jobs find none is tried again without them: they are refused,
+/// and whatever else is in it makes room.
+async fn run(asking: &Asking<'_>, submits: bool, write: impl Fn(&mut Cmd)) -> Checked<Value> {
+    if submits {
+        match asking.run(&asking.scripts.exchange, &write).await {
+            Err(fault) if fault.is_full() => {}
+            answer => return answer,
+        }
+    }
+    asking.run(&asking.scripts.exchange_when_full, &write).await
 }
 
 fn report(extend: &Extend) -> Checked<Vec<u8>> {

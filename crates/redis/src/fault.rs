@@ -23,6 +23,11 @@ impl Fault {
     pub(crate) fn unavailable(message: impl Into<String>) -> Self {
         Self(Error::new(ErrorKind::Unavailable, message))
     }
+
+    /// Whether the server had no room, and did nothing.
+    pub(crate) fn is_full(&self) -> bool {
+        self.0.kind() == ErrorKind::Full
+    }
 }
 
 impl From<Fault> for Error {
@@ -65,9 +70,22 @@ fn kind_of(error: &RedisError) -> ErrorKind {
         (Some("OOM" | "MISCONF"), _) => ErrorKind::Full,
         (Some("NOPERM" | "NOAUTH" | "WRONGPASS" | "CROSSSLOT" | "DENIED"), _) => ErrorKind::Config,
         (_, redis::ErrorKind::AuthenticationFailed | redis::ErrorKind::InvalidClientConfig) => ErrorKind::Config,
-        (Some("ERR" | "WRONGTYPE" | "EXECABORT"), _) => ErrorKind::Corrupt,
+        (Some("ERR"), _) => without_code(error.detail().unwrap_or_default()),
+        (Some("WRONGTYPE" | "EXECABORT"), _) => ErrorKind::Corrupt,
         (_, redis::ErrorKind::Parse | redis::ErrorKind::UnexpectedReturnType) => ErrorKind::Corrupt,
         _ => ErrorKind::Unavailable,
+    }
+}
+
+/// The server has no code of their own for these.
+fn without_code(detail: &str) -> ErrorKind {
+    let says = |words: &[&str]| words.iter().any(|word| detail.contains(word));
+    if says(&["can't run this command", "ACL failure", "unknown command", "DB index", "AUTH"]) {
+        ErrorKind::Config
+    } else if says(&["max number of clients"]) {
+        ErrorKind::Unavailable
+    } else {
+        ErrorKind::Corrupt
     }
 }
 
@@ -94,5 +112,8 @@ mod tests {
             let error = redis::make_extension_error(code.to_owned(), Some("why".to_owned()));
             assert_eq!(kind_of(&error), kind, "{code}");
         }
+        assert_eq!(without_code("max number of clients reached"), ErrorKind::Unavailable);
+        assert_eq!(without_code("unknown command 'EVALSHA'"), ErrorKind::Config);
+        assert_eq!(without_code("user_script:12: attempt to index a nil value"), ErrorKind::Corrupt);
     }
 }

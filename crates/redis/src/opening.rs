@@ -5,7 +5,7 @@ use redis::Value;
 use crate::answer::{bytes, exactly, number};
 use crate::asking::Asking;
 use crate::fault::{Checked, Fault};
-use crate::scripts::SCRIPTS;
+use crate::scripts::{PLAIN, RELIEVING, Scripts};
 
 /// The layout of what this version keeps.
 const LAYOUT: i64 = 1;
@@ -13,9 +13,13 @@ const LAYOUT: i64 = 1;
 /// The oldest server with every command that the scripts use (`ZRANGE` by member).
 const OLDEST: (u32, u32) = (6, 2);
 
-/// Refuses a server that would drop jobs or cannot run the scripts, and warns of one that forgets them when it stops.
-pub(crate) async fn check(asking: &Asking<'_>) -> Checked<()> {
-    let answer = asking.run(&SCRIPTS.opening, |question| {
+/// The first that can be told which scripts may write when memory is full.
+const TELLS_SCRIPTS_APART: (u32, u32) = (7, 0);
+
+/// Refuses a server that would drop jobs or cannot run the scripts, and warns of one that forgets them when it stops. The
+/// scripts for it.
+pub(crate) async fn check(asking: &Asking<'_>) -> Checked<&'static Scripts> {
+    let answer = asking.run(&asking.scripts.opening, |question| {
         question.arg(LAYOUT);
     });
     let [layout, server, memory, persistence] = exactly(answer.await?)?;
@@ -25,7 +29,8 @@ pub(crate) async fn check(asking: &Asking<'_>) -> Checked<()> {
             number(&layout)?
         )));
     }
-    judge(&text(server)?, &text(memory)?, &text(persistence)?)
+    let version = judge(&text(server)?, &text(memory)?, &text(persistence)?)?;
+    Ok(if version < TELLS_SCRIPTS_APART { &PLAIN } else { &RELIEVING })
 }
 
 /// Stands when the server answers about a key of this store.
@@ -36,10 +41,11 @@ pub(crate) async fn ping(asking: &Asking<'_>) -> Checked<()> {
     Ok(())
 }
 
-fn judge(server: &str, memory: &str, persistence: &str) -> Checked<()> {
+fn judge(server: &str, memory: &str, persistence: &str) -> Checked<(u32, u32)> {
     let version = field(server, "redis_version").unwrap_or("0.0");
     let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
-    if (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) < OLDEST {
+    let number = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
+    if number < OLDEST {
         return Err(Fault::config(format!("Redis {version} is too old; 6.2 is the oldest that will do")));
     }
     let policy = field(memory, "maxmemory_policy").unwrap_or("noeviction");
@@ -51,7 +57,7 @@ fn judge(server: &str, memory: &str, persistence: &str) -> Checked<()> {
     if field(persistence, "aof_enabled") != Some("1") {
         tracing::warn!("Redis keeps no append-only file: jobs are lost when it stops; set appendonly yes");
     }
-    Ok(())
+    Ok(number)
 }
 
 /// A line of `INFO`.

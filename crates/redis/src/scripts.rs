@@ -17,6 +17,8 @@ pub(crate) struct Script {
 /// One script per verb.
 pub(crate) struct Scripts {
     pub(crate) exchange: Script,
+    /// The same for a server whose memory is full: submissions are refused, everything else goes on.
+    pub(crate) exchange_when_full: Script,
     pub(crate) get: Script,
     pub(crate) cancel: Script,
     pub(crate) replay: Script,
@@ -31,30 +33,46 @@ pub(crate) struct Scripts {
 
 const LEDGER: &str = include_str!("lua/ledger.lua");
 
-pub(crate) static SCRIPTS: LazyLock<Scripts> = LazyLock::new(|| Scripts {
-    exchange: script(&[
-        include_str!("lua/submit.lua"),
-        include_str!("lua/settle.lua"),
-        include_str!("lua/extend.lua"),
-        include_str!("lua/claim.lua"),
-        include_str!("lua/exchange.lua"),
-    ]),
-    get: script(&[include_str!("lua/get.lua")]),
-    cancel: script(&[include_str!("lua/cancel.lua")]),
-    replay: script(&[include_str!("lua/replay.lua")]),
-    list: script(&[include_str!("lua/list.lua")]),
-    counts: script(&[include_str!("lua/counts.lua")]),
-    promote: script(&[include_str!("lua/promote.lua")]),
-    lost: script(&[include_str!("lua/lost.lua")]),
-    reclaim: script(&[include_str!("lua/reclaim.lua")]),
-    prune: script(&[include_str!("lua/prune.lua")]),
-    opening: script(&[include_str!("lua/opening.lua")]),
-});
+const EXCHANGE: [&str; 5] = [
+    include_str!("lua/submit.lua"),
+    include_str!("lua/settle.lua"),
+    include_str!("lua/extend.lua"),
+    include_str!("lua/claim.lua"),
+    include_str!("lua/exchange.lua"),
+];
 
-fn script(verbs: &[&str]) -> Script {
-    let source = format!("{}{LEDGER}{}", decisions(), verbs.concat());
-    let sha = redis::Script::new(&source).get_hash().to_owned();
-    Script { source, sha }
+/// Lets a script write when the server's memory is full: since Redis 7, which older servers take for a mistake.
+const ALLOW_OOM: &str = "#!lua flags=allow-oom\n";
+
+/// For servers that cannot be told which scripts may write when memory is full.
+pub(crate) static PLAIN: LazyLock<Scripts> = LazyLock::new(|| Scripts::new(""));
+
+/// For Redis 7 and later: work goes on when memory is full, so that there is room again.
+pub(crate) static RELIEVING: LazyLock<Scripts> = LazyLock::new(|| Scripts::new(ALLOW_OOM));
+
+impl Scripts {
+    fn new(flags: &str) -> Self {
+        let with = |full: bool, flags: &str, verbs: &[&str]| {
+            let source = format!("{flags}local FULL = {full}\n{}{LEDGER}{}", decisions(), verbs.concat());
+            let sha = redis::Script::new(&source).get_hash().to_owned();
+            Script { source, sha }
+        };
+        let script = |verb: &str| with(false, flags, &[verb]);
+        Self {
+            exchange: with(false, "", &EXCHANGE),
+            exchange_when_full: with(true, flags, &EXCHANGE),
+            get: script(include_str!("lua/get.lua")),
+            cancel: script(include_str!("lua/cancel.lua")),
+            replay: script(include_str!("lua/replay.lua")),
+            list: script(include_str!("lua/list.lua")),
+            counts: script(include_str!("lua/counts.lua")),
+            promote: script(include_str!("lua/promote.lua")),
+            lost: script(include_str!("lua/lost.lua")),
+            reclaim: script(include_str!("lua/reclaim.lua")),
+            prune: script(include_str!("lua/prune.lua")),
+            opening: with(false, "", &[include_str!("lua/opening.lua")]),
+        }
+    }
 }
 
 const ENDINGS: [Event; 6] = [Event::Complete, Event::Retry, Event::Fail, Event::Snooze, Event::Release, Event::Stop];

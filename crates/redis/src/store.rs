@@ -22,7 +22,7 @@ use crate::link::Link;
 use crate::listen::listen;
 use crate::opening;
 use crate::options::RedisOptions;
-use crate::scripts::SCRIPTS;
+use crate::scripts::{PLAIN, Scripts};
 use crate::{sweep, whole};
 
 /// Hints that a slow subscriber may be behind before it gets `Ready` in place of what it missed.
@@ -45,6 +45,7 @@ struct Shared {
     /// handlers block this one.
     lifeline: Link,
     keys: Keys,
+    scripts: &'static Scripts,
     options: RedisOptions,
     hints: broadcast::Sender<Hint>,
     _driver: Driver,
@@ -74,16 +75,17 @@ async fn open(options: RedisOptions, url: &str) -> Checked<Redis> {
     let address = Arc::new(Address::of(url, &options)?);
     let driver = Driver::start()?;
     let (hints, _) = broadcast::channel(HINTS);
-    let shared = Shared {
+    let mut shared = Shared {
         link: Link::new(address.clone(), None),
         home: Handle::current().id(),
         lifeline: Link::new(address.clone(), Some(driver.handle())),
         keys: Keys::of(&options.prefix),
+        scripts: &PLAIN,
         options,
         hints,
         _driver: driver,
     };
-    opening::check(&shared.asking()).await?;
+    shared.scripts = opening::check(&shared.asking()).await?;
     let mut first = Hints::new(shared.hints.subscribe());
     shared._driver.spawn(listen(address, shared.keys.channel.clone(), shared.hints.clone()));
     // It says so when it has begun to listen. Without it the store works all the same, by polling.
@@ -95,11 +97,11 @@ impl Shared {
     fn asking(&self) -> Asking<'_> {
         let link = if Handle::current().id() == self.home { &self.link } else { &self.lifeline };
         let at = self.options.clock.as_ref().map(|clock| clock.now().as_micros());
-        Asking { link, keys: &self.keys, at }
+        Asking { link, keys: &self.keys, scripts: self.scripts, at }
     }
 
     async fn cancel(&self, id: JobId, scope: &Scope) -> Checked<Option<Canceled>> {
-        let canceled = whole::change(&self.asking(), &SCRIPTS.cancel, id, scope).await?;
+        let canceled = whole::change(&self.asking(), &self.scripts.cancel, id, scope).await?;
         Ok(canceled.map(|(said, job)| match said {
             1 => Canceled::Done(job),
             2 => Canceled::Requested(job),
@@ -108,7 +110,7 @@ impl Shared {
     }
 
     async fn replay(&self, id: JobId, scope: &Scope) -> Checked<Option<Replayed>> {
-        let replayed = whole::change(&self.asking(), &SCRIPTS.replay, id, scope).await?;
+        let replayed = whole::change(&self.asking(), &self.scripts.replay, id, scope).await?;
         Ok(replayed.map(|(said, job)| if said == 1 { Replayed::Done(job) } else { Replayed::NotFailed(job) }))
     }
 }

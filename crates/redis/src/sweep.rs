@@ -9,12 +9,11 @@ use crate::answer::{bytes, groups, list, number};
 use crate::asking::Asking;
 use crate::fault::{Checked, Fault};
 use crate::record::micros;
-use crate::scripts::SCRIPTS;
 use crate::submit::status;
 
 /// Does at most `limit` of each.
 pub(crate) async fn sweep(asking: &Asking<'_>, limit: usize, retention: Retention) -> Checked<Swept> {
-    let promoted = asking.run(&SCRIPTS.promote, |question| {
+    let promoted = asking.run(&asking.scripts.promote, |question| {
         question.arg(limit);
     });
     let mut swept = Swept { promoted: count(&promoted.await?)?, ..Swept::default() };
@@ -27,7 +26,7 @@ pub(crate) async fn sweep(asking: &Asking<'_>, limit: usize, retention: Retentio
 }
 
 async fn prune(asking: &Asking<'_>, status: Status, retention: Retention, most: usize) -> Checked<usize> {
-    let answer = asking.run(&SCRIPTS.prune, |question| {
+    let answer = asking.run(&asking.scripts.prune, |question| {
         question.arg(u8::from(status == Status::Failed)).arg(micros(retention.of(status))).arg(most);
     });
     count(&answer.await?)
@@ -66,7 +65,7 @@ impl Lost {
 /// Looks, decides, and writes what is still so: whoever was faster, a settlement, a cancellation or another sweep, has
 /// won.
 async fn reclaim(asking: &Asking<'_>, most: usize, swept: &mut Swept) -> Checked<usize> {
-    let lost = asking.run(&SCRIPTS.lost, |question| {
+    let lost = asking.run(&asking.scripts.lost, |question| {
         question.arg(most);
     });
     let lost = groups::<4>(lost.await?)?.into_iter().map(Lost::judge).collect::<Checked<Vec<_>>>()?;
@@ -87,7 +86,7 @@ async fn take_back(asking: &Asking<'_>, lost: &[Lost]) -> Checked<Value> {
     let stop_status = target(Event::Reclaim.under_cancel(true))?;
     let crashed = codec::seal(&JobError::crashed())?;
     asking
-        .run(&SCRIPTS.reclaim, |question| {
+        .run(&asking.scripts.reclaim, |question| {
             question.arg(stop_status).arg(&crashed);
             for one in lost {
                 question.arg(&one.id).arg(one.token).arg(one.status).arg(u8::from(one.suspect)).arg(&one.error);

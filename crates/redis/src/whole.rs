@@ -10,7 +10,7 @@ use crate::answer::{bytes, exactly, groups, list, number, some_bytes};
 use crate::asking::Asking;
 use crate::fault::{Checked, Fault};
 use crate::record::{self, State};
-use crate::scripts::{SCRIPTS, Script};
+use crate::scripts::Script;
 use crate::submit::status;
 
 /// Jobs that one call of `list` looks at; a page may take several.
@@ -18,7 +18,7 @@ const LOOKS: usize = 1_000;
 
 /// The job of that id, if it exists and `scope` may see it.
 pub(crate) async fn find(asking: &Asking<'_>, id: JobId, scope: &Scope) -> Checked<Option<Job>> {
-    let answer = asking.run(&SCRIPTS.get, |question| {
+    let answer = asking.run(&asking.scripts.get, |question| {
         question.arg(id.as_bytes()).arg(owner_in(scope));
     });
     match answer.await? {
@@ -65,7 +65,7 @@ pub(crate) async fn list_page(asking: &Asking<'_>, filter: &Filter) -> Checked<P
 
 async fn some(asking: &Asking<'_>, filter: &Filter, after: i64, most: usize) -> Checked<Value> {
     asking
-        .run(&SCRIPTS.list, |question| {
+        .run(&asking.scripts.list, |question| {
             question.arg(after).arg(most).arg(LOOKS);
             question.arg(filter.queue.as_ref().map_or("", QueueName::as_str));
             question.arg(filter.name.as_ref().map_or("", |name| name.as_str()));
@@ -78,7 +78,7 @@ async fn some(asking: &Asking<'_>, filter: &Filter, after: i64, most: usize) -> 
 /// Jobs by queue and status.
 pub(crate) async fn counts(asking: &Asking<'_>) -> Checked<Counts> {
     let mut counts = Counts::default();
-    for [field, count] in groups::<2>(asking.run(&SCRIPTS.counts, |_| ()).await?)? {
+    for [field, count] in groups::<2>(asking.run(&asking.scripts.counts, |_| ()).await?)? {
         let (field, count) = (bytes(field)?, number(&count).unwrap_or(0));
         let Some((code @ b'0'..=b'9', queue)) = field.split_first() else { continue };
         if let (Ok(count @ 1..), Ok(queue)) = (u64::try_from(count), std::str::from_utf8(queue)) {

@@ -15,6 +15,8 @@
 --  12 all        sorted set: ids by number
 --  13 counts     hash: status and queue -> how many jobs
 --  14 seq        the last number given out
+-- In front of it stand what core::state decides, and FULL: whether the server's memory is. No script but exchange stores
+-- more than it takes away. A script that has begun to write is let go on by every server.
 -- ARGV[1]: the time in microseconds, or '' for the server's. ARGV[2]: the channel for hints.
 local JOB, STATE, RESULT, ERROR, PROGRESS, ATTEMPTS = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local READY, DUE, LEASES, DONE, DEAD, ALL, COUNTS, SEQ =

@@ -53,11 +53,11 @@ local function settle_all(number)
         cursor = cursor + SETTLE_FIELDS
         fates[place] = settle_one(id, tonumber(token), event, delay, error, result)
     end
+    write('HSET', RESULT, results)
+    write('HSET', ERROR, errors)
     if redis.call('EXISTS', ERROR) == 1 then
         write('HDEL', ERROR, cleared)
     end
-    write('HSET', ERROR, errors)
-    write('HSET', RESULT, results)
     return fates
 end
 
@@ -71,5 +71,5 @@ local function submit_emitted(number, fates)
             jobs[#jobs + 1] = job
         end
     end
-    submit(jobs, nil)
+    submit(jobs, nil, true)
 end

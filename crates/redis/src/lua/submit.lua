@@ -1,6 +1,6 @@
 -- submit: keeps the jobs whose ids are new, unless their queue holds as many waiting jobs as it may.
 -- ARGV of each: id, priority, delay or '', moment or '', what never changes of its state, what was submitted.
--- Returns for each its status, 0 where the id is taken, -1 where the queue is full.
+-- Returns for each its status, 0 where the id is taken, -1 where the queue or the server's memory is full.
 local SUBMIT_FIELDS = 6
 local NOBODY = string.rep('\0', 16)
 local first_token = math.max(now, 0)
@@ -55,12 +55,12 @@ local function keep(jobs)
     write('ZADD', ALL, numbers)
 end
 
-local function submit(jobs, limit)
+local function submit(jobs, limit, emitted)
     local outcomes, kept = {}, {}
     for place, job in ipairs(jobs) do
         if known[job.id] then
             outcomes[place] = 0
-        elseif limit and room(job.queue, limit) <= 0 then
+        elseif FULL and not emitted or limit and room(job.queue, limit) <= 0 then
             outcomes[place] = -1
         else
             job.outcome = job.start > now and SCHEDULED or QUEUED

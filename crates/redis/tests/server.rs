@@ -1,0 +1,197 @@
+//! What the store asks of a server, and what it does with one that is short of memory, of rights or of trust.
+#![allow(clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use windlass_core::{Clock, Incarnation, JobId, NewJob, Payload, QueueName, Status, SystemClock};
+use windlass_redis::Redis;
+use windlass_store::{
+    Claim, Error, ErrorKind, Exchange, Fate, Hint, Outcome, Query, Scope, Settlement, Store, SubmitOutcome, Verbs,
+};
+use windlass_testkit::servers::RedisServer;
+
+fn job(payload: &str) -> NewJob {
+    NewJob::build("Job", Payload::new("text/plain", payload.to_owned())).finish(SystemClock.now()).unwrap()
+}
+
+fn wanted(limit: usize) -> Claim {
+    let (queues, worker) = (vec![QueueName::default()], Incarnation::random());
+    Claim { queues, limit, lease: Duration::from_secs(30), worker, suspects: limit }
+}
+
+async fn open(url: &str) -> Redis {
+    Redis::options().open(url).await.unwrap()
+}
+
+async fn refused(url: &str) -> Error {
+    let opened = Redis::options().patience(Duration::from_secs(3)).open(url).await;
+    opened.err().unwrap_or_else(|| panic!("{url} was opened"))
+}
+
+#[tokio::test]
+async fn a_server_that_evicts_is_refused() {
+    let server = RedisServer::start_with(&["--maxmemory-policy", "allkeys-lru"]).unwrap();
+    let refused = refused(&server.url()).await;
+    assert_eq!(refused.kind(), ErrorKind::Config);
+    assert!(refused.to_string().contains("noeviction"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_store_of_a_newer_layout_is_refused() {
+    let server = RedisServer::start().unwrap();
+    server.command(&["HSET", "{windlass}:counts", "layout", "2"]).unwrap();
+    let refused = refused(&server.url()).await;
+    assert_eq!(refused.kind(), ErrorKind::Config);
+    assert!(refused.to_string().contains("newer Windlass"), "{refused}");
+}
+
+#[tokio::test]
+async fn nobody_there_and_nonsense_are_told_apart() {
+    let gone = {
+        let server = RedisServer::start().unwrap();
+        server.url()
+    };
+    assert_eq!(refused(&gone).await.kind(), ErrorKind::Unavailable);
+    assert_eq!(refused("redis://").await.kind(), ErrorKind::Config);
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_told_without_saying_it() {
+    let server = RedisServer::start_with(&["--requirepass", "right"]).unwrap();
+    let url = server.url().replace("redis://", "redis://:hunter2@");
+    let refused = refused(&url).await;
+    assert_eq!(refused.kind(), ErrorKind::Config);
+    assert!(!refused.to_string().contains("hunter2") && !format!("{refused:?}").contains("hunter2"), "{refused}");
+}
+
+/// The list of the manual (docs/redis.md): a user with these rights and no others can do everything.
+#[tokio::test]
+async fn the_rights_in_the_manual_are_enough() {
+    let server = RedisServer::start().unwrap();
+    let manual = include_str!("../../../docs/redis.md");
+    let rule = manual.lines().find_map(|line| line.strip_prefix("ACL SETUSER app on >secret ")).unwrap();
+    let mut command = vec!["ACL", "SETUSER", "app", "on", ">secret"];
+    command.extend(rule.split_whitespace());
+    assert_eq!(server.command(&command).unwrap().trim(), "+OK");
+    let store = open(&server.url().replace("redis://", "redis://app:secret@")).await;
+    let mut hints = store.hints();
+    let (first, second) = (job("1"), job("2"));
+    let _ = store.submit(vec![first.clone(), second.clone()]).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(10), async { while hints.next().await != Hint::Ready {} }).await.unwrap();
+    let lease = store.claim(wanted(1)).await.unwrap().jobs[0].lease;
+    assert_eq!(store.settle_one(lease, Outcome::Fail(windlass_core::JobError::new("X", "why"))).await, Status::Failed);
+    store.sweep(10).await.unwrap();
+    store.ping().await.unwrap();
+    store.admin().unwrap().replay(first.id, &Scope::Everything).await.unwrap();
+    store.cancel(second.id, &Scope::Everything).await.unwrap();
+    assert_eq!(store.counts().await.unwrap().total(Status::Queued), 1);
+    assert_eq!(store.list(&windlass_store::Filter { limit: 9, ..Default::default() }).await.unwrap().jobs.len(), 2);
+    server.command(&["ACL", "SETUSER", "app", "-hset"]).unwrap();
+    let refused = store.submit(vec![job("3")]).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Config, "{refused}");
+}
+
+trait Settle {
+    async fn settle_one(&self, lease: windlass_store::Lease, outcome: Outcome) -> Status;
+}
+
+impl Settle for Redis {
+    async fn settle_one(&self, lease: windlass_store::Lease, outcome: Outcome) -> Status {
+        let settlement = Settlement { lease, outcome, emitted: Vec::new() };
+        match self.settle(vec![settlement]).await.unwrap()[0] {
+            Fate::Settled(status) => status,
+            refused => panic!("{refused:?}"),
+        }
+    }
+}
+
+/// A server without room used to refuse settlements and claims as well, and then nothing ever made room again.
+#[tokio::test]
+async fn a_full_server_refuses_submissions_and_lets_work_go_on() {
+    let server = RedisServer::start_with(&["--maxmemory", "8mb"]).unwrap();
+    let store = open(&server.url()).await;
+    let mut kept = Vec::new();
+    let payload = "x".repeat(20_000);
+    loop {
+        let new = job(&payload);
+        let answer = store.submit(vec![new.clone()]).await.unwrap();
+        match answer[0].outcome {
+            SubmitOutcome::Created(_) => kept.push(new.id),
+            SubmitOutcome::QueueFull => break,
+            other => panic!("{other:?}"),
+        }
+        assert!(kept.len() < 1_000, "eight megabytes do not hold twenty");
+    }
+    for id in &kept {
+        assert!(store.get(*id, &Scope::Everything).await.unwrap().is_some(), "acknowledged and lost");
+    }
+    let taken = store.claim(wanted(kept.len())).await.unwrap().jobs;
+    assert_eq!(taken.len(), kept.len());
+    let settle = |lease| Settlement { lease, outcome: Outcome::Complete(Payload::empty()), emitted: Vec::new() };
+    let turn = Exchange {
+        settle: taken.iter().map(|job| settle(job.lease)).collect(),
+        submit: vec![job(&payload).into()],
+        ..Exchange::default()
+    };
+    let answers = store.exchange(turn).await.unwrap();
+    assert_eq!(answers.submitted[0].outcome, SubmitOutcome::QueueFull);
+    assert!(answers.fates.iter().all(|fate| *fate == Fate::Settled(Status::Completed)));
+    let soon_over = Redis::options().completed_retention(Duration::ZERO).open(&server.url()).await.unwrap();
+    assert_eq!(soon_over.sweep(10_000).await.unwrap().pruned, kept.len());
+    let answer = store.submit(vec![job("small")]).await.unwrap();
+    assert!(matches!(answer[0].outcome, SubmitOutcome::Created(_)), "there is room again");
+}
+
+/// A server that forgets its scripts, as one that was restarted has, is told them again.
+#[tokio::test]
+async fn forgotten_scripts_are_told_again() {
+    let server = RedisServer::start().unwrap();
+    let store = open(&server.url()).await;
+    let _ = store.submit(vec![job("1")]).await.unwrap();
+    server.command(&["SCRIPT", "FLUSH"]).unwrap();
+    assert_eq!(store.claim(wanted(5)).await.unwrap().jobs.len(), 1);
+}
+
+/// T33: callers who go away amid a question leave its answer to nobody, and no other caller gets it.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_caller_gets_the_answer_to_anothers_question() {
+    let server = RedisServer::start().unwrap();
+    let store = open(&server.url()).await;
+    let jobs: Vec<_> = (0..200).map(|number| job(&number.to_string())).collect();
+    let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
+    let _ = store.submit(jobs).await.unwrap();
+    let ask = async |store: Redis, ids: Vec<JobId>| {
+        let mut answered = 0_u32;
+        for _ in 0..500 {
+            let id = ids[fastrand::usize(..ids.len())];
+            let patience = Duration::from_micros(fastrand::u64(..600));
+            if let Ok(found) = tokio::time::timeout(patience, store.get(id, &Scope::Everything)).await {
+                assert_eq!(found.unwrap().unwrap().new.id, id);
+                answered += 1;
+            }
+        }
+        answered
+    };
+    let askers: Vec<_> = (0..8).map(|_| tokio::spawn(ask(store.clone(), ids.clone()))).collect();
+    let mut answered = 0;
+    for asker in askers {
+        answered += asker.await.unwrap();
+    }
+    println!("{answered} of 4000 answers were waited for");
+    assert!(answered > 0 && answered < 4_000, "some waited and some did not: {answered}");
+}
+
+#[tokio::test]
+async fn jobs_and_hints_travel_encrypted() {
+    let server = RedisServer::start_encrypted().unwrap();
+    let trusting = Redis::options().root_certificates(server.certificate());
+    let store = trusting.open(&server.tls_url()).await.unwrap();
+    let mut hints = store.hints();
+    let new = job("1");
+    let _ = store.submit(vec![new.clone()]).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(10), async { while hints.next().await != Hint::Ready {} }).await.unwrap();
+    assert_eq!(store.claim(wanted(1)).await.unwrap().jobs[0].lease.id, new.id);
+    let stranger = refused(&server.tls_url()).await;
+    assert_eq!(stranger.kind(), ErrorKind::Config);
+    assert!(stranger.to_string().contains("certificate"), "{stranger}");
+}
