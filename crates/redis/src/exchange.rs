@@ -11,7 +11,7 @@ use crate::asking::Asking;
 use crate::fault::Checked;
 use crate::record::{self, State, micros};
 use crate::settle::{self, Endings};
-use crate::submit::{self, Packed};
+use crate::submit::{self, Group};
 
 /// Settles, extends, submits and claims.
 pub(crate) async fn exchange(asking: &Asking<'_>, turn: &Exchange) -> Checked<Exchanged> {
@@ -20,28 +20,30 @@ pub(crate) async fn exchange(asking: &Asking<'_>, turn: &Exchange) -> Checked<Ex
     }
     let endings = Endings::of(&turn.settle)?;
     let reports = turn.extend.iter().map(report).collect::<Checked<Vec<_>>>()?;
-    let jobs = Packed::all(&turn.submit)?;
+    let groups = Group::all(&turn.submit)?;
     let write = |question: &mut Cmd| {
         endings.write(question);
         write_extends(question, &turn.extend, &reports);
-        question.arg(jobs.len());
+        question.arg(groups.len());
         match turn.queue_limit {
             Some(limit) => question.arg(limit),
             None => question.arg(""),
         };
-        jobs.iter().for_each(|job| job.write(question));
+        groups.iter().for_each(|group| group.write(question));
         if let Some(claim) = &turn.claim {
             write_claim(question, claim);
         }
     };
-    read(turn, run(asking, !jobs.is_empty(), write).await?)
+    read(turn, run(asking, turn, write).await?)
 }
 
 /// A turn that brings no jobs needs no room, and one whose jobs find none is tried again without them: they are refused,
 /// and whatever else is in it makes room.
-async fn run(asking: &Asking<'_>, submits: bool, write: impl Fn(&mut Cmd)) -> Checked<Value> {
-    if submits {
-        match asking.run(&asking.scripts.exchange, &write).await {
+async fn run(asking: &Asking<'_>, turn: &Exchange, write: impl Fn(&mut Cmd)) -> Checked<Value> {
+    if !turn.submit.is_empty() {
+        let only = turn.settle.is_empty() && turn.extend.is_empty() && turn.claim.is_none();
+        let script = if only { &asking.scripts.submit } else { &asking.scripts.exchange };
+        match asking.run(script, &write).await {
             Err(fault) if fault.is_full() => {}
             answer => return answer,
         }

@@ -11,7 +11,7 @@ use windlass_store::codec::{Spec, payload_of, unseal};
 use crate::fault::{Checked, Fault};
 use crate::scripts::outcome;
 
-/// Where a job stands: `LAYOUT` in `lua/ledger.lua`, and what never changes of it.
+/// Where a job stands: `LAYOUT` in `lua/job.lua`, and what never changes of it.
 pub(crate) struct State {
     pub(crate) status: Status,
     pub(crate) cancel_requested: bool,
@@ -132,7 +132,7 @@ pub(crate) fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
-/// The attempts of the history, oldest first, as `remember` in `lua/ledger.lua` keeps them.
+/// The attempts of the history, oldest first, as `remember` in `lua/job.lua` keeps them.
 pub(crate) fn attempts(kept: &[u8]) -> Checked<Vec<Attempt>> {
     let mut bytes = Bytes(kept);
     let mut attempts = Vec::new();

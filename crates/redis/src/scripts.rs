@@ -17,6 +17,8 @@ pub(crate) struct Script {
 /// One script per verb.
 pub(crate) struct Scripts {
     pub(crate) exchange: Script,
+    /// The same for a turn that does nothing but submit.
+    pub(crate) submit: Script,
     /// The same for a server whose memory is full: submissions are refused, everything else goes on.
     pub(crate) exchange_when_full: Script,
     pub(crate) get: Script,
@@ -32,9 +34,12 @@ pub(crate) struct Scripts {
 }
 
 const LEDGER: &str = include_str!("lua/ledger.lua");
+const JOB: &str = include_str!("lua/job.lua");
+const SUBMIT: &str = include_str!("lua/submit.lua");
 
-const EXCHANGE: [&str; 5] = [
-    include_str!("lua/submit.lua"),
+const EXCHANGE: [&str; 6] = [
+    JOB,
+    SUBMIT,
     include_str!("lua/settle.lua"),
     include_str!("lua/extend.lua"),
     include_str!("lua/claim.lua"),
@@ -57,9 +62,10 @@ impl Scripts {
             let sha = redis::Script::new(&source).get_hash().to_owned();
             Script { source, sha }
         };
-        let script = |verb: &str| with(false, flags, &[verb]);
+        let script = |verb: &str| with(false, flags, &[JOB, verb]);
         Self {
             exchange: with(false, "", &EXCHANGE),
+            submit: with(false, "", &[SUBMIT, include_str!("lua/submit_only.lua")]),
             exchange_when_full: with(true, flags, &EXCHANGE),
             get: script(include_str!("lua/get.lua")),
             cancel: script(include_str!("lua/cancel.lua")),

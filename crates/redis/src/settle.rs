@@ -7,13 +7,13 @@ use windlass_store::{Fate, Outcome, Settlement, codec};
 use crate::answer::{list, number};
 use crate::fault::Checked;
 use crate::record::{self, micros};
-use crate::submit::{Packed, status};
+use crate::submit::{Group, status};
 
 /// Settlements as they are sent.
 pub(crate) struct Endings<'a> {
     endings: Vec<Ending<'a>>,
-    /// Each emitted job with the place of its settlement, from 1.
-    emitted: Vec<(usize, Packed<'a>)>,
+    /// Emitted jobs with the place of their settlement, from 1.
+    emitted: Vec<(usize, Group<'a>)>,
 }
 
 struct Ending<'a> {
@@ -29,9 +29,8 @@ impl<'a> Endings<'a> {
         let mut emitted = Vec::new();
         for (place, settlement) in settlements.iter().enumerate() {
             if matches!(settlement.outcome, Outcome::Complete(_)) {
-                for new in &settlement.emitted {
-                    emitted.push((place + 1, Packed::of(new)?));
-                }
+                let groups = Group::all(&settlement.emitted)?;
+                emitted.extend(groups.into_iter().map(|group| (place + 1, group)));
             }
         }
         Ok(Self { endings, emitted })
@@ -43,9 +42,9 @@ impl<'a> Endings<'a> {
             ending.write(question);
         }
         question.arg(self.emitted.len());
-        for (place, job) in &self.emitted {
+        for (place, group) in &self.emitted {
             question.arg(*place);
-            job.write(question);
+            group.write(question);
         }
     }
 }

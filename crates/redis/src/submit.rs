@@ -10,30 +10,43 @@ use crate::answer::{bytes, groups, list, number};
 use crate::fault::{Checked, Fault};
 use crate::record::{self, State};
 
-/// A new job as it is sent.
-pub(crate) struct Packed<'a> {
-    new: &'a NewJob,
+/// Neighbours that differ in their ids and inputs only, so that the rest is sent once. Most batches are one group.
+pub(crate) struct Group<'a> {
+    first: &'a NewJob,
     fixed: Vec<u8>,
-    submitted: Vec<u8>,
+    jobs: Vec<(&'a NewJob, Vec<u8>)>,
 }
 
-impl<'a> Packed<'a> {
+impl<'a> Group<'a> {
     pub(crate) fn all(jobs: &'a [Arc<NewJob>]) -> Checked<Vec<Self>> {
-        jobs.iter().map(|new| Self::of(new)).collect()
+        let mut groups: Vec<Self> = Vec::new();
+        for new in jobs {
+            let submitted = record::submitted(new)?;
+            match groups.last_mut() {
+                Some(group) if group.takes(new) => group.jobs.push((new, submitted)),
+                _ => groups.push(Self { first: new, fixed: record::fixed(new), jobs: vec![(new, submitted)] }),
+            }
+        }
+        Ok(groups)
     }
 
-    pub(crate) fn of(new: &'a NewJob) -> Checked<Self> {
-        Ok(Self { new, fixed: record::fixed(new), submitted: record::submitted(new)? })
+    fn takes(&self, new: &NewJob) -> bool {
+        let first = self.first;
+        (first.retry.max_crashes, first.priority, first.start) == (new.retry.max_crashes, new.priority, new.start)
+            && (&first.queue, &first.name, &first.owner) == (&new.queue, &new.name, &new.owner)
     }
 
     pub(crate) fn write(&self, question: &mut Cmd) {
-        question.arg(self.new.id.as_bytes()).arg(self.new.priority.level());
-        match self.new.start {
+        question.arg(self.jobs.len()).arg(self.first.priority.level());
+        match self.first.start {
             Start::Now => question.arg("").arg(""),
             Start::After(delay) => question.arg(record::micros(delay)).arg(""),
             Start::At(moment) => question.arg("").arg(moment.as_micros()),
         };
-        question.arg(&self.fixed).arg(&self.submitted);
+        question.arg(&self.fixed);
+        for (new, submitted) in &self.jobs {
+            question.arg(new.id.as_bytes()).arg(submitted);
+        }
     }
 }
 

@@ -96,7 +96,7 @@ fn owner_in(scope: &Scope) -> &str {
     }
 }
 
-/// What `whole` in `lua/ledger.lua` tells of a job, and its number.
+/// What `whole` in `lua/job.lua` tells of a job, and its number.
 fn read(answer: Value) -> Checked<(Job, u64)> {
     let [id, state, submitted, result, error, progress, attempts] = exactly(answer)?;
     let state = State::read(&bytes(state)?)?;

@@ -18,5 +18,5 @@ elseif to then
     leave(job)
     enter(job, to)
 end
-flush()
+flush_jobs()
 return { said, whole(id, encode(job)) }

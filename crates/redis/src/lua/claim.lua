@@ -13,21 +13,27 @@ local function pop(queue, suspect, most)
     return members
 end
 
-local function start(members, lease, worker, started)
-    local ids = {}
+-- Starts jobs of a queue on their states as they are kept; each gets the next token. What the worker is told goes to
+-- `given`.
+local function start(queue, members, lease, worker, given)
+    local ids, started = {}, pack_struct('<dddc16', now, now + lease, now, worker)
     for place, member in ipairs(members) do
-        ids[place] = string.sub(member, -16)
+        ids[place] = sub(member, -16)
     end
     fetch(ids)
+    local ends = text(now + lease)
     for _, id in ipairs(ids) do
-        local job = known[id]
-        if job then
-            count(job.queue, QUEUED, -1)
-            job.token, job.started, job.worker = job.token + 1, now, worker
-            enter(job, CLAIMED, now + lease)
-            named(started, id)
+        local packed = kept[id]
+        if packed then
+            local token = pack_struct('<d', unpack_struct('<d', packed, TOKEN) + 1)
+            rewrite(id, string.char(CLAIMED) .. sub(packed, 2, TOKEN - 1) .. token .. sub(packed, NUMBER, UPDATED - 1)
+                .. started .. sub(packed, FIXED))
+            scored(leases_in, ends, id)
+            named(given, id)
         end
     end
+    count(queue, QUEUED, -#ids)
+    count(queue, CLAIMED, #ids)
 end
 
 local function given_out(ids)
@@ -36,10 +42,8 @@ local function given_out(ids)
         local last = math.min(first + CHUNK - 1, #ids)
         local submitted = redis.call('HMGET', JOB, unpack(ids, first, last))
         for place = first, last do
-            local job = known[ids[place]]
-            job.packed = encode(job)
-            named(answer, job.id)
-            named(answer, job.packed)
+            named(answer, ids[place])
+            named(answer, kept[ids[place]])
             named(answer, submitted[place - first + 1])
         end
     end
@@ -65,18 +69,18 @@ end
 
 local function claim(most, suspects, lease, worker, queues)
     local ids, promoted = {}, 0
-    flush()
+    flush_jobs()
     for _, queue in ipairs(queues) do
         promoted = promoted + promote(queue, PROMOTED_MAX)
     end
     if promoted > 0 then
-        flush()
+        flush_jobs()
     end
     for suspect = 1, 0, -1 do
         local all = suspect == 1 and math.min(suspects, most) or most
         for _, queue in ipairs(queues) do
             if #ids < all then
-                start(pop(queue, suspect, all - #ids), lease, worker, ids)
+                start(queue, pop(queue, suspect, all - #ids), lease, worker, ids)
             end
         end
     end

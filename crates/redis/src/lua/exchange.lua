@@ -1,30 +1,18 @@
 -- exchange: one turn, in the order settle, extend, submit, claim.
--- ARGV: how many settlements and they; how many emitted jobs and they; how many leases and they; how many submissions,
--- how many jobs may wait in a queue or '', and the submissions; what a claim takes, when there is one.
+-- ARGV: how many settlements and they; how many groups of emitted jobs and they; how many leases and they; how many groups of
+-- submissions, how many jobs may wait in a queue or '', and they; what a claim takes, when there is one.
 -- Returns the time, fates, extensions, outcomes, what stands under ids that were taken, claimed jobs, whether jobs are
 -- left, how long until one is due.
 local fates = settle_all(tonumber(take()))
 submit_emitted(tonumber(take()), fates)
 local extended = extend_all(tonumber(take()))
-local number = tonumber(take())
-local limit = tonumber(take())
-local news = read_all_new(number)
-local outcomes = submit(news, limit)
-
-local standing = {}
-for place, outcome in ipairs(outcomes) do
-    if outcome == 0 then
-        local id = news[place].id
-        named(standing, encode(known[id]))
-        named(standing, known[id].submitted or redis.call('HGET', JOB, id))
-    end
-end
+local outcomes, standing = submit_all()
 
 local claimed, more, next_due = {}, 0, -1
 if ARGV[cursor + 1] then
     local most, suspects, lease, worker = tonumber(take()), tonumber(take()), tonumber(take()), take()
     claimed, more, next_due = claim(most, suspects, lease, worker, { unpack(ARGV, cursor + 1) })
 end
-flush()
-announce()
+flush_jobs()
+announce(#claimed > 0)
 return { now, fates, extended, outcomes, standing, claimed, more, next_due }

@@ -1,8 +1,8 @@
--- What every script begins with: the keys, the clock, jobs as tables, and one place that writes them back.
+-- What every script begins with: the keys, the clock, the arguments, and one place that writes changes.
 --
 -- KEYS, the same for all scripts:
 --   1 job        hash: id -> what was submitted, written once
---   2 state      hash: id -> where the job stands, see LAYOUT
+--   2 state      hash: id -> where the job stands, see LAYOUT in job.lua
 --   3 result     hash: id -> what its handler returned
 --   4 error      hash: id -> the error on record
 --   5 progress   hash: id -> the latest report
@@ -53,58 +53,23 @@ local function take()
     return ARGV[cursor]
 end
 
--- status, cancellation requested, priority, suspect, token, number, retries, crashes, created, updated, due or end of
--- lease, started, worker; behind it what never changes: crashes at most, queue, name, owner. Decoded in record.rs too.
-local LAYOUT = '<BBBBddIIddddc16'
-
-local function decode(id, packed)
-    local status, cancel, priority, suspect, token, seq, retries, crashes, created, updated, at, started, worker, rest =
-        unpack_struct(LAYOUT, packed)
-    -- All fields at once: a table that grows is built again and again.
-    return {
-        id = id, status = status, cancel = cancel, priority = priority, suspect = suspect, token = token, seq = seq,
-        retries = retries, crashes = crashes, created = created, updated = updated, at = at, started = started,
-        worker = worker, fixed = sub(packed, rest), queue = unpack_struct('s', packed, rest + 4), changed = false,
-        packed = false,
-    }
-end
-
-local function encode(job)
-    return pack_struct(LAYOUT, job.status, job.cancel, job.priority, job.suspect, job.token, job.seq, job.retries,
-        job.crashes, job.created, job.updated, job.at, job.started, job.worker) .. job.fixed
-end
-
-local function owner_of(job)
-    local _, _, _, owner = unpack_struct('<Isss', job.fixed)
-    return owner
-end
-
--- Jobs that this script has looked at; false where there is none.
-local known = {}
+-- The states that this script has looked at, as they are kept; false where there is no such job.
+local kept = {}
 
 local function fetch(ids)
     for first = 1, #ids, CHUNK do
         local last = math.min(first + CHUNK - 1, #ids)
         local found = redis.call('HMGET', STATE, unpack(ids, first, last))
         for place = first, last do
-            local id = ids[place]
-            if known[id] == nil then
-                local packed = found[place - first + 1]
-                known[id] = packed and decode(id, packed)
+            if kept[ids[place]] == nil then
+                kept[ids[place]] = found[place - first + 1]
             end
         end
     end
 end
 
-local function find(id)
-    if known[id] == nil then
-        fetch({ id })
-    end
-    return known[id]
-end
-
 -- Changes are gathered, and written many at a time.
-local changed, queue_changes = {}, {}
+local states, queue_changes = {}, {}
 local ready_in, ready_out, due_in, due_out = {}, {}, {}, {}
 local leases_in, leases_out, done_in, dead_in, dead_out = {}, {}, {}, {}, {}
 
@@ -123,13 +88,6 @@ local function named(list, member)
     list[#list + 1] = member
 end
 
-local function touch(job)
-    if not job.changed then
-        job.changed = true
-        changed[#changed + 1] = job
-    end
-end
-
 local function count(queue, status, by)
     local changes = queue_changes[queue]
     if not changes then
@@ -143,13 +101,13 @@ local function counted_now(queue, status)
     return queue_changes[queue] and queue_changes[queue][status] or 0
 end
 
+local function rewrite(id, packed)
+    kept[id] = packed
+    scored(states, id, packed)
+end
+
 -- Everything gathered so far.
 local function flush()
-    local states = {}
-    for _, job in ipairs(changed) do
-        scored(states, job.id, job.packed or encode(job))
-        job.changed, job.packed = false, false
-    end
     write('HSET', STATE, states)
     write('ZREM', READY, ready_out)
     write('ZADD', READY, ready_in)
@@ -167,54 +125,13 @@ local function flush()
             end
         end
     end
-    changed, queue_changes = {}, {}
+    states, queue_changes = {}, {}
     ready_in, ready_out, due_in, due_out = {}, {}, {}, {}
     leases_in, leases_out, done_in, dead_in, dead_out = {}, {}, {}, {}, {}
 end
 
 -- Queues that got work: ready jobs, and the earliest of those that wait for their time.
 local got_ready, got_due = {}, {}
-
-local function ready_member(job)
-    return job.queue .. pack_struct('>BBBI8', 0, job.suspect, job.priority, job.seq) .. job.id
-end
-
-local function due_member(job)
-    return job.queue .. pack_struct('>BI8', 0, math.max(job.at, 0)) .. job.id
-end
-
--- A job stands somewhere else now; `at` is when it is due, or when its lease ends.
-local function leave(job)
-    count(job.queue, job.status, -1)
-    if job.status == QUEUED then
-        named(ready_out, ready_member(job))
-    elseif job.status == SCHEDULED then
-        named(due_out, due_member(job))
-    elseif job.status == IN_PROGRESS then
-        named(leases_out, job.id)
-    elseif job.status == FAILED then
-        named(dead_out, job.id)
-    end
-end
-
-local function enter(job, status, at)
-    job.status, job.at, job.updated = status, at or 0, now
-    count(job.queue, status, 1)
-    touch(job)
-    if status == QUEUED then
-        scored(ready_in, '0', ready_member(job))
-        got_ready[job.queue] = true
-    elseif status == SCHEDULED then
-        scored(due_in, '0', due_member(job))
-        got_due[job.queue] = math.min(at, got_due[job.queue] or at)
-    elseif status == IN_PROGRESS then
-        scored(leases_in, text(at), job.id)
-    elseif status == FAILED then
-        scored(dead_in, text(now), job.id)
-    else
-        named(done_in, job.id)
-    end
-end
 
 -- The ready jobs of a queue as a range; of one kind where `suspect` says which.
 local function ready_range(queue, suspect)
@@ -235,40 +152,11 @@ local function earliest_due(queue)
     return first and unpack_struct('>I8', first, #queue + 2)
 end
 
--- Makes the due jobs of a queue ready, at most so many. How many there were.
-local function promote(queue, most)
-    local to = '(' .. queue .. pack_struct('>BI8', 0, now + 1)
-    local members = redis.call('ZRANGE', DUE, '[' .. queue .. '\0', to, 'BYLEX', 'LIMIT', 0, most)
-    local ids = {}
-    for place, member in ipairs(members) do
-        ids[place] = sub(member, -16)
-    end
-    fetch(ids)
-    for _, id in ipairs(ids) do
-        leave(known[id])
-        enter(known[id], QUEUED)
-    end
-    return #ids
-end
-
--- An attempt that did not complete: its length, and it, behind those before. The oldest beyond HISTORY_MAX are forgotten.
-local function remember(job, outcome, error)
-    local record = pack_struct('<IddBc16', job.retries + job.crashes + 1, job.started, now, outcome, job.worker) .. error
-    local records = redis.call('HGET', ATTEMPTS, job.id) or ''
-    records = records .. pack_struct('<I', #record) .. record
-    local starts, place = {}, 1
-    while place <= #records do
-        starts[#starts + 1] = place
-        place = place + 4 + unpack_struct('<I', records, place)
-    end
-    local surplus = math.max(#starts - HISTORY_MAX, 0)
-    redis.call('HSET', ATTEMPTS, job.id, sub(records, starts[1 + surplus]))
-end
-
--- Wakes others when ready jobs are left, or one is due before all others of its queue: once, at the end.
-local function announce()
+-- Wakes others when ready jobs are left, or one is due before all others of its queue: once, at the end. Where nothing was
+-- claimed, what became ready still is.
+local function announce(claimed)
     for queue in pairs(got_ready) do
-        if any_ready(queue) then
+        if not claimed or any_ready(queue) then
             return redis.call('PUBLISH', CHANNEL, 'ready')
         end
     end
@@ -277,12 +165,4 @@ local function announce()
             return redis.call('PUBLISH', CHANNEL, 'ready')
         end
     end
-end
-
--- Everything that is known of a job, for readers.
-local function whole(id, packed)
-    return {
-        id, packed, redis.call('HGET', JOB, id), redis.call('HGET', RESULT, id), redis.call('HGET', ERROR, id),
-        redis.call('HGET', PROGRESS, id), redis.call('HGET', ATTEMPTS, id),
-    }
 end

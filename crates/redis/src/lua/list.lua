@@ -4,7 +4,7 @@ local after, most, looks = tonumber(take()), tonumber(take()), tonumber(take())
 local queue, name, status, owner = take(), take(), tonumber(take()), take()
 
 local function wanted(job)
-    local _, its_queue, its_name, its_owner = struct.unpack('<Isss', job.fixed)
+    local _, its_queue, its_name, its_owner = unpack_struct('<Isss', job.fixed)
     return (queue == '' or queue == its_queue) and (name == '' or name == its_name)
         and (not status or status == job.status) and (owner == '' or owner == its_owner)
 end
@@ -18,9 +18,9 @@ while #jobs < most and looks > 0 do
         if #jobs == most then
             return { after, jobs }
         end
-        after = known[id].seq
+        after = find(id).seq
         if wanted(known[id]) then
-            jobs[#jobs + 1] = whole(id, encode(known[id]))
+            jobs[#jobs + 1] = whole(id, kept[id])
         end
     end
     if #ids < some then

@@ -4,10 +4,10 @@ local ids = redis.call('ZRANGE', LEASES, '-inf', text(now), 'BYSCORE', 'LIMIT', 
 fetch(ids)
 local lost = {}
 for _, id in ipairs(ids) do
-    local job = known[id]
+    local job = find(id)
     named(lost, id)
     named(lost, job.token)
     named(lost, job.crashes)
-    named(lost, (struct.unpack('<I', job.fixed)))
+    named(lost, (unpack_struct('<I', job.fixed)))
 end
 return lost

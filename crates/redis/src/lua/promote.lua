@@ -7,6 +7,6 @@ for place = 1, #counts, 2 do
         promoted = promoted + promote(queue, most - promoted)
     end
 end
-flush()
+flush_jobs()
 announce()
 return promoted

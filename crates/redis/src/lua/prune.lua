@@ -7,7 +7,7 @@ local function ended_before()
     local ids, old = redis.call('LRANGE', DONE, 0, most - 1), {}
     fetch(ids)
     for place, id in ipairs(ids) do
-        if known[id] and known[id].updated > over then
+        if find(id) and known[id].updated > over then
             break
         end
         old[place] = id
@@ -18,7 +18,7 @@ end
 local ids = failed and redis.call('ZRANGE', DEAD, '-inf', text(over), 'BYSCORE', 'LIMIT', 0, most) or ended_before()
 fetch(ids)
 for _, id in ipairs(ids) do
-    if known[id] then
+    if find(id) then
         count(known[id].queue, known[id].status, -1)
     end
 end
@@ -31,5 +31,5 @@ if failed then
 elseif #ids > 0 then
     redis.call('LPOP', DONE, #ids)
 end
-flush()
+flush_jobs()
 return #ids

@@ -24,6 +24,6 @@ while ARGV[cursor + 1] do
     take_back(take(), tonumber(take()), tonumber(take()), tonumber(take()), take())
 end
 write('HSET', ERROR, errors)
-flush()
+flush_jobs()
 announce()
 return went

@@ -12,6 +12,6 @@ if to then
     job.token, job.retries, job.crashes, job.suspect = job.token + 1, 0, 0, 0
     enter(job, to)
 end
-flush()
+flush_jobs()
 announce()
 return { said, whole(id, encode(job)) }

@@ -1,43 +1,65 @@
 -- settle: ends attempts whose leases are good.
--- ARGV of each: id, token, event, delay, error or '', result or ''. Then how many jobs they emitted, and of each the
--- place of its settlement and what submit takes.
+-- ARGV of each: id, token, event, delay, error or '', result or ''. Then how many groups of jobs they emitted, and of
+-- each the place of its settlement and what submit takes.
 -- Returns for each the status where it stands now, the same negated where this lease settled it before, 0 where the
 -- lease was lost.
 local SETTLE_FIELDS = 6
 
 local results, errors, cleared = {}, {}, {}
 
-local function note(job, ending, error, result)
+-- What a completion writes over where the job stood: changed now, and due no more.
+local COMPLETE = ENDINGS.Complete.status
+local completed_now = pack_struct('<dd', now, 0)
+
+local function note(job, ending, error)
     if ending.outcome then
         remember(job, ending.outcome, ending.fails and error or '')
     end
     if ending.fails then
         scored(errors, job.id, error)
-    elseif ending.clears then
-        named(cleared, job.id)
-        if result ~= '' then
-            scored(results, job.id, result)
-        end
     end
 end
 
+-- The common case, on the state as it is kept; a cancellation that was requested changes nothing about it.
+local function complete(id, packed, result)
+    rewrite(id, string.char(COMPLETE) .. sub(packed, 2, UPDATED - 1) .. completed_now .. sub(packed, STARTED))
+    local queue = unpack_struct('s', packed, FIXED + 4)
+    count(queue, IN_PROGRESS, -1)
+    count(queue, COMPLETE, 1)
+    named(leases_out, id)
+    named(done_in, id)
+    named(cleared, id)
+    if result ~= '' then
+        scored(results, id, result)
+    end
+    return COMPLETE
+end
+
 local function settle_one(id, token, event, delay, error, result)
-    local job = known[id]
-    if not job or job.token ~= token then
-        return 0
-    elseif job.status ~= IN_PROGRESS then
-        return -job.status
-    elseif job.at <= now then
+    local packed = kept[id]
+    if not packed then
         return 0
     end
+    local status, its_token = unpack_struct('<Bxxxd', packed)
+    if its_token ~= token then
+        return 0
+    elseif status ~= IN_PROGRESS then
+        return -status
+    elseif unpack_struct('<d', packed, UPDATED + 8) <= now then
+        return 0
+    elseif event == 'Complete' then
+        return complete(id, packed, result)
+    end
+    local job = find(id)
     if job.cancel == 1 then
         event = UNDER_CANCEL[event]
     end
     local ending = ENDINGS[event]
-    note(job, ending, error, result)
+    note(job, ending, error)
     job.retries = job.retries + ending.retries
     leave(job)
-    enter(job, ending.status, ending.status == SCHEDULED and now + delay or nil)
+    enter(job, ending.status, ending.status == SCHEDULED and now + tonumber(delay) or nil)
+    kept[id] = encode(job)
     return job.status
 end
 
@@ -63,13 +85,10 @@ end
 
 -- Emitted jobs appear if and only if the completion that emitted them was accepted.
 local function submit_emitted(number, fates)
-    local jobs = {}
     for _ = 1, number do
-        local parent, job = tonumber(take()), read_new()
-        if fates[parent] == ENDINGS.Complete.status then
-            find(job.id)
-            jobs[#jobs + 1] = job
+        local parent, group = tonumber(take()), read_group()
+        if fates[parent] == COMPLETE then
+            submit_group(group, nil, true, {}, {})
         end
     end
-    submit(jobs, nil, true)
 end
