@@ -85,8 +85,8 @@ local function enter(job, status, at)
     count(job.queue, status, 1)
     touch(job)
     if status == QUEUED then
+        note_ready(job.queue, job.suspect)
         scored(ready_in, '0', ready_member(job))
-        got_ready[job.queue] = true
     elseif status == SCHEDULED then
         scored(due_in, '0', due_member(job))
         got_due[job.queue] = math.min(at, got_due[job.queue] or at)

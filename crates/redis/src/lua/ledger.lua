@@ -130,7 +130,7 @@ local function flush()
     leases_in, leases_out, done_in, dead_in, dead_out = {}, {}, {}, {}, {}
 end
 
--- Queues that got work: ready jobs, and the earliest of those that wait for their time.
+-- Queues that got work: whether it is the only one that is ready, and the earliest that waits for its time.
 local got_ready, got_due = {}, {}
 
 -- The ready jobs of a queue as a range; of one kind where `suspect` says which.
@@ -141,9 +141,17 @@ local function ready_range(queue, suspect)
     return '[' .. queue .. '\0', '(' .. queue .. '\1'
 end
 
-local function any_ready(queue)
-    local from, to = ready_range(queue)
+local function any_ready(queue, suspect)
+    local from, to = ready_range(queue, suspect)
     return #redis.call('ZRANGE', READY, from, to, 'BYLEX', 'LIMIT', 0, 1) > 0
+end
+
+-- Notes, before it is written, that a queue gets a ready job. Where others are ready already, whoever has room knows of
+-- them; only suspects may wait although there is room.
+local function note_ready(queue, suspect)
+    if not got_ready[queue] then
+        got_ready[queue] = suspect == 1 or not any_ready(queue, 0)
+    end
 end
 
 -- When the next job of a queue is due, if one waits for its time.
@@ -155,8 +163,8 @@ end
 -- Wakes others when ready jobs are left, or one is due before all others of its queue: once, at the end. Where nothing was
 -- claimed, what became ready still is.
 local function announce(claimed)
-    for queue in pairs(got_ready) do
-        if not claimed or any_ready(queue) then
+    for queue, first in pairs(got_ready) do
+        if first and (not claimed or any_ready(queue)) then
             return redis.call('PUBLISH', CHANNEL, 'ready')
         end
     end

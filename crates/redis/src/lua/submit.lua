@@ -67,7 +67,7 @@ local function keep(group, new)
     line_up(group, new, redis.call('INCRBY', SEQ, #new) - #new)
     count(group.queue, group.status, #new)
     if group.status == QUEUED then
-        got_ready[group.queue] = true
+        note_ready(group.queue, 0)
     else
         got_due[group.queue] = math.min(group.at, got_due[group.queue] or group.at)
     end
