@@ -8,7 +8,7 @@ CREATE OR REPLACE FUNCTION windlass.claim(
 LANGUAGE plpgsql VOLATILE
 SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
-    now bigint := windlass.clock(at);
+    now bigint;
     taken integer := 0;
     found_now integer;
     kind boolean;
@@ -16,6 +16,8 @@ DECLARE
     room integer;
 BEGIN
     PERFORM windlass.promote(at, lines, 1000);
+    -- After that, or a job that became due meanwhile would begin before its time.
+    now := windlass.clock(at);
     FOREACH kind IN ARRAY ARRAY[true, false] LOOP
         FOREACH line IN ARRAY lines LOOP
             room := CASE WHEN kind THEN least(suspects, wanted) ELSE wanted END - taken;
