@@ -1,10 +1,10 @@
-//! The program that the fault tests (`crates/windlass/tests`) start, kill, stop and starve. It is a real service on
-//! the embedded store whose jobs write down when they begin and end, so that a test can tell what ran where.
+//! The program that the fault tests (`crates/windlass/tests`) start, kill, stop and starve. It is a real service
+//! whose jobs write down when they begin and end, so that a test can tell what ran where.
 //!
 //! | variable | meaning | default |
 //! |---|---|---|
 //! | `WINDLASS_LISTEN` | the address to serve on | `127.0.0.1:0` |
-//! | `WINDLASS_DATA` | the folder of the store | `./windlass-data` |
+//! | `WINDLASS_STORE` | the store | `file:windlass-data` |
 //! | `FAULT_JOURNAL` | the file to which executions are appended | `./journal` |
 //! | `FAULT_HASTE` | when set, jobs take no time at all | not set |
 //!
@@ -14,11 +14,11 @@ mod jobs;
 
 use std::collections::BTreeMap;
 
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use windlass::prelude::*;
 
-use jobs::{Journal, block, count, poison, trip};
+use jobs::{Journal, Task, block, count, poison, trip};
 
 #[tokio::main]
 async fn main() -> windlass::Result<()> {
@@ -27,8 +27,7 @@ async fn main() -> windlass::Result<()> {
         .with_writer(std::io::stderr)
         .init();
     let journal = Journal::open(variable("FAULT_JOURNAL", "./journal"), std::env::var_os("FAULT_HASTE").is_some())?;
-    let windlass = Windlass::open(format!("file:{}", variable("WINDLASS_DATA", "./windlass-data")))
-        .load_settings()
+    let windlass = Windlass::from_config()
         .handler(count)
         .handler(block)
         .handler(poison)
@@ -36,7 +35,7 @@ async fn main() -> windlass::Result<()> {
         .state(journal)
         .start()
         .await?;
-    let counted = windlass.clone();
+    let (counted, delaying) = (windlass.clone(), windlass.clone());
     let api = windlass
         .api()
         .endpoint(post("/count", count))
@@ -46,12 +45,23 @@ async fn main() -> windlass::Result<()> {
         .job_routes("/jobs")
         .health_routes()
         .into_router()?
-        .route("/counts", axum::routing::get(async move || counts(&counted).await));
+        .route("/counts", axum::routing::get(async move || counts(&counted).await))
+        .route("/later", axum::routing::post(async move |headers, task| later(&delaying, headers, task).await));
     Ok(windlass.serve(&variable("WINDLASS_LISTEN", "127.0.0.1:0"), api).await?)
 }
 
 fn variable(name: &str, default: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| default.to_owned())
+}
+
+/// Submits a job that takes no time and waits as long as it says before it starts.
+async fn later(windlass: &Windlass, headers: HeaderMap, axum::Json(task): axum::Json<Task>) -> StatusCode {
+    let id = headers.get("x-async-request-id").and_then(|id| id.to_str().ok()?.parse().ok());
+    let (Some(id), (task, delay)) = (id, task.at_once()) else { return StatusCode::BAD_REQUEST };
+    match count.submit(windlass, task).id(id).delay(delay).await {
+        Ok(_) => StatusCode::ACCEPTED,
+        Err(_) => StatusCode::SERVICE_UNAVAILABLE,
+    }
 }
 
 /// How many jobs have each status.

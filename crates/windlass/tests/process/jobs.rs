@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::sync::Arc;
 
 use serde_json::Value;
 use windlass::core::{AttemptOutcome, Job, JobId, Status};
-use windlass::store::{Filter, Query};
+use windlass::store::{Filter, SharedStore};
 use windlass_embedded::Embedded;
 
 use super::client::{Answer, Client};
@@ -54,10 +55,25 @@ pub(crate) fn drained(process: &Process) {
     });
 }
 
-/// Every job on disk, by number. Opens the store, so no process may have it.
+/// Opens the store at an address. The embedded one must be no process's.
+async fn open(address: &str) -> SharedStore {
+    match address.split_once(':') {
+        Some(("file", folder)) => Arc::new(Embedded::open(folder).expect("the store opens")),
+        #[cfg(feature = "postgres")]
+        Some(("postgres", _)) => {
+            Arc::new(windlass_postgres::Postgres::options().open(address).await.expect("the store opens"))
+        }
+        #[cfg(feature = "redis")]
+        Some(("redis", _)) => Arc::new(windlass_redis::Redis::options().open(address).await.expect("the store opens")),
+        _ => panic!("no such store: {address}"),
+    }
+}
+
+/// Every job that the store has, by number.
 pub(crate) fn stored(site: &Site) -> HashMap<u64, Job> {
-    let store = Embedded::open(site.data()).expect("the store opens");
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let store = runtime.block_on(open(&site.store()));
+    let store = store.query().expect("the store lists");
     let mut jobs = HashMap::new();
     let mut filter = Filter { limit: 100, ..Filter::default() };
     loop {

@@ -7,11 +7,13 @@
 //! - [`client`]: a small HTTP/1.1 client over plain sockets
 //! - [`journal`]: what the fault worker wrote down about its executions
 //! - [`jobs`]: jobs as numbers, and what the store says of them
+//! - [`load`]: callers that submit without pause, and what may be said of executions afterwards
 #![allow(dead_code, reason = "every test program uses its own part of this module")]
 
 pub(crate) mod client;
 pub(crate) mod jobs;
 pub(crate) mod journal;
+pub(crate) mod load;
 
 use std::fs::{self, File};
 use std::io;
@@ -52,15 +54,28 @@ pub(crate) fn until<T>(what: &str, patience: Duration, mut found: impl FnMut() -
     }
 }
 
-/// The files of one test: the store, the journal of executions, and what the programs printed.
+/// The files of one test: the store where it is none of a server's, the journal of executions, and what the programs
+/// printed.
 pub(crate) struct Site {
     folder: TempDir,
+    /// The address of the server's store.
+    server: Option<String>,
 }
 
 impl Site {
     /// Nothing there yet.
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().expect("a folder for the test") }
+        Self { folder: tempfile::tempdir().expect("a folder for the test"), server: None }
+    }
+
+    /// The same with a store on a server, which many processes may have.
+    pub(crate) fn on(server: String) -> Self {
+        Self { server: Some(server), ..Self::new() }
+    }
+
+    /// The store's address.
+    pub(crate) fn store(&self) -> String {
+        self.server.clone().unwrap_or_else(|| format!("file:{}", self.data().display()))
     }
 
     /// A place for more files.
@@ -93,10 +108,7 @@ impl Site {
         let already = self.output_bytes();
         let mut command = Command::new(binary(program));
         command.current_dir(self.folder.path()).stdin(Stdio::null()).stdout(self.append()).stderr(self.append());
-        command
-            .env("WINDLASS_DATA", self.data())
-            .env("WINDLASS_STORE", format!("file:{}", self.data().display()))
-            .env("FAULT_JOURNAL", self.path("journal"));
+        command.env("WINDLASS_STORE", self.store()).env("FAULT_JOURNAL", self.path("journal"));
         command.env("WINDLASS_LISTEN", "127.0.0.1:0").env("RUST_LOG", "info").env("NO_COLOR", "1");
         command.envs(settings.iter().copied());
         let child = command.spawn().expect("the program starts");
