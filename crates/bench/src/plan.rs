@@ -32,10 +32,16 @@ pub(crate) struct Peer {
 
 /// Those that keep jobs in a file, each with its own best documented settings; `-full` with `synchronous=FULL` in
 /// place of its own `NORMAL`, which loses acknowledged jobs with the power.
-const PEERS: [Peer; 3] = [
+const EMBEDDED_PEERS: [Peer; 3] = [
     Peer { name: "rustqueue-redb", jobs_max: 20_000, durable: true },
     Peer { name: "azums-sqlite", jobs_max: 5_000, durable: false },
     Peer { name: "azums-sqlite-full", jobs_max: 5_000, durable: true },
+];
+
+/// Those that keep jobs on Redis, on servers of the same settings. apalis fails above about 8 000 waiting jobs.
+const REDIS_PEERS: [Peer; 2] = [
+    Peer { name: "bullmq-redis", jobs_max: 50_000, durable: true },
+    Peer { name: "apalis-redis", jobs_max: 7_000, durable: true },
 ];
 
 impl System {
@@ -92,9 +98,13 @@ fn modes(question: Question, store: Place) -> &'static [(&'static str, u64)] {
 
 fn systems(asked: &Asked, question: Question, store: Place) -> Vec<System> {
     let mut systems = vec![System::Floor, System::Windlass];
-    let comparable = matches!(question, Question::Submit | Question::Drain) && store == Place::Embedded;
-    if asked.peers && comparable {
-        systems.extend(PEERS.map(System::Peer));
+    let peers: &[Peer] = match store {
+        Place::Embedded => &EMBEDDED_PEERS,
+        Place::Redis => &REDIS_PEERS,
+        Place::Memory | Place::Postgres => &[],
+    };
+    if asked.peers && matches!(question, Question::Submit | Question::Drain) {
+        systems.extend(peers.iter().copied().map(System::Peer));
     }
     systems
 }

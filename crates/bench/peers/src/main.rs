@@ -3,10 +3,12 @@
 //!
 //! # Layout
 //!
-//! - `rustqueue`, `azums`: one file per queue, with its best documented settings
+//! - `rustqueue`, `azums`, `bullmq`, `apalis`: one file per queue, with its best documented settings
 //! - `mail`, `measurement`, `tally`, `task`: shared with the bench
 
+mod apalis;
 mod azums;
+mod bullmq;
 #[path = "../../src/mail.rs"]
 mod mail;
 #[path = "../../src/measurement.rs"]
@@ -41,10 +43,15 @@ async fn main() -> Result<(), Fault> {
         "rustqueue-redb" => rustqueue::measure(&task).await?,
         "azums-sqlite" => azums::measure(&task, azums::Durability::Normal).await?,
         "azums-sqlite-full" => azums::measure(&task, azums::Durability::Full).await?,
+        "bullmq-redis" => bullmq::measure(&task).await?,
+        "apalis-redis" => apalis::measure(&task).await?,
         other => return Err(format!("no adapter for {other}").into()),
     };
     Ok(found.print()?)
 }
+
+/// As durable as Windlass is measured on Redis.
+const EVERYSEC: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "everysec"];
 
 /// `task` took so long; `completed` is what the queue itself counts.
 fn report(task: &Task, took: Duration, tally: &Tally, completed: u64) -> Measurement {

@@ -1,0 +1,90 @@
+//! apalis-redis 1.0.0. One by one: `push`. Many callers: `push` from 64 clones. Bulk: `push_bulk` of 1000. A backlog: one worker
+//! with a concurrency and a batch of 1000; results are kept, which is its default. One script unpacks every due job, and
+//! fails above about 8 000.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use apalis::prelude::*;
+use apalis_redis::{Config, ConnectionManager, RedisStorage};
+use tokio::task::JoinSet;
+use windlass_testkit::servers::RedisServer;
+
+use crate::mail::Mail;
+use crate::measurement::Measurement;
+use crate::tally::Tally;
+use crate::{EVERYSEC, Fault, report};
+
+const QUEUE: &str = "mail";
+const BULK: u64 = 1_000;
+const CALLERS: u64 = 64;
+const CONCURRENCY: usize = 1_000;
+
+type Storage = RedisStorage<Mail, ConnectionManager>;
+
+pub(crate) async fn measure(task: &crate::task::Task) -> Result<Measurement, Fault> {
+    let server = RedisServer::start_with(&EVERYSEC)?;
+    let mut connection = apalis_redis::connect(server.url()).await?;
+    let config = Config::default().queue(QUEUE).batch_size(CONCURRENCY);
+    let done = config.done_jobs_set();
+    let storage: Storage = RedisStorage::new(connection.clone()).with_config(config);
+    let began = Instant::now();
+    submit(&storage, task).await?;
+    let submitted = began.elapsed();
+    let tally = Arc::new(Tally::of(task.jobs));
+    let began = Instant::now();
+    let worker = tokio::spawn(work(storage, tally.clone()));
+    let mut completed = 0;
+    while completed < task.jobs && began.elapsed() < Duration::from_secs(120) && !worker.is_finished() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        completed = redis::cmd("SCARD").arg(&done).query_async::<u64>(&mut connection).await?;
+    }
+    let took = if task.question == "drain" { began.elapsed() } else { submitted };
+    worker.abort();
+    Ok(Measurement {
+        settings: format!("append-only file written every second; concurrency and batch {CONCURRENCY}"),
+        versions: "apalis-redis 1.0.0".to_owned(),
+        ..report(task, took, &tally, completed)
+    })
+}
+
+async fn work(storage: Storage, tally: Arc<Tally>) -> Result<(), Fault> {
+    async fn handle(mail: Mail, tally: Data<Arc<Tally>>) -> Result<(), BoxDynError> {
+        tally.mark(mail.id);
+        Ok(())
+    }
+    let worker = WorkerBuilder::new("bench").backend(storage).data(tally).concurrency(CONCURRENCY).build(handle);
+    Ok(worker.run().await?)
+}
+
+async fn submit(storage: &Storage, task: &crate::task::Task) -> Result<(), Fault> {
+    match task.mode.as_str() {
+        "one" => push(storage.clone(), 0, task.jobs).await,
+        "callers64" => {
+            let mut callers = JoinSet::new();
+            for caller in 0..CALLERS {
+                let (from, to) = (task.jobs * caller / CALLERS, task.jobs * (caller + 1) / CALLERS);
+                callers.spawn(push(storage.clone(), from, to));
+            }
+            while let Some(ended) = callers.join_next().await {
+                ended??;
+            }
+            Ok(())
+        }
+        _ => {
+            let mut storage = storage.clone();
+            for start in (0..task.jobs).step_by(BULK as usize) {
+                let numbers = start..task.jobs.min(start + BULK);
+                storage.push_bulk(numbers.map(Mail::numbered).collect()).await?;
+            }
+            Ok(())
+        }
+    }
+}
+
+async fn push(mut storage: Storage, from: u64, to: u64) -> Result<(), Fault> {
+    for number in from..to {
+        storage.push(Mail::numbered(number)).await?;
+    }
+    Ok(())
+}
