@@ -146,6 +146,10 @@ impl Store for Watched {
         self.called().ping().await
     }
 
+    fn is_in_process(&self) -> bool {
+        self.inner.is_in_process()
+    }
+
     fn name(&self) -> &'static str {
         self.inner.name()
     }

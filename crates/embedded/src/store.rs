@@ -153,6 +153,10 @@ impl Store for Embedded {
         }
     }
 
+    fn is_in_process(&self) -> bool {
+        true
+    }
+
     fn name(&self) -> &'static str {
         "embedded"
     }

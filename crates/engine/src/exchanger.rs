@@ -82,7 +82,7 @@ impl Exchanger {
             expected: 0,
             suspects: 0,
             under_way: 0,
-            linger: Linger::new(),
+            linger: Linger::new(shared.store.is_in_process()),
             hungry: true,
             breaker: Breaker::default(),
             submittals_open: true,

@@ -12,16 +12,18 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 const LIMIT: Duration = Duration::from_micros(250);
 
 pub(crate) struct Linger {
-    /// On a runtime of one thread nobody else would do anything meanwhile.
+    /// On a runtime of one thread nobody else would do anything meanwhile, and one of two has an answer from elsewhere to
+    /// read.
     allowed: bool,
     /// How long the last lone caller's turn took.
     took: Duration,
 }
 
 impl Linger {
-    /// Goes by the runtime that it is called on.
-    pub(crate) fn new() -> Self {
-        Self { allowed: Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread, took: Duration::ZERO }
+    /// Goes by the runtime that it is called on, and by whether answers come `in_process`.
+    pub(crate) fn new(in_process: bool) -> Self {
+        let many_threads = Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread;
+        Self { allowed: in_process && many_threads, took: Duration::ZERO }
     }
 
     /// Notes how long a lone caller's turn took.
@@ -56,12 +58,12 @@ mod tests {
             asked += 1;
             (asked == 3).then_some("here")
         };
-        assert_eq!(Linger::new().until(answer, || false), Some("here"));
+        assert_eq!(Linger::new(true).until(answer, || false), Some("here"));
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn nobody_stays_awake_for_a_slow_store_or_while_others_wait() {
-        let mut linger = Linger::new();
+        let mut linger = Linger::new(true);
         assert_eq!(linger.until(|| Some(()), || true), None);
         assert_eq!(linger.until(|| None::<()>, || false), None);
         linger.note(LIMIT * 2);
@@ -70,8 +72,13 @@ mod tests {
         assert_eq!(linger.until(|| Some(()), || false), Some(()));
     }
 
+    #[tokio::test(flavor = "multi_thread")]
+    async fn nobody_stays_awake_for_an_answer_from_elsewhere() {
+        assert_eq!(Linger::new(false).until(|| Some(()), || false), None);
+    }
+
     #[tokio::test]
     async fn the_only_thread_of_a_runtime_is_never_kept() {
-        assert_eq!(Linger::new().until(|| Some(()), || false), None);
+        assert_eq!(Linger::new(true).until(|| Some(()), || false), None);
     }
 }

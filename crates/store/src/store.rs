@@ -45,6 +45,12 @@ pub trait Store: Send + Sync + 'static {
     /// What this backend is called in metrics and messages: `memory`, `embedded`, `redis`, …
     fn name(&self) -> &'static str;
 
+    /// Whether answers come from a thread of this process, which goes on whatever the caller does. Only then a thread that
+    /// waits for one may stay awake; an answer over a socket is read by a thread of the runtime, which should be free.
+    fn is_in_process(&self) -> bool {
+        false
+    }
+
     /// Lists and counts, where the backend can.
     fn query(&self) -> Option<&dyn Query> {
         None

@@ -116,6 +116,10 @@ impl<S: Store> Store for Faulty<S> {
         self.after(self.inner.ping().await)
     }
 
+    fn is_in_process(&self) -> bool {
+        self.inner.is_in_process()
+    }
+
     fn name(&self) -> &'static str {
         "faulty"
     }
