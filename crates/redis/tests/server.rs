@@ -8,7 +8,7 @@ use windlass_redis::Redis;
 use windlass_store::{
     Claim, Error, ErrorKind, Exchange, Fate, Hint, Outcome, Query, Scope, Settlement, Store, SubmitOutcome, Verbs,
 };
-use windlass_testkit::servers::RedisServer;
+use windlass_testkit::servers::{RedisCluster, RedisServer, Sentinels};
 
 fn job(payload: &str) -> NewJob {
     NewJob::build("Job", Payload::new("text/plain", payload.to_owned())).finish(SystemClock.now()).unwrap()
@@ -64,16 +64,23 @@ async fn a_wrong_password_is_told_without_saying_it() {
     assert!(!refused.to_string().contains("hunter2") && !format!("{refused:?}").contains("hunter2"), "{refused}");
 }
 
-/// The list of the manual (docs/redis.md): a user with these rights and no others can do everything.
-#[tokio::test]
-async fn the_rights_in_the_manual_are_enough() {
-    let server = RedisServer::start().unwrap();
+/// The rights that the manual (docs/redis.md) gives a user, and those that the line of `kind` adds.
+fn rights_in_the_manual(kind: Option<&str>) -> Vec<&'static str> {
     let manual = include_str!("../../../docs/redis.md");
     let rule = manual.lines().find_map(|line| line.strip_prefix("ACL SETUSER app on >secret ")).unwrap();
-    let mut command = vec!["ACL", "SETUSER", "app", "on", ">secret"];
-    command.extend(rule.split_whitespace());
+    let added = kind.map(|kind| manual.lines().find_map(|line| line.strip_prefix(&format!("{kind}: `"))).unwrap());
+    let added = added.map(|line| line.split_once('`').unwrap().0).unwrap_or_default();
+    rule.split_whitespace().chain(added.split_whitespace()).collect()
+}
+
+fn let_in(server: &RedisServer, rights: &[&str]) {
+    let command: Vec<&str> = ["ACL", "SETUSER", "app", "on", ">secret"].iter().chain(rights).copied().collect();
     assert_eq!(server.command(&command).unwrap().trim(), "+OK");
-    let store = open(&server.url().replace("redis://", "redis://app:secret@")).await;
+}
+
+/// Everything that a store does.
+async fn everything(url: &str) {
+    let store = open(url).await;
     let mut hints = store.hints();
     let (first, second) = (job("1"), job("2"));
     let _ = store.submit(vec![first.clone(), second.clone()]).await.unwrap();
@@ -86,9 +93,34 @@ async fn the_rights_in_the_manual_are_enough() {
     store.cancel(second.id, &Scope::Everything).await.unwrap();
     assert_eq!(store.counts().await.unwrap().total(Status::Queued), 1);
     assert_eq!(store.list(&windlass_store::Filter { limit: 9, ..Default::default() }).await.unwrap().jobs.len(), 2);
+}
+
+#[tokio::test]
+async fn the_rights_in_the_manual_are_enough() {
+    let server = RedisServer::start().unwrap();
+    let_in(&server, &rights_in_the_manual(None));
+    let url = server.url().replace("redis://", "redis://app:secret@");
+    everything(&url).await;
     server.command(&["ACL", "SETUSER", "app", "-hset"]).unwrap();
-    let refused = store.submit(vec![job("3")]).await.unwrap_err();
+    let refused = open(&url).await.submit(vec![job("3")]).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Config, "{refused}");
+}
+
+#[tokio::test]
+async fn the_rights_in_the_manual_are_enough_on_a_cluster() {
+    let mut cluster = RedisCluster::start().unwrap();
+    for node in 0..3 {
+        let_in(cluster.node(node), &rights_in_the_manual(Some("- On a cluster")));
+    }
+    everything(&cluster.url().replace("redis-cluster://", "redis-cluster://app:secret@")).await;
+}
+
+#[tokio::test]
+async fn the_rights_in_the_manual_are_enough_behind_sentinels() {
+    let mut sentinels = Sentinels::start().unwrap();
+    let primary = sentinels.primary().unwrap();
+    let_in(sentinels.server(primary), &rights_in_the_manual(Some("- Behind Sentinel")));
+    everything(&sentinels.url().replace("redis-sentinel://", "redis-sentinel://app:secret@")).await;
 }
 
 trait Settle {
