@@ -7,7 +7,10 @@ use crate::fault::{Checked, Fault};
 /// In order. A number once released never changes.
 const MIGRATIONS: [(i32, &str); 1] = [(1, include_str!("migrations/0001_tables.sql"))];
 
-/// One file per verb. Replaced at every start of another version, in the order of their needs.
+/// Raised with every change of a function, so that an older program that starts beside newer ones leaves theirs alone.
+const RELEASE: i32 = 1;
+
+/// One file per verb, in the order of their needs. Replaced by programs of a later release.
 const FUNCTIONS: [&str; 18] = [
     include_str!("sql/clock.sql"),
     include_str!("sql/touch.sql"),
@@ -58,10 +61,24 @@ pub(crate) async fn migrate(client: &mut Client, schema: &str) -> Checked<()> {
         transaction.batch_execute(&localised(sql, schema)).await?;
         transaction.execute(&format!("INSERT INTO {name}.migration (number) VALUES ($1)"), &[number]).await?;
     }
+    replace_functions(&transaction, schema).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// Which release the functions are of is kept as a comment on a table, where it needs neither a table nor a migration.
+async fn replace_functions(transaction: &tokio_postgres::Transaction<'_>, schema: &str) -> Checked<()> {
+    let table = format!("{}.migration", quoted(schema));
+    let row = transaction.query_one("SELECT obj_description(to_regclass($1), 'pg_class')", &[&table]).await?;
+    let comment: Option<String> = row.try_get(0)?;
+    let present = comment.and_then(|comment| comment.strip_prefix("functions ")?.parse().ok()).unwrap_or(0);
+    if present >= RELEASE {
+        return Ok(());
+    }
     for sql in FUNCTIONS {
         transaction.batch_execute(&localised(sql, schema)).await?;
     }
-    transaction.commit().await?;
+    transaction.batch_execute(&format!("COMMENT ON TABLE {table} IS 'functions {RELEASE}'")).await?;
     Ok(())
 }
 
@@ -81,6 +98,20 @@ fn quoted(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Run with `WINDLASS_BLESS=1` to accept a change, once the release is raised.
+    #[test]
+    fn functions_change_with_their_release_only() {
+        let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/functions.sql");
+        let found = format!("-- Release {RELEASE}.\n{}", FUNCTIONS.concat());
+        let expected = std::fs::read_to_string(&golden).unwrap_or_default();
+        let raised = found.lines().next() != expected.lines().next();
+        if std::env::var_os("WINDLASS_BLESS").is_some() && raised {
+            std::fs::write(&golden, found).expect("written");
+            return;
+        }
+        assert!(found == expected, "a function has changed: raise RELEASE, then accept it with WINDLASS_BLESS=1");
+    }
 
     #[test]
     fn a_schemas_name_is_quoted_whatever_it_is() {

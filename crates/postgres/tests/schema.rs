@@ -74,6 +74,24 @@ async fn a_newer_schema_is_refused_and_left_as_it_is() {
     assert_eq!(describe(&client).await, before);
 }
 
+/// An older program that started beside newer ones, as in a rolling deployment that is taken back, used to put its own
+/// functions in place of theirs.
+#[tokio::test]
+async fn functions_of_a_newer_release_are_left_alone_and_older_ones_replaced() {
+    let server = PostgresServer::start().unwrap();
+    drop(Postgres::options().open(&server.url()).await.unwrap());
+    let client = connect(&server).await;
+    let other =
+        "CREATE OR REPLACE FUNCTION windlass.clock(at bigint) RETURNS bigint LANGUAGE sql AS 'SELECT 7::bigint'";
+    client.batch_execute(other).await.unwrap();
+    for (release, expected) in [(99, true), (0, false)] {
+        client.batch_execute(&format!("COMMENT ON TABLE windlass.migration IS 'functions {release}'")).await.unwrap();
+        drop(Postgres::options().open(&server.url()).await.unwrap());
+        let now: i64 = client.query_one("SELECT windlass.clock(NULL)", &[]).await.unwrap().get(0);
+        assert_eq!(now == 7, expected, "release {release}");
+    }
+}
+
 #[tokio::test]
 async fn mistakes_at_the_start_say_what_they_are_and_show_no_password() {
     let no_address = Postgres::options().open("mysql://u:hunter2@h/d").await.unwrap_err();
