@@ -83,6 +83,18 @@ impl Scripts {
 
 const ENDINGS: [Event; 6] = [Event::Complete, Event::Retry, Event::Fail, Event::Snooze, Event::Release, Event::Stop];
 
+/// What scripts call an ending.
+pub(crate) fn word(event: Event) -> &'static str {
+    match event {
+        Event::Complete => "Complete",
+        Event::Retry => "Retry",
+        Event::Fail => "Fail",
+        Event::Snooze => "Snooze",
+        Event::Release => "Release",
+        _ => "Stop",
+    }
+}
+
 /// The state table as Lua.
 fn decisions() -> String {
     let code = |status: Status| status.code();
@@ -99,9 +111,9 @@ fn decisions() -> String {
     lua.push_str(&format!("local CLAIMED = {claimed}\n"));
     lua.push_str(&table("CANCEL", Status::ALL.map(|from| (code(from).to_string(), to(from, Event::Cancel)))));
     lua.push_str(&table("REPLAY", Status::ALL.map(|from| (code(from).to_string(), to(from, Event::Replay)))));
-    lua.push_str(&table("ENDINGS", ENDINGS.map(|event| (format!("{event:?}"), Some(ending(event))))));
-    let under_cancel = |event: Event| format!("'{:?}'", event.under_cancel(true));
-    lua.push_str(&table("UNDER_CANCEL", ENDINGS.map(|event| (format!("{event:?}"), Some(under_cancel(event))))));
+    lua.push_str(&table("ENDINGS", ENDINGS.map(|event| (word(event).to_owned(), Some(ending(event))))));
+    let under_cancel = |event: Event| format!("'{}'", word(event.under_cancel(true)));
+    lua.push_str(&table("UNDER_CANCEL", ENDINGS.map(|event| (word(event).to_owned(), Some(under_cancel(event))))));
     lua
 }
 

@@ -7,6 +7,7 @@ use windlass_store::{Fate, Outcome, Settlement, codec};
 use crate::answer::{list, number};
 use crate::fault::Checked;
 use crate::record::{self, micros};
+use crate::scripts::word;
 use crate::submit::{Group, status};
 
 /// Settlements as they are sent.
@@ -63,7 +64,7 @@ impl<'a> Ending<'a> {
     fn write(&self, question: &mut Cmd) {
         let lease = self.settlement.lease;
         question.arg(lease.id.as_bytes()).arg(lease.token.0);
-        question.arg(format!("{:?}", self.settlement.outcome.event()));
+        question.arg(word(self.settlement.outcome.event()));
         question.arg(self.delay).arg(&self.error).arg(&self.result);
     }
 }

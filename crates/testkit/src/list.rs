@@ -198,6 +198,7 @@ macro_rules! for_each_scenario {
                 a_settlement_that_won_the_race_is_not_undone
                 finished_jobs_are_never_touched
                 sweeping_again_finds_nothing
+                a_sweep_of_nothing_does_nothing
                 a_sweep_promotes_no_more_than_its_limit
                 a_sweep_takes_back_no_more_than_its_limit
                 a_full_list_of_one_kind_does_not_starve_the_others

@@ -166,7 +166,7 @@ impl Model {
         }
         swept.pruned = self.prune(now, limit);
         let taken_back = swept.reclaimed + swept.quarantined + swept.stopped;
-        swept.more = [swept.promoted, taken_back, swept.pruned].contains(&limit);
+        swept.more = limit > 0 && [swept.promoted, taken_back, swept.pruned].contains(&limit);
         swept
     }
 

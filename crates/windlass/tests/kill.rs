@@ -9,21 +9,11 @@ use windlass::core::AttemptOutcome;
 
 use process::jobs::{attempts, completed_once, drained, look, stored, submit_all};
 use process::journal::now_micros;
-use process::load::{Load, repeated_only_in_flight};
-use process::{Settings, Site, alone};
+use process::load::{Load, SETTINGS, repeated_only_in_flight};
+use process::{Site, alone};
 
 const KILLS: usize = 100;
 const JOBS: u64 = 50_000;
-
-/// The kills are ours and not the jobs' fault, so no number of them makes a job suspicious here; `poison.rs` is about
-/// the other case.
-const SETTINGS: Settings<'_> = &[
-    ("RUST_LOG", "error,windlass_http=info"),
-    ("WINDLASS_LEASE", "2s"),
-    ("WINDLASS_MAX_CONCURRENCY", "64"),
-    ("WINDLASS_MAX_CRASHES", "1000"),
-    ("WINDLASS_MAX_QUEUE_SIZE", "1000000"),
-];
 
 /// Starts and kills processes under load until there have been enough kills and enough jobs, lets the last one finish
 /// everything, and gives the killed ones and the load.

@@ -10,22 +10,13 @@ use windlass::core::{AttemptOutcome, Job};
 
 use process::jobs::{attempts, completed_once, drained, stored, submit_all};
 use process::journal::{Journal, now_micros};
-use process::load::{Load, repeated_only_in_flight};
-use process::{Process, Settings, Site, alone};
+use process::load::{Load, SETTINGS, repeated_only_in_flight};
+use process::{Process, Site, alone};
 
 const KILLS: usize = 100;
 const JOBS: u64 = 50_000;
 const RESTARTS: usize = 20;
 const LEASE: Duration = Duration::from_secs(2);
-
-/// The kills are ours and not the jobs' fault, as in `kill.rs`.
-const SETTINGS: Settings<'_> = &[
-    ("RUST_LOG", "error,windlass_http=info"),
-    ("WINDLASS_LEASE", "2s"),
-    ("WINDLASS_MAX_CONCURRENCY", "64"),
-    ("WINDLASS_MAX_CRASHES", "1000"),
-    ("WINDLASS_MAX_QUEUE_SIZE", "1000000"),
-];
 
 fn two(site: &Site) -> [Process; 2] {
     [site.start("fault_worker", SETTINGS), site.start("fault_worker", SETTINGS)]

@@ -1,8 +1,8 @@
 -- cancel: cancels a job that waits or has failed, or asks a running handler to stop. ARGV: id, owner or ''.
 -- Returns 1 canceled, 2 asked, 3 it had finished, and the job; nothing where the owner sees no such job.
 local id, owner = take(), take()
-local job = find(id)
-if not job or (owner ~= '' and owner_of(job) ~= owner) then
+local job = visible(id, owner)
+if not job then
     return false
 end
 local said, to = 3, CANCEL[job.status]

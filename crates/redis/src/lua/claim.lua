@@ -16,7 +16,7 @@ end
 -- Starts jobs of a queue on their states as they are kept; each gets the next token. What the worker is told goes to
 -- `given`.
 local function start(queue, members, lease, worker, given)
-    local ids, started = {}, pack_struct('<dddc16', now, now + lease, now, worker)
+    local ids, before, started = {}, #given, pack_struct('<dddc16', now, now + lease, now, worker)
     for place, member in ipairs(members) do
         ids[place] = sub(member, -16)
     end
@@ -32,8 +32,8 @@ local function start(queue, members, lease, worker, given)
             named(given, id)
         end
     end
-    count(queue, QUEUED, -#ids)
-    count(queue, CLAIMED, #ids)
+    count(queue, QUEUED, before - #given)
+    count(queue, CLAIMED, #given - before)
 end
 
 local function given_out(ids)

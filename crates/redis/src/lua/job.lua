@@ -41,6 +41,12 @@ local function find(id)
     return known[id]
 end
 
+-- The job, if there is one that the owner may see; '' sees all.
+local function visible(id, owner)
+    local job = find(id)
+    return job and (owner == '' or owner_of(job) == owner) and job
+end
+
 local function touch(job)
     if not job.changed then
         job.changed = true

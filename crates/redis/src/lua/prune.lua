@@ -4,7 +4,8 @@ local failed, over, most = take() == '1', now - take(), tonumber(take())
 
 -- Those that ended first stand first, and one of them that is still kept keeps all behind it.
 local function ended_before()
-    local ids, old = redis.call('LRANGE', DONE, 0, most - 1), {}
+    -- To a list, one before the first is the last.
+    local ids, old = most > 0 and redis.call('LRANGE', DONE, 0, most - 1) or {}, {}
     fetch(ids)
     for place, id in ipairs(ids) do
         if find(id) and known[id].updated > over then

@@ -1,8 +1,8 @@
 -- replay: sends a dead letter round again. ARGV: id, owner or ''.
 -- Returns 1 done, 0 it is none, and the job; nothing where the owner sees no such job.
 local id, owner = take(), take()
-local job = find(id)
-if not job or (owner ~= '' and owner_of(job) ~= owner) then
+local job = visible(id, owner)
+if not job then
     return false
 end
 local said, to = 0, REPLAY[job.status]

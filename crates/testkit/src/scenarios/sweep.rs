@@ -98,6 +98,17 @@ pub async fn sweeping_again_finds_nothing(probe: Probe) {
     assert_eq!(probe.sweep().await, Swept::default());
 }
 
+/// A limit of nothing used to prune everything on Redis.
+pub async fn a_sweep_of_nothing_does_nothing(probe: Probe) {
+    let done = plain();
+    probe.run_to(&done, complete()).await;
+    probe.run(&plain()).await;
+    probe.submit(&delayed(MINUTE)).await;
+    probe.advance(Duration::from_secs(25 * 3600));
+    assert_eq!(probe.sweep_up_to(0).await, Swept::default());
+    assert_eq!(probe.status(done.id).await, Status::Completed);
+}
+
 pub async fn a_sweep_promotes_no_more_than_its_limit(probe: Probe) {
     probe.submit_all(&(0..5).map(|_| delayed(MINUTE)).collect::<Vec<_>>()).await;
     probe.advance(MINUTE);

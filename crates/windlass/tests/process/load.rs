@@ -9,12 +9,22 @@ use std::time::Duration;
 
 use windlass::core::{AttemptOutcome, Job};
 
-use super::Process;
 use super::client::Client;
 use super::jobs::submit;
 use super::journal::Execution;
+use super::{Process, Settings};
 
 const CALLERS: usize = 24;
+
+/// The kills are ours and not the jobs' fault, so no number of them makes a job suspicious here; `poison.rs` is about
+/// the other case.
+pub(crate) const SETTINGS: Settings<'_> = &[
+    ("RUST_LOG", "error,windlass_http=info"),
+    ("WINDLASS_LEASE", "2s"),
+    ("WINDLASS_MAX_CONCURRENCY", "64"),
+    ("WINDLASS_MAX_CRASHES", "1000"),
+    ("WINDLASS_MAX_QUEUE_SIZE", "1000000"),
+];
 
 fn addresses(processes: &[&Process]) -> Vec<SocketAddr> {
     processes.iter().map(|process| process.address).collect()
