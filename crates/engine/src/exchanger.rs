@@ -11,7 +11,7 @@ use futures_util::future::FutureExt;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, Sleep};
-use windlass_store::{Claim, Claimed, ErrorKind, Exchanged, Fate, Hint, Hints};
+use windlass_store::{Claim, Claimed, ErrorKind, Exchanged, Fate, Hint, Hints, Lease};
 
 use crate::breaker::Breaker;
 use crate::crossing::{Crossings, Passage};
@@ -46,6 +46,8 @@ pub(crate) struct Exchanger {
     outgoing: Outgoing,
     /// Claimed and waiting for a slot.
     ahead: VecDeque<(Attempt, Instant)>,
+    /// Empty; its room is used again turn after turn.
+    started: Vec<(Lease, Overtime)>,
     running: usize,
     /// Claims asked for and not answered.
     expected: usize,
@@ -78,6 +80,7 @@ impl Exchanger {
             in_flight: FuturesUnordered::new(),
             outgoing: Outgoing::default(),
             ahead: VecDeque::new(),
+            started: Vec::new(),
             running: 0,
             expected: 0,
             suspects: 0,
@@ -101,7 +104,7 @@ impl Exchanger {
             self.take_hints();
             self.start_waiting();
             if self.wants_turn() {
-                self.wait_for_company().await;
+                self.wait_for_company(&mut finished).await;
                 self.take_turn();
                 if let Some(answered) = self.linger() {
                     self.absorb(answered);
@@ -126,12 +129,12 @@ impl Exchanger {
     /// Whoever is about to finish or submit gets onto this turn. A lone caller is spared that: giving way wakes another
     /// of the runtime's threads. So are callers who have waited for the turn before, when the store has nothing to do
     /// meanwhile.
-    async fn wait_for_company(&mut self) {
+    async fn wait_for_company(&mut self, finished: &mut Vec<Finished>) {
         let alone = self.outgoing.len().max(self.under_way) <= LONE_MAX;
         let store_rests = self.in_flight.is_empty() && !self.outgoing.submit.is_empty();
         if !alone && !store_rests {
             tokio::task::yield_now().await;
-            self.gulp();
+            self.gulp(finished);
         }
     }
 
@@ -168,12 +171,11 @@ impl Exchanger {
     }
 
     /// Takes what is in the channels already.
-    fn gulp(&mut self) {
-        let mut finished = Vec::new();
+    fn gulp(&mut self, finished: &mut Vec<Finished>) {
         while let Ok(one) = self.finished.try_recv() {
             finished.push(one);
         }
-        self.note_finished(&mut finished);
+        self.note_finished(finished);
         while self.accepts()
             && self.breaker.refusal(Instant::now()).is_none()
             && let Ok(one) = self.submittals.try_recv()
@@ -254,6 +256,7 @@ impl Exchanger {
                 turn.reply(exchanged.submitted);
                 self.note_fates(&turn, &exchanged.fates);
                 self.take_in(&exchanged.claimed, attempts, &turn);
+                self.outgoing.reuse(turn);
             }
             Err(error) => self.note_failure(turn, error),
         }
@@ -326,7 +329,7 @@ impl Exchanger {
         if self.phase() > Phase::Running {
             self.give_back_unstarted();
         }
-        let (now, mut started) = (std::time::Instant::now(), Vec::new());
+        let (now, mut started) = (std::time::Instant::now(), std::mem::take(&mut self.started));
         while self.running < self.shared.settings.max_concurrency
             && let Some((mut attempt, _)) = self.ahead.pop_front()
         {
@@ -336,8 +339,9 @@ impl Exchanger {
             tokio::spawn(run(attempt, self.shared.clone(), self.report.clone()));
         }
         if !started.is_empty() {
-            self.shared.registry.start(started);
+            self.shared.registry.start(started.drain(..));
         }
+        self.started = started;
         self.shared.metrics.running.set((self.running + self.ahead.len()) as f64);
     }
 
@@ -435,7 +439,7 @@ impl Drop for Exchanger {
 /// One attempt as a task of its own. It always reports, or its slot would be lost.
 async fn run(attempt: Attempt, shared: Arc<Shared>, report: mpsc::UnboundedSender<Finished>) {
     let (lease, suspect) = (attempt.claimed.lease, attempt.claimed.is_suspect());
-    let finished = AssertUnwindSafe(attempt.execute(shared.clone())).catch_unwind().await;
+    let finished = AssertUnwindSafe(attempt.execute(&shared)).catch_unwind().await;
     let finished = finished.unwrap_or_else(|_| {
         shared.registry.remove(lease);
         Attempt::broken(lease, suspect)

@@ -57,7 +57,7 @@ impl Registry {
     }
 
     /// Notes that these attempts run from now on; one lock for the whole batch.
-    pub(crate) fn start(&self, started: Vec<(Lease, Overtime)>) {
+    pub(crate) fn start(&self, started: impl IntoIterator<Item = (Lease, Overtime)>) {
         let mut all = self.all();
         for (lease, overtime) in started {
             if let Some(held) = all.get_mut(&lease.id).filter(|held| held.lease == lease) {
@@ -248,7 +248,7 @@ mod tests {
     fn an_attempt_that_ended_is_not_let_go_a_second_time() {
         let (registry, now) = (Registry::default(), Instant::now());
         let lease = held_at(&registry, now);
-        registry.start(vec![(lease, overtime(now))]);
+        registry.start([(lease, overtime(now))]);
         assert!(registry.end(lease));
         assert!(registry.rounds(now + LEASE / 2, LEASE).overdue.is_empty());
     }
@@ -257,7 +257,7 @@ mod tests {
     fn an_attempt_that_was_let_go_ends_once_and_is_due_again_when_the_store_did_not_hear() {
         let (registry, now) = (Registry::default(), Instant::now());
         let lease = held_at(&registry, now);
-        registry.start(vec![(lease, overtime(now))]);
+        registry.start([(lease, overtime(now))]);
         assert_eq!(registry.rounds(now, LEASE).overdue.len(), 1);
         assert!(!registry.end(lease), "its handler comes too late");
         assert!(registry.rounds(now, LEASE).overdue.is_empty());

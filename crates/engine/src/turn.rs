@@ -25,6 +25,9 @@ pub(crate) struct Submittal {
 pub(crate) struct Outgoing {
     pub(crate) settle: Vec<Settlement>,
     pub(crate) submit: Vec<Submittal>,
+    /// Empty; the room of a turn that has landed, for the next to gather in. Fresh memory for every turn would have to
+    /// be cleared by the system first.
+    room: Vec<Settlement>,
 }
 
 /// A turn under way: the answer's address book.
@@ -64,7 +67,7 @@ impl Outgoing {
 
     /// Makes everything that waits into one turn; when `apart`, new jobs wait for the next if anything is to be settled.
     pub(crate) fn compose(&mut self, claim: Option<Claim>, apart: bool, queue_limit: u64) -> (Turn, Exchange) {
-        let settle = std::mem::take(&mut self.settle);
+        let settle = std::mem::replace(&mut self.settle, std::mem::take(&mut self.room));
         let mut submit = Vec::new();
         let mut replies = Vec::with_capacity(self.submit.len());
         let going = if apart && !settle.is_empty() { 0 } else { self.submit.len() };
@@ -72,14 +75,21 @@ impl Outgoing {
             replies.push((jobs.len(), reply));
             submit.append(&mut jobs);
         }
+        let to_send = settle.clone();
         let turn = Turn {
-            settle: settle.clone(),
+            settle,
             submit: replies,
             claim_limit: claim.as_ref().map_or(0, |claim| claim.limit),
             suspects: claim.as_ref().map_or(0, |claim| claim.suspects),
             sent: Instant::now(),
         };
-        (turn, Exchange { settle, extend: Vec::new(), submit, queue_limit: Some(queue_limit), claim })
+        (turn, Exchange { settle: to_send, extend: Vec::new(), submit, queue_limit: Some(queue_limit), claim })
+    }
+
+    /// Takes over the room of a turn that has landed.
+    pub(crate) fn reuse(&mut self, landed: Turn) {
+        self.room = landed.settle;
+        self.room.clear();
     }
 }
 

@@ -62,7 +62,7 @@ impl Attempt {
     }
 
     /// Runs the handler to its end, whichever that is.
-    pub(crate) async fn execute(self, shared: Arc<Shared>) -> Finished {
+    pub(crate) async fn execute(&self, shared: &Shared) -> Finished {
         let span = tracing::info_span!(
             "job.run",
             job.id = %self.claimed.new.id,
@@ -71,12 +71,12 @@ impl Attempt {
             traceparent = self.claimed.new.traceparent.as_deref(),
         );
         let conclusion = match shared.routes.find(self.claimed.new.name.as_str()) {
-            Some(handler) => Some(self.run(handler.clone(), &shared).instrument(span).await),
+            Some(handler) => Some(self.run(handler.clone(), shared).instrument(span).await),
             None => None,
         };
         let outcome = match conclusion {
-            Some(conclusion) => self.normalise(conclusion, &shared),
-            None => Some(unknown(&self.claimed, &shared)),
+            Some(conclusion) => self.normalise(conclusion, shared),
+            None => Some(unknown(&self.claimed, shared)),
         };
         Finished {
             lease: self.claimed.lease,
@@ -91,10 +91,10 @@ impl Attempt {
         }
         let started = Instant::now();
         let mut work = AssertUnwindSafe(handler.call(self.context.clone())).catch_unwind();
-        // Most handlers that are done at once need neither a timer nor a place in a waiting list.
+        // Handlers that are done at once need neither a timer nor a place in a waiting list, nor room for them.
         let ended = match poll!(Pin::new(&mut work)) {
             Poll::Ready(ended) => Some(ended),
-            Poll::Pending => self.supervise(&mut work, started, shared).await,
+            Poll::Pending => Box::pin(self.supervise(&mut work, started, shared)).await,
         };
         let waited = self.claimed.created_at.until(self.claimed.started_at);
         shared.metrics.attempted(&self.claimed.new.name, waited, started.elapsed());

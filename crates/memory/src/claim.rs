@@ -40,6 +40,7 @@ impl Table {
             let Some(queue) = self.index.queue(name) else { continue };
             let chosen = choose(queue, claim.limit - jobs.len(), suspects);
             let before = jobs.len();
+            jobs.reserve(chosen.len());
             jobs.extend(chosen.into_iter().filter_map(|seq| self.hand_out(seq, claim, now)));
             suspects -= jobs[before..].iter().filter(|job| job.is_suspect()).count();
         }
