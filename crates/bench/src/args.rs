@@ -58,10 +58,10 @@ pub(crate) struct Asked {
     /// Where to put files. It should be on the disk that matters, not in memory.
     #[arg(long, default_value = "target/windlass-bench")]
     pub(crate) dir: PathBuf,
-    /// Windlass's `max_concurrency`. Where nothing is said: 512 on disk, 2048 in memory.
+    /// Windlass's `max_concurrency`. Where nothing is said: 512 on disk, 1024 in memory.
     #[arg(long)]
     pub(crate) concurrency: Option<usize>,
-    /// Windlass's `batch_size`. Where nothing is said: 500 on disk, as the floor, and 2000 in memory.
+    /// Windlass's `batch_size`. Where nothing is said: 500 on disk, as the floor, and 1000 in memory.
     #[arg(long)]
     pub(crate) batch: Option<usize>,
 }
@@ -120,7 +120,7 @@ impl Place {
     /// How many jobs that do nothing are best run at the same time.
     pub(crate) fn concurrency(self) -> usize {
         match self {
-            Self::Memory => 2_048,
+            Self::Memory => 1_024,
             Self::Embedded | Self::Postgres => 512,
             Self::Redis => 256,
         }
@@ -129,7 +129,7 @@ impl Place {
     /// How many are best asked for and settled at a time.
     pub(crate) fn batch(self) -> usize {
         match self {
-            Self::Memory => 2_000,
+            Self::Memory => 1_000,
             Self::Embedded | Self::Postgres => 500,
             Self::Redis => 250,
         }
