@@ -64,6 +64,10 @@ pub(crate) struct Asked {
     /// Windlass's `batch_size`. Where nothing is said: 500 on disk, as the floor, and 1000 in memory.
     #[arg(long)]
     pub(crate) batch: Option<usize>,
+    /// Threads of the runtime, the floor's too. Where nothing is said: as many as there are cores; for `http` on the
+    /// embedded store one fewer, because the thread that writes keeps a core busy.
+    #[arg(long)]
+    pub(crate) threads: Option<usize>,
 }
 
 /// The questions.

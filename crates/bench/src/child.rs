@@ -65,6 +65,7 @@ fn task(case: &Case, system: System, asked: &Asked, directory: &Path) -> Task {
         dir: directory.to_owned(),
         concurrency: asked.concurrency.unwrap_or(case.store.concurrency()),
         batch: asked.batch.unwrap_or(case.store.batch()),
+        threads: asked.threads.unwrap_or(case.threads()),
     }
 }
 
@@ -79,6 +80,7 @@ pub(crate) fn arguments(task: &Task) -> Vec<String> {
         ("--dir", task.dir.display().to_string()),
         ("--concurrency", task.concurrency.to_string()),
         ("--batch", task.batch.to_string()),
+        ("--threads", task.threads.to_string()),
     ];
     named.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect()
 }

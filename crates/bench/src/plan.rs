@@ -1,5 +1,7 @@
 //! Which measurements answer a question.
 
+use std::num::NonZero;
+
 use crate::args::{Asked, Place, Question};
 
 /// One row of the answer: the systems that are measured beside each other.
@@ -43,6 +45,17 @@ const REDIS_PEERS: [Peer; 2] = [
     Peer { name: "bullmq-redis", jobs_max: 50_000, durable: true },
     Peer { name: "apalis-redis", jobs_max: 7_000, durable: true },
 ];
+
+impl Case {
+    /// How many threads the runtime is best given.
+    pub(crate) fn threads(&self) -> usize {
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        match (self.question, self.store) {
+            (Question::Http, Place::Embedded) => (cores - 1).max(1),
+            _ => cores,
+        }
+    }
+}
 
 impl System {
     pub(crate) fn name(self) -> &'static str {

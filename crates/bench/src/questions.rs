@@ -15,7 +15,7 @@ use crate::task::Task;
 
 /// Measures what the task says and prints what was found.
 pub(crate) fn measure(task: &Task) -> Result<(), Fault> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(task.threads).enable_all().build()?;
     let found = runtime.block_on(answer(task))?;
     Ok(found.print()?)
 }

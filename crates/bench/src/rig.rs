@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::runtime::Handle;
 use windlass_core::{Clock, Status, SystemClock};
 use windlass_embedded::Embedded;
 use windlass_engine::{Engine, Settings};
@@ -121,7 +122,8 @@ impl Rig {
             "redis" => "; Redis, a server of its own, append-only file written every second",
             _ => "; not durable",
         };
-        format!("max_concurrency={max_concurrency} batch_size={batch_size}{durability}")
+        let threads = Handle::current().metrics().num_workers();
+        format!("max_concurrency={max_concurrency} batch_size={batch_size} threads={threads}{durability}")
     }
 }
 

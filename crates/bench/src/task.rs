@@ -29,4 +29,7 @@ pub(crate) struct Task {
     /// Windlass's `batch_size`.
     #[arg(long)]
     pub(crate) batch: usize,
+    /// Threads of the runtime.
+    #[arg(long)]
+    pub(crate) threads: usize,
 }

@@ -36,9 +36,13 @@ enum Command {
     Measure(Task),
 }
 
-#[tokio::main]
-async fn main() -> Result<(), Fault> {
+fn main() -> Result<(), Fault> {
     let Command::Measure(task) = Command::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(task.threads).enable_all().build()?;
+    runtime.block_on(run(task))
+}
+
+async fn run(task: task::Task) -> Result<(), Fault> {
     let found = match task.system.as_str() {
         "rustqueue-redb" => rustqueue::measure(&task).await?,
         "azums-sqlite" => azums::measure(&task, azums::Durability::Normal).await?,

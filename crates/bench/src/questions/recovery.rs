@@ -75,7 +75,7 @@ fn start_victim(task: &Task) -> Result<Child, Fault> {
 
 /// The victim: claims all jobs and works until it is killed.
 pub(crate) fn crash(task: &Task) -> Result<(), Fault> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(task.threads).enable_all().build()?;
     runtime.block_on(async {
         let mut rig = rig(task).await?;
         rig.handler.work = FOR_EVER;
