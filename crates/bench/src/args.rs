@@ -85,6 +85,8 @@ pub(crate) enum Question {
     Http,
     /// Does work get slower when a million jobs wait?
     Depth,
+    /// Does work on PostgreSQL get slower while somebody holds an old snapshot?
+    Snapshot,
     /// What does a worker cost that has nothing to do?
     Idle,
     /// How soon do the jobs of a killed process run again?
@@ -114,6 +116,7 @@ impl Question {
             Self::Latency => "latency",
             Self::Http => "http",
             Self::Depth => "depth",
+            Self::Snapshot => "snapshot",
             Self::Idle => "idle",
             Self::Recovery => "recovery",
         }

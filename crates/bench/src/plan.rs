@@ -100,6 +100,8 @@ fn modes(question: Question, store: Place) -> &'static [(&'static str, u64)] {
         (Question::Latency, _) => &[("idle", 300)],
         (Question::Http, _) => &[("connections64", 200_000)],
         (Question::Depth, _) => &[("million", 1_000_000)],
+        (Question::Snapshot, Place::Postgres) => &[("tenminutes", 300_000)],
+        (Question::Snapshot, _) => &[],
         (Question::Idle, _) => &[("idle", 1_000)],
         (Question::Recovery, Place::Embedded) => &[("kill", 200)],
         // What memory holds does not outlive its process.

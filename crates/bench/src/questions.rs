@@ -6,7 +6,8 @@ pub(crate) mod http;
 pub(crate) mod idle;
 pub(crate) mod latency;
 pub(crate) mod recovery;
-pub(crate) mod steady;
+pub(crate) mod snapshot;
+mod steady;
 pub(crate) mod submit;
 
 use crate::Fault;
@@ -32,6 +33,8 @@ async fn answer(task: &Task) -> Result<Measurement, Fault> {
         ("latency", "floor") => latency::floor(task).await,
         ("http", "windlass") => http::windlass(task).await,
         ("http", "floor") => http::floor(task).await,
+        ("snapshot", "windlass") => snapshot::windlass(task).await,
+        ("snapshot", "floor") => snapshot::floor(task).await,
         ("depth", "windlass") => depth::windlass(task).await,
         ("depth", "floor") => depth::floor(task).await,
         ("idle", "windlass") => idle::windlass(task).await,

@@ -31,6 +31,8 @@ pub(crate) struct Rig {
     pub(crate) store: SharedStore,
     pub(crate) handler: SendMail,
     pub(crate) settings: Settings,
+    /// Where the store's own server is reached.
+    pub(crate) url: Option<String>,
     jobs: u64,
     /// The store's own server, where it needs one. It goes last.
     _server: Option<Box<dyn Send + Sync>>,
@@ -39,7 +41,7 @@ pub(crate) struct Rig {
 impl Rig {
     /// Opens the store that the task names.
     pub(crate) async fn new(task: &Task) -> Result<Self, Fault> {
-        let mut server: Option<Box<dyn Send + Sync>> = None;
+        let (mut server, mut reached): (Option<Box<dyn Send + Sync>>, _) = (None, None);
         let store: SharedStore = match task.store.as_str() {
             "memory" => Arc::new(Memory::new()),
             "embedded" => Arc::new(Embedded::open(&task.dir)?),
@@ -47,6 +49,7 @@ impl Rig {
                 let postgres = PostgresServer::start()?;
                 let url = postgres.url();
                 server = Some(Box::new(postgres));
+                reached = Some(url.clone());
                 Arc::new(Postgres::options().open(&url).await?)
             }
             "redis" => {
@@ -58,7 +61,7 @@ impl Rig {
             other => return Err(format!("no such store: {other}").into()),
         };
         let handler = SendMail::counting(task.jobs);
-        Ok(Self { store, handler, settings: settings(task), jobs: task.jobs, _server: server })
+        Ok(Self { store, handler, settings: settings(task), url: reached, jobs: task.jobs, _server: server })
     }
 
     /// Starts an engine that works, over `store`.

@@ -6,6 +6,7 @@ use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
 
 use crate::fault::Checked;
+use crate::marks::Marks;
 use crate::migrate::localised;
 
 /// A parameter and its type. Naming the types spares a round trip to ask for them.
@@ -18,6 +19,7 @@ pub(crate) struct Asking<'a> {
     pub(crate) channel: &'a str,
     /// A test's clock; `None` for the server's.
     pub(crate) at: Option<i64>,
+    pub(crate) marks: &'a Marks,
 }
 
 impl Asking<'_> {
@@ -39,8 +41,8 @@ impl Asking<'_> {
 
     /// Wakes others when the transaction leaves work.
     pub(crate) async fn announce(&self) -> Checked<()> {
-        let sql = self.sql("SELECT windlass.announce($1)");
-        self.client.query_typed(&sql, &[(&self.channel, Type::TEXT)]).await?;
+        let sql = self.sql("SELECT windlass.announce($1,$2)");
+        self.client.query_typed(&sql, &[(&self.at, Type::INT8), (&self.channel, Type::TEXT)]).await?;
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! Claim: jobs for a worker, and when it should come back.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
@@ -9,16 +9,30 @@ use windlass_store::{Claim, Claimed, ClaimedJob, Lease};
 
 use crate::asking::Asking;
 use crate::fault::{Checked, Fault};
+use crate::marks::Found;
 use crate::record::{NEW_JOB, counter, micros, new_job, token};
 
+/// A claim's answers, and where it began.
+pub(crate) struct Answer {
+    pub(crate) jobs: Vec<Row>,
+    pub(crate) outlook: Row,
+    pub(crate) froms: Option<Vec<i64>>,
+}
+
+/// Where a claim begins in each of its lines; `None` for the head, which is where one by a test's clock always does.
+pub(crate) fn begin(asking: &Asking<'_>, claim: &Claim) -> Option<Vec<i64>> {
+    asking.at.is_none().then(|| asking.marks.of(claim, Instant::now())).flatten()
+}
+
 /// Asks for work.
-pub(crate) async fn claim(asking: &Asking<'_>, claim: &Claim) -> Checked<Vec<Row>> {
+pub(crate) async fn claim(asking: &Asking<'_>, claim: &Claim, froms: Option<&[i64]>) -> Checked<Vec<Row>> {
     let lines = lines(claim);
     let wanted = i32::try_from(claim.limit).unwrap_or(i32::MAX);
     let suspects = i32::try_from(claim.suspects).unwrap_or(i32::MAX);
     let (lease, worker) = (micros(claim.lease), uuid::Uuid::from_bytes(*claim.worker.as_bytes()));
-    let sql = asking
-        .sql(&format!("SELECT {NEW_JOB}, token, retries, crashes, started_at FROM windlass.claim($1,$2,$3,$4,$5,$6)"));
+    let sql = asking.sql(&format!(
+        "SELECT {NEW_JOB}, token, retries, crashes, started_at, seq FROM windlass.claim($1,$2,$3,$4,$5,$6,$7)"
+    ));
     let params = [
         (&asking.at as _, Type::INT8),
         (&lines as _, Type::TEXT_ARRAY),
@@ -26,15 +40,17 @@ pub(crate) async fn claim(asking: &Asking<'_>, claim: &Claim) -> Checked<Vec<Row
         (&suspects as _, Type::INT4),
         (&lease as _, Type::INT8),
         (&worker as _, Type::UUID),
+        (&froms as _, Type::INT8_ARRAY),
     ];
     Ok(asking.client.query_typed(&sql, &params).await?)
 }
 
 /// Asks what the claim leaves.
-pub(crate) async fn outlook(asking: &Asking<'_>, claim: &Claim) -> Checked<Row> {
-    let sql = asking.sql("SELECT more, next_due FROM windlass.outlook($1,$2)");
+pub(crate) async fn outlook(asking: &Asking<'_>, claim: &Claim, froms: Option<&[i64]>) -> Checked<Row> {
+    let sql = asking.sql("SELECT more, next_due, took FROM windlass.outlook($1,$2,$3)");
     let lines = lines(claim);
-    let rows = asking.client.query_typed(&sql, &[(&asking.at, Type::INT8), (&lines, Type::TEXT_ARRAY)]).await?;
+    let params = [(&asking.at as _, Type::INT8), (&lines as _, Type::TEXT_ARRAY), (&froms as _, Type::INT8_ARRAY)];
+    let rows = asking.client.query_typed(&sql, &params).await?;
     rows.into_iter().next().ok_or_else(|| Fault::corrupt("a function that always answers did not"))
 }
 
@@ -42,12 +58,26 @@ fn lines(claim: &Claim) -> Vec<&str> {
     claim.queues.iter().map(QueueName::as_str).collect()
 }
 
-/// What the answers say.
-pub(crate) fn claimed(rows: &[Row], outlook: &Row) -> Checked<Claimed> {
-    let jobs = rows.iter().map(claimed_job).collect::<Checked<_>>()?;
-    let next_due: Option<i64> = outlook.try_get(1)?;
-    let next_due = next_due.map(|micros| Duration::from_micros(u64::try_from(micros).unwrap_or(0)));
-    Ok(Claimed { jobs, next_due, more: outlook.try_get(0)? })
+/// What the answers say; where the next claim begins follows from it. One that did not begin at the head and found too
+/// little comes back when it is time to look there again.
+pub(crate) fn claimed(asking: &Asking<'_>, wanted: &Claim, answer: &Answer) -> Checked<Claimed> {
+    let jobs: Vec<ClaimedJob> = answer.jobs.iter().map(claimed_job).collect::<Checked<_>>()?;
+    let seqs = answer.jobs.iter().map(|row| row.try_get(12)).collect::<Result<Vec<i64>, _>>()?;
+    let now = Instant::now();
+    let found = jobs.iter().zip(seqs).filter(|(job, _)| !job.is_suspect());
+    let found = found.map(|(job, seq)| Found { line: &job.new.queue, priority: job.new.priority, seq });
+    let looked = if answer.froms.is_none() { span(&answer.outlook, 2)? } else { None };
+    asking.marks.note(found, looked, now);
+    let mut next_due = span(&answer.outlook, 1)?;
+    if answer.froms.is_some() && jobs.len() < wanted.limit {
+        next_due = Some(next_due.unwrap_or(Duration::MAX).min(asking.marks.pause(now)));
+    }
+    Ok(Claimed { jobs, next_due, more: answer.outlook.try_get(0)? })
+}
+
+fn span(row: &Row, column: usize) -> Checked<Option<Duration>> {
+    let micros: Option<i64> = row.try_get(column)?;
+    Ok(micros.map(|micros| Duration::from_micros(u64::try_from(micros).unwrap_or(0))))
 }
 
 fn claimed_job(row: &Row) -> Checked<ClaimedJob> {

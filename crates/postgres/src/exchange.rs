@@ -19,7 +19,7 @@ struct Answers {
     settle: Vec<Row>,
     extend: Vec<Row>,
     submit: Vec<Row>,
-    claim: Option<(Vec<Row>, Row)>,
+    claim: Option<claim::Answer>,
 }
 
 /// Settles, extends, submits and claims.
@@ -38,8 +38,8 @@ pub(crate) async fn exchange(asking: &Asking<'_>, turn: &Exchange) -> Checked<Ex
         fates: settle::fates(&answers.settle)?,
         extended: extend::extensions(&answers.extend)?,
         submitted: submit::outcomes(asking, &turn.submit, answers.submit).await?,
-        claimed: match answers.claim {
-            Some((jobs, outlook)) => claim::claimed(&jobs, &outlook)?,
+        claimed: match turn.claim.as_ref().zip(answers.claim) {
+            Some((wanted, answer)) => claim::claimed(asking, wanted, &answer)?,
             None => Claimed::default(),
         },
     })
@@ -63,18 +63,23 @@ async fn send(asking: &Asking<'_>, turn: &Exchange) -> Checked<Answers> {
     let extend: OptionFuture<_> = some(!turn.extend.is_empty()).map(|()| extend::extend(asking, &turn.extend)).into();
     let submit: OptionFuture<_> =
         some(!turn.submit.is_empty()).map(|()| submit::submit(asking, &columns, turn.queue_limit, None)).into();
-    let claim: OptionFuture<_> = turn.claim.as_ref().map(|wanted| claim::claim(asking, wanted)).into();
-    let outlook: OptionFuture<_> = turn.claim.as_ref().map(|wanted| claim::outlook(asking, wanted)).into();
+    let froms = turn.claim.as_ref().and_then(|wanted| claim::begin(asking, wanted));
+    let claim: OptionFuture<_> =
+        turn.claim.as_ref().map(|wanted| claim::claim(asking, wanted, froms.as_deref())).into();
+    let outlook: OptionFuture<_> =
+        turn.claim.as_ref().map(|wanted| claim::outlook(asking, wanted, froms.as_deref())).into();
     let brings_work = !turn.settle.is_empty() || !turn.submit.is_empty();
     let announce: OptionFuture<_> = some(brings_work).map(|()| asking.announce()).into();
     let (settle, extend, submit, claim, outlook, announced) =
         futures_util::join!(settle, extend, submit, claim, outlook, announce);
-    let answers = Answers {
+    let mut answers = Answers {
         settle: settle.transpose()?.unwrap_or_default(),
         extend: extend.transpose()?.unwrap_or_default(),
         submit: submit.transpose()?.unwrap_or_default(),
-        claim: claim.transpose()?.zip(outlook.transpose()?),
+        claim: None,
     };
+    let claimed = claim.transpose()?.zip(outlook.transpose()?);
+    answers.claim = claimed.map(|(jobs, outlook)| claim::Answer { jobs, outlook, froms });
     announced.transpose()?;
     Ok(answers)
 }

@@ -23,6 +23,7 @@ use crate::exchange::exchange;
 use crate::fault::{Checked, Fault};
 use crate::lent::Lent;
 use crate::listen::listen;
+use crate::marks::Marks;
 use crate::migrate::migrate;
 use crate::options::PostgresOptions;
 use crate::settle::{self, Endings};
@@ -51,6 +52,7 @@ struct Shared {
     options: PostgresOptions,
     channel: String,
     hints: broadcast::Sender<Hint>,
+    marks: Marks,
     _driver: Driver,
 }
 
@@ -114,7 +116,8 @@ async fn open(options: PostgresOptions, url: &str) -> Checked<Postgres> {
     // It says so when it has begun to listen. Without it the store works all the same, by polling.
     let _deaf_for_now = tokio::time::timeout(FIRST_HINT, first.next()).await;
     let home = Handle::current().id();
-    Ok(Postgres { shared: Arc::new(Shared { pool, home, lifeline, options, channel, hints, _driver: driver }) })
+    let marks = Marks::default();
+    Ok(Postgres { shared: Arc::new(Shared { pool, home, lifeline, options, channel, hints, marks, _driver: driver }) })
 }
 
 fn pool(manager: Manager, most: usize, patience: Duration) -> Checked<Pool> {
@@ -136,7 +139,7 @@ impl Shared {
 
     fn asking<'a>(&'a self, client: &'a Client) -> Asking<'a> {
         let at = self.options.clock.as_ref().map(|clock| clock.now().as_micros());
-        Asking { client, schema: &self.options.schema, channel: &self.channel, at }
+        Asking { client, schema: &self.options.schema, channel: &self.channel, at, marks: &self.marks }
     }
 
     async fn exchange(&self, turn: &Exchange) -> Checked<Exchanged> {

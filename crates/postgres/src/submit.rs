@@ -80,7 +80,7 @@ impl<'a> Columns<'a> {
 const UNLIMITED: i64 = 1 << 40;
 
 /// Up to so many jobs are cheaper one by one.
-const FEW: usize = 8;
+const FEW: usize = 4;
 
 /// Sends the jobs. `announced_on` wakes others at once, for a turn that does nothing else.
 pub(crate) async fn submit(

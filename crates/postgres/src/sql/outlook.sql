@@ -1,13 +1,25 @@
--- What a claim left: whether its lines have ready jobs, and how long until the next one is due.
-CREATE OR REPLACE FUNCTION windlass.outlook(at bigint, lines text[]) RETURNS TABLE (more boolean, next_due bigint)
+-- What a claim left: whether its lines have ready jobs, how long until the next one is due, and how long it took itself,
+-- in microseconds. `froms` as for claim.
+CREATE OR REPLACE FUNCTION windlass.outlook(at bigint, lines text[], froms bigint[]) RETURNS TABLE (
+    more boolean, next_due bigint, took bigint
+)
 LANGUAGE plpgsql VOLATILE
 SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
+DECLARE
+    since bigint := CASE WHEN froms IS NOT NULL THEN windlass.recent(at) ELSE -1 END;
 BEGIN
-    RETURN QUERY SELECT
-        EXISTS (SELECT 1 FROM unnest(lines) AS line, LATERAL (
-            SELECT 1 FROM windlass.ready WHERE ready.queue = line LIMIT 1) AS one),
-        (SELECT CASE WHEN count(*) > 0 THEN greatest(min(first.due_at) - windlass.clock(at), 0) END FROM unnest(lines) AS line, LATERAL (
-            SELECT scheduled.due_at FROM windlass.scheduled
-            WHERE scheduled.queue = line ORDER BY scheduled.due_at LIMIT 1) AS first);
+    more := false;
+    FOR place IN 1..cardinality(lines) LOOP
+        EXIT WHEN more;
+        more := windlass.has_ready(lines[place], coalesce(froms[place * 10 - 9:place * 10], array_fill(0, ARRAY[10])::bigint[]));
+    END LOOP;
+    SELECT greatest(min(first.due_at) - windlass.clock(at), 0) INTO next_due
+    FROM unnest(lines) AS line, LATERAL (
+        SELECT scheduled.due_at FROM windlass.scheduled
+        WHERE scheduled.queue = line AND scheduled.due_at > since
+        ORDER BY scheduled.due_at LIMIT 1) AS first
+    HAVING count(*) > 0;
+    took := nullif(current_setting('windlass_turn.took', true), '')::bigint;
+    RETURN NEXT;
 END
 $$;

@@ -33,7 +33,7 @@ BEGIN
         INSERT INTO windlass.attempt (seq, number, started_at, finished_at, outcome, worker, error)
         SELECT seq, retries + crashes + 1, started_at, now, 3, worker, crashed FROM lost
     ), told AS MATERIALIZED (
-        SELECT windlass.touch(queue, NULL) FROM (SELECT DISTINCT queue FROM lost WHERE lost.status = 1) AS lines
+        SELECT windlass.touch(queue, NULL, min(seq)) FROM lost WHERE lost.status = 1 GROUP BY queue
     )
     SELECT array_agg(lost.seq), array_agg(lost.status) INTO remembered, went FROM lost WHERE (SELECT count(*) FROM told) >= 0;
     IF remembered IS NOT NULL THEN

@@ -55,9 +55,9 @@ BEGIN
         FROM ended WHERE outcome IS NOT NULL
         RETURNING attempt.seq
     ), told AS MATERIALIZED (
-        SELECT windlass.touch(queue, due_at)
+        SELECT windlass.touch(queue, due_at, min(seq))
         FROM (
-            SELECT queue, CASE WHEN ended.status = 2 THEN due_at END AS due_at FROM ended WHERE ended.status <= 2
+            SELECT queue, seq, CASE WHEN ended.status = 2 THEN due_at END AS due_at FROM ended WHERE ended.status <= 2
         ) AS news
         GROUP BY queue, due_at
     )

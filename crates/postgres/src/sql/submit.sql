@@ -65,9 +65,9 @@ BEGIN
         SELECT seq, queue, priority, false, start, id, greatest(now, 0), 0, 0, crash_limit, now
         FROM placed WHERE start > now
     ), told AS MATERIALIZED (
-        SELECT windlass.touch(queue, nullif(due, 0))
+        SELECT windlass.touch(queue, nullif(due, 0), min(seq))
         FROM (
-            SELECT queue, CASE WHEN start > now THEN start ELSE 0 END AS due FROM placed
+            SELECT queue, seq, CASE WHEN start > now THEN start ELSE 0 END AS due FROM placed
         ) AS news
         GROUP BY queue, due
     )
@@ -85,7 +85,7 @@ BEGIN
     -- What nobody reads is not run.
     WHERE (SELECT count(*) FROM told) >= 0;
     IF channel IS NOT NULL THEN
-        PERFORM windlass.announce(channel);
+        PERFORM windlass.announce(at, channel);
     END IF;
     RETURN QUERY SELECT o, now FROM unnest(outcomes) AS o;
 END

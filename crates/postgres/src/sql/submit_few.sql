@@ -42,19 +42,19 @@ BEGIN
                 (seq, queue, priority, suspect, due_at, id, token, retries, crashes, max_crashes, updated_at)
             VALUES (its_seq, queues[i], priorities[i], false, start, ids[i], greatest(now, 0), 0, 0, crash_limits[i],
                 now);
-            PERFORM windlass.touch(queues[i], start);
+            PERFORM windlass.touch(queues[i], start, its_seq);
             outcome := 2;
         ELSE
             INSERT INTO windlass.ready
                 (queue, suspect, priority, seq, id, token, retries, crashes, max_crashes, updated_at)
             VALUES (queues[i], false, priorities[i], its_seq, ids[i], greatest(now, 0), 0, 0, crash_limits[i], now);
-            PERFORM windlass.touch(queues[i], NULL);
+            PERFORM windlass.touch(queues[i], NULL, its_seq);
             outcome := 1;
         END IF;
         RETURN NEXT;
     END LOOP;
     IF channel IS NOT NULL THEN
-        PERFORM windlass.announce(channel);
+        PERFORM windlass.announce(at, channel);
     END IF;
 END
 $$;
