@@ -8,6 +8,7 @@ use tokio_postgres::types::{ToSql, Type};
 use crate::fault::Checked;
 use crate::marks::Marks;
 use crate::migrate::localised;
+use crate::rooms::Rooms;
 
 /// A parameter and its type. Naming the types spares a round trip to ask for them.
 pub(crate) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
@@ -20,6 +21,7 @@ pub(crate) struct Asking<'a> {
     /// A test's clock; `None` for the server's.
     pub(crate) at: Option<i64>,
     pub(crate) marks: &'a Marks,
+    pub(crate) rooms: &'a Rooms,
 }
 
 impl Asking<'_> {

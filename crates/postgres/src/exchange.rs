@@ -8,7 +8,7 @@ use crate::asking::Asking;
 use crate::fault::Checked;
 use crate::settle::Endings;
 use crate::submit::Columns;
-use crate::{claim, extend, settle, submit};
+use crate::{claim, extend, rooms, settle, submit};
 
 /// How often a transaction is tried that the server gives up in favour of another (a deadlock over the same ids).
 const RACES_MAX: usize = 5;
@@ -47,22 +47,23 @@ pub(crate) async fn exchange(asking: &Asking<'_>, turn: &Exchange) -> Checked<Ex
 
 /// A turn that only submits is one statement, and a statement is a transaction.
 async fn attempt(asking: &Asking<'_>, turn: &Exchange) -> Checked<Answers> {
+    let limit = rooms::limit(asking, turn).await?;
     if !turn.settle.is_empty() || !turn.extend.is_empty() || turn.claim.is_some() {
-        return asking.in_transaction(send(asking, turn)).await;
+        return asking.in_transaction(send(asking, turn, limit)).await;
     }
     let columns = Columns::of(turn.submit.iter().map(|new| &**new))?;
-    let submit = submit::submit(asking, &columns, turn.queue_limit, Some(asking.channel)).await?;
+    let submit = submit::submit(asking, &columns, limit, Some(asking.channel)).await?;
     Ok(Answers { submit, ..Answers::default() })
 }
 
-async fn send(asking: &Asking<'_>, turn: &Exchange) -> Checked<Answers> {
+async fn send(asking: &Asking<'_>, turn: &Exchange, limit: Option<i64>) -> Checked<Answers> {
     let endings = Endings::of(&turn.settle)?;
     let columns = Columns::of(turn.submit.iter().map(|new| &**new))?;
     let some = |wanted: bool| wanted.then_some(());
     let settle: OptionFuture<_> = some(!turn.settle.is_empty()).map(|()| settle::settle(asking, &endings)).into();
     let extend: OptionFuture<_> = some(!turn.extend.is_empty()).map(|()| extend::extend(asking, &turn.extend)).into();
     let submit: OptionFuture<_> =
-        some(!turn.submit.is_empty()).map(|()| submit::submit(asking, &columns, turn.queue_limit, None)).into();
+        some(!turn.submit.is_empty()).map(|()| submit::submit(asking, &columns, limit, None)).into();
     let froms = turn.claim.as_ref().and_then(|wanted| claim::begin(asking, wanted));
     let claim: OptionFuture<_> =
         turn.claim.as_ref().map(|wanted| claim::claim(asking, wanted, froms.as_deref())).into();

@@ -12,7 +12,7 @@
 //! - `asking`, `exchange`: a turn as one pipelined transaction
 //! - `submit`, `settle`, `extend`, `claim`, `sweep`: what each verb sends and reads; `sql/` holds their functions in the
 //!   database, one file per verb
-//! - `marks`: where a line's ready jobs begin
+//! - `marks`, `rooms`: where a line's ready jobs begin, and how many more it can take
 //! - `record`, `whole`: rows, and jobs with everything that is known of them
 //! - `migrate`: `migrations/`, and the functions of this version
 //! - `lent`: connections out of the pool, and back into it
@@ -41,6 +41,7 @@ mod marks;
 mod migrate;
 mod options;
 mod record;
+mod rooms;
 mod settle;
 mod store;
 mod submit;

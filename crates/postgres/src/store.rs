@@ -26,6 +26,7 @@ use crate::listen::listen;
 use crate::marks::Marks;
 use crate::migrate::migrate;
 use crate::options::PostgresOptions;
+use crate::rooms::Rooms;
 use crate::settle::{self, Endings};
 use crate::submit::{self, Columns};
 use crate::{sweep, whole};
@@ -53,6 +54,7 @@ struct Shared {
     channel: String,
     hints: broadcast::Sender<Hint>,
     marks: Marks,
+    rooms: Rooms,
     _driver: Driver,
 }
 
@@ -116,8 +118,10 @@ async fn open(options: PostgresOptions, url: &str) -> Checked<Postgres> {
     // It says so when it has begun to listen. Without it the store works all the same, by polling.
     let _deaf_for_now = tokio::time::timeout(FIRST_HINT, first.next()).await;
     let home = Handle::current().id();
-    let marks = Marks::default();
-    Ok(Postgres { shared: Arc::new(Shared { pool, home, lifeline, options, channel, hints, marks, _driver: driver }) })
+    let (marks, rooms) = Default::default();
+    Ok(Postgres {
+        shared: Arc::new(Shared { pool, home, lifeline, options, channel, hints, marks, rooms, _driver: driver }),
+    })
 }
 
 fn pool(manager: Manager, most: usize, patience: Duration) -> Checked<Pool> {
@@ -139,7 +143,8 @@ impl Shared {
 
     fn asking<'a>(&'a self, client: &'a Client) -> Asking<'a> {
         let at = self.options.clock.as_ref().map(|clock| clock.now().as_micros());
-        Asking { client, schema: &self.options.schema, channel: &self.channel, at, marks: &self.marks }
+        let Self { options, channel, marks, rooms, .. } = self;
+        Asking { client, schema: &options.schema, channel, at, marks, rooms }
     }
 
     async fn exchange(&self, turn: &Exchange) -> Checked<Exchanged> {

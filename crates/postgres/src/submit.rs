@@ -76,9 +76,6 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// A limit that no line reaches needs no counting.
-const UNLIMITED: i64 = 1 << 40;
-
 /// Up to so many jobs are cheaper one by one.
 const FEW: usize = 4;
 
@@ -86,10 +83,9 @@ const FEW: usize = 4;
 pub(crate) async fn submit(
     asking: &Asking<'_>,
     columns: &Columns<'_>,
-    limit: Option<u64>,
+    limit: Option<i64>,
     announced_on: Option<&str>,
 ) -> Checked<Vec<Row>> {
-    let limit = limit.and_then(|limit| i64::try_from(limit).ok()).filter(|limit| *limit < UNLIMITED);
     let mut params: Vec<Param<'_>> = vec![(&asking.at, Type::INT8), (&limit, Type::INT8)];
     params.extend(columns.params());
     params.push((&announced_on, Type::TEXT));
