@@ -23,10 +23,18 @@ impl Fault {
 
     /// Whether the server gave up a transaction in favour of another one, so that the same again may succeed.
     pub(crate) fn lost_a_race(&self) -> bool {
+        let races = [SqlState::T_R_DEADLOCK_DETECTED, SqlState::T_R_SERIALIZATION_FAILURE];
+        self.code().is_some_and(|code| races.contains(code))
+    }
+
+    /// Whether the user may not do what was asked.
+    pub(crate) fn lacks_rights(&self) -> bool {
+        self.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE)
+    }
+
+    fn code(&self) -> Option<&SqlState> {
         use std::error::Error as _;
-        let cause = self.0.source().and_then(|source| source.downcast_ref::<tokio_postgres::Error>());
-        let code = cause.and_then(tokio_postgres::Error::code);
-        code.is_some_and(|code| [SqlState::T_R_DEADLOCK_DETECTED, SqlState::T_R_SERIALIZATION_FAILURE].contains(code))
+        self.0.source()?.downcast_ref::<tokio_postgres::Error>()?.code()
     }
 }
 

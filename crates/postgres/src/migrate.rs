@@ -1,6 +1,10 @@
 //! The schema: numbered migrations, each applied once, and the functions of this version.
 
 use tokio_postgres::Client;
+use windlass_core::payload::JSON;
+use windlass_core::{NewJob, Payload, Timestamp};
+use windlass_store::Error;
+use windlass_store::codec::Spec;
 
 use crate::fault::{Checked, Fault};
 
@@ -8,10 +12,10 @@ use crate::fault::{Checked, Fault};
 const MIGRATIONS: [(i32, &str); 1] = [(1, include_str!("migrations/0001_tables.sql"))];
 
 /// Raised with every change of a function, so that an older program that starts beside newer ones leaves theirs alone.
-const RELEASE: i32 = 2;
+const RELEASE: i32 = 3;
 
 /// One file per verb, in the order of their needs. Replaced by programs of a later release.
-const FUNCTIONS: [&str; 20] = [
+const FUNCTIONS: [&str; 21] = [
     include_str!("sql/clock.sql"),
     include_str!("sql/recent.sql"),
     include_str!("sql/touch.sql"),
@@ -32,6 +36,7 @@ const FUNCTIONS: [&str; 20] = [
     include_str!("sql/cancel.sql"),
     include_str!("sql/replay.sql"),
     include_str!("sql/counts.sql"),
+    include_str!("sql/enqueue.sql"),
 ];
 
 /// What all statements call the schema before they learn its name.
@@ -39,6 +44,19 @@ const PLACEHOLDER: &str = "windlass.";
 
 /// Brings the schema to this version in one transaction. Processes that start together wait for each other.
 pub(crate) async fn migrate(client: &mut Client, schema: &str) -> Checked<()> {
+    let refusal = |fault: Fault| if fault.lacks_rights() { outdated(schema, fault) } else { fault };
+    bring_up_to_date(client, schema).await.map_err(refusal)
+}
+
+fn outdated(schema: &str, fault: Fault) -> Fault {
+    Fault::config(format!(
+        "the schema {schema} is missing or older than this program, and this user may not change that; start the program \
+         once as the schema's owner: {}",
+        Error::from(fault)
+    ))
+}
+
+async fn bring_up_to_date(client: &mut Client, schema: &str) -> Checked<()> {
     let transaction = client.transaction().await?;
     // "windlass" in ASCII: one migration at a time per database.
     transaction.execute("SELECT pg_advisory_xact_lock(8604798110203278195)", &[]).await?;
@@ -77,8 +95,11 @@ async fn replace_functions(transaction: &tokio_postgres::Transaction<'_>, schema
     if present >= RELEASE {
         return Ok(());
     }
+    let plain = NewJob::build("Plain", Payload::new(JSON, "null")).finish(Timestamp::UNIX_EPOCH)?;
+    let spec: String = Spec::encode(&plain)?.iter().map(|byte| format!("{byte:02x}")).collect();
     for sql in FUNCTIONS {
-        transaction.batch_execute(&localised(sql, schema)).await?;
+        let sql = sql.replace("{SPEC}", &spec).replace("{MAX_CRASHES}", &plain.retry.max_crashes.to_string());
+        transaction.batch_execute(&localised(&sql, schema)).await?;
     }
     transaction.batch_execute(&format!("COMMENT ON TABLE {table} IS 'functions {RELEASE}'")).await?;
     Ok(())
@@ -102,7 +123,7 @@ mod tests {
     use super::*;
 
     /// The release and the CRC-32 of its functions; a change of one goes with a change of the other.
-    const KNOWN: (i32, [u8; 4]) = (2, [84, 56, 73, 187]);
+    const KNOWN: (i32, [u8; 4]) = (3, [248, 81, 150, 213]);
 
     #[test]
     fn functions_change_with_their_release_only() {

@@ -31,5 +31,7 @@ BEGIN
     ) THEN
         PERFORM pg_notify(channel, 'ready');
     END IF;
+    -- A transaction of somebody's own may bring more, and has been told of this.
+    PERFORM set_config('windlass_turn.touched', '', true);
 END
 $$;
