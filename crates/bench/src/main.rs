@@ -11,6 +11,7 @@
 //! - `questions`: one file per question; each measures Windlass and says what its floor is
 //! - `floors`: what is measured without Windlass: a raw SQLite loop, spawned tasks, channels
 //! - `task`, `measurement`: what one process is asked to measure, and what it found
+//! - `cost`: what jobs cost besides time
 //! - `plan`, `series`, `child`: which measurements a question takes, their rounds, and the process for each
 //! - `figure`, `print`: medians and ratios, and how people and programs read them
 //! - `rig`, `handler`, `watched`: an engine over a store that counts what passes through it
@@ -19,6 +20,7 @@
 
 mod args;
 mod child;
+mod cost;
 mod figure;
 mod floors;
 mod handler;

@@ -17,11 +17,29 @@ pub(crate) struct Measurement {
     pub(crate) rss_mib: Option<f64>,
     pub(crate) store_calls_per_s: Option<f64>,
     pub(crate) cpu_ms_per_s: Option<f64>,
+    pub(crate) client_cpu_us_per_job: Option<f64>,
+    pub(crate) server_cpu_us_per_job: Option<f64>,
+    pub(crate) wal_bytes_per_job: Option<f64>,
+    pub(crate) commits_per_job: Option<f64>,
+    /// Redis commands, those that scripts call included.
+    pub(crate) commands_per_job: Option<f64>,
     pub(crate) settings: String,
     pub(crate) versions: String,
 }
 
 impl Measurement {
+    /// The same with another's costs.
+    pub(crate) fn costing(self, cost: Self) -> Self {
+        Self {
+            client_cpu_us_per_job: cost.client_cpu_us_per_job,
+            server_cpu_us_per_job: cost.server_cpu_us_per_job,
+            wal_bytes_per_job: cost.wal_bytes_per_job,
+            commits_per_job: cost.commits_per_job,
+            commands_per_job: cost.commands_per_job,
+            ..self
+        }
+    }
+
     /// Hands it to the process that asked.
     pub(crate) fn print(&self) -> serde_json::Result<()> {
         println!("{}", serde_json::to_string(self)?);

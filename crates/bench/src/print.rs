@@ -79,6 +79,9 @@ fn note(figure: &Figure) {
     if let Some(ratio) = figure.ratio_to_best_peer {
         println!("  {ratio:.2} times the best peer that is as durable");
     }
+    if let Some(costs) = costs(figure) {
+        println!("  a job cost {costs}");
+    }
     if figure.is_sound() {
         println!("  each of {} jobs executed and completed exactly once in every run", figure.jobs);
     } else {
@@ -87,4 +90,18 @@ fn note(figure: &Figure) {
             figure.completed, figure.jobs, figure.lost, figure.duplicated
         );
     }
+}
+
+/// What a job cost besides time, where it was measured.
+fn costs(figure: &Figure) -> Option<String> {
+    let measured = [
+        (figure.client_cpu_us_per_job, "µs of the client's processors"),
+        (figure.server_cpu_us_per_job, "µs of the server's"),
+        (figure.wal_bytes_per_job, "bytes of log"),
+        (figure.commits_per_job, "commits"),
+        (figure.commands_per_job, "commands, those in scripts included"),
+    ];
+    let named = measured.iter().filter_map(|(number, name)| number.map(|number| format!("{number:.3} {name}")));
+    let costs: Vec<String> = named.collect();
+    (!costs.is_empty()).then(|| costs.join(", "))
 }

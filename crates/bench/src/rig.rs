@@ -56,6 +56,7 @@ impl Rig {
                 let redis = RedisServer::start_with(&REDIS_DURABILITY)?;
                 let url = redis.url();
                 server = Some(Box::new(redis));
+                reached = Some(url.clone());
                 Arc::new(Redis::options().open(&url).await?)
             }
             other => return Err(format!("no such store: {other}").into()),

@@ -9,6 +9,7 @@
 use std::time::Instant;
 
 use crate::Fault;
+use crate::cost::Meter;
 use crate::floors::raw_postgres::{self, RawPostgres};
 use crate::floors::raw_redis::{self, RawRedis};
 use crate::floors::raw_sqlite::{RawSqlite, WORK_BATCH};
@@ -20,8 +21,11 @@ use crate::task::Task;
 pub(crate) async fn windlass(task: &Task) -> Result<Measurement, Fault> {
     let rig = Rig::new(task).await?;
     rig.fill(0, task.jobs).await?;
+    let meter = Meter::start(rig.url.as_deref()).await?;
     let took = rig.drain(task.jobs).await?;
-    Ok(Measurement { jobs_per_s: Some(task.jobs as f64 / took.as_secs_f64()), ..rig.verify().await? })
+    let cost = meter.per_job(task.jobs).await?;
+    let found = rig.verify().await?;
+    Ok(Measurement { jobs_per_s: Some(task.jobs as f64 / took.as_secs_f64()), ..found.costing(cost) })
 }
 
 pub(crate) async fn floor(task: &Task) -> Result<Measurement, Fault> {

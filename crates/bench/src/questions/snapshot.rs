@@ -1,9 +1,9 @@
 //! Does work on PostgreSQL get slower while somebody holds an old snapshot, a dump or a forgotten transaction? The vacuum
 //! must keep every row that died since, so tables that work passes through fill up with dead ones. Here a
 //! `REPEATABLE READ` transaction that has read every job stays open while 500 jobs a second are submitted and run, and
-//! then while a backlog is worked off.
+//! then while backlogs are worked off.
 //!
-//! Floor: the same backlog before that, on a fresh server.
+//! Floor: the same backlogs on a fresh server.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,38 +21,49 @@ use crate::watched::Watched;
 const RATE: u64 = 500;
 /// How often some of them are submitted.
 const BEAT: Duration = Duration::from_millis(100);
-/// Jobs of the backlog that is timed.
+/// Jobs of a backlog that is timed.
 const BACKLOG: u64 = 100_000;
+/// Backlogs, one after the other.
+const BACKLOGS: u64 = 3;
+const TIMED: u64 = BACKLOG * BACKLOGS;
 /// How much the vacuum has to leave lying about, in rows and in bytes.
 const DEAD: &str = "SELECT sum(n_dead_tup)::bigint, sum(pg_total_relation_size(relid))::bigint
     FROM pg_stat_user_tables WHERE relname IN ('ready', 'run', 'scheduled')";
 
 pub(crate) async fn windlass(task: &Task) -> Result<Measurement, Fault> {
-    let task = Task { jobs: task.jobs + BACKLOG, ..task.clone() };
+    let task = Task { jobs: task.jobs + TIMED, ..task.clone() };
     let rig = Rig::new(&task).await?;
     let holder = connect(&rig).await?;
     holder.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT count(*) FROM windlass.jobs").await?;
-    let flow = task.jobs - BACKLOG;
+    let flow = task.jobs - TIMED;
     flow_through(&rig, flow).await?;
-    rig.fill(flow, task.jobs).await?;
-    let took = rig.drain(BACKLOG).await?;
+    let rate = rate(&rig, flow).await?;
     let dead = dead(&connect(&rig).await?).await?;
     holder.batch_execute("ROLLBACK").await?;
     let found = rig.verify().await?;
     Ok(Measurement {
-        jobs_per_s: Some(BACKLOG as f64 / took.as_secs_f64()),
+        jobs_per_s: Some(rate),
         settings: format!("{}; {} s at {RATE} jobs/s before, {dead}", found.settings, flow / RATE),
         ..found
     })
 }
 
 pub(crate) async fn floor(task: &Task) -> Result<Measurement, Fault> {
-    let rig = Rig::new(&Task { jobs: BACKLOG, ..task.clone() }).await?;
-    rig.fill(0, BACKLOG).await?;
-    let took = rig.drain(BACKLOG).await?;
+    let rig = Rig::new(&Task { jobs: TIMED, ..task.clone() }).await?;
+    let rate = rate(&rig, 0).await?;
     let found = rig.verify().await?;
     let settings = format!("{}; no other transaction", found.settings);
-    Ok(Measurement { jobs_per_s: Some(BACKLOG as f64 / took.as_secs_f64()), settings, ..found })
+    Ok(Measurement { jobs_per_s: Some(rate), settings, ..found })
+}
+
+/// How many jobs a second are worked off, from number `first` on.
+async fn rate(rig: &Rig, first: u64) -> Result<f64, Fault> {
+    let mut took = Duration::ZERO;
+    for start in (first..first + TIMED).step_by(usize::try_from(BACKLOG)?) {
+        rig.fill(start, start + BACKLOG).await?;
+        took += rig.drain(BACKLOG).await?;
+    }
+    Ok(TIMED as f64 / took.as_secs_f64())
 }
 
 async fn connect(rig: &Rig) -> Result<Client, Fault> {
