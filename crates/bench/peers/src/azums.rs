@@ -33,7 +33,7 @@ pub(crate) async fn measure(task: &Task, durability: Durability) -> Result<Measu
     let backend = SqliteBackend::new(pool.clone());
     backend.run_migrations().await?;
     let client = Client::new(Arc::new(backend));
-    client.configure_queue("default", QueueConfig { ordering: QueueOrdering::Fastest, ..Default::default() }).await;
+    client.configure_queue("default", QueueConfig { ordering: QueueOrdering::Fastest }).await;
     let tally = Arc::new(Tally::of(task.jobs));
     let began = Instant::now();
     submit(&client, task).await?;
