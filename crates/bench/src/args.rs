@@ -52,7 +52,8 @@ pub(crate) struct Asked {
     /// One JSON object a line instead of a table.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Also measures other job queues (`submit` and `drain` on the embedded store), which takes a build of them.
+    /// Also measures other job queues (`submit` and `drain` on every store but memory), which takes a build of them;
+    /// on PostgreSQL and Redis some of them need Node.js and npm.
     #[arg(long)]
     pub(crate) peers: bool,
     /// Where to put files. It should be on the disk that matters, not in memory.

@@ -40,6 +40,9 @@ const EMBEDDED_PEERS: [Peer; 3] = [
     Peer { name: "azums-sqlite-full", jobs_max: 5_000, durable: true },
 ];
 
+/// Those that keep jobs on PostgreSQL, on servers of the same settings.
+const POSTGRES_PEERS: [Peer; 1] = [Peer { name: "graphile-worker-postgres", jobs_max: 100_000, durable: true }];
+
 /// Those that keep jobs on Redis, on servers of the same settings. apalis fails above about 8 000 waiting jobs.
 const REDIS_PEERS: [Peer; 2] = [
     Peer { name: "bullmq-redis", jobs_max: 50_000, durable: true },
@@ -115,8 +118,9 @@ fn systems(asked: &Asked, question: Question, store: Place) -> Vec<System> {
     let mut systems = vec![System::Floor, System::Windlass];
     let peers: &[Peer] = match store {
         Place::Embedded => &EMBEDDED_PEERS,
+        Place::Postgres => &POSTGRES_PEERS,
         Place::Redis => &REDIS_PEERS,
-        Place::Memory | Place::Postgres => &[],
+        Place::Memory => &[],
     };
     if asked.peers && matches!(question, Question::Submit | Question::Drain) {
         systems.extend(peers.iter().copied().map(System::Peer));
@@ -142,6 +146,8 @@ mod tests {
         let systems = |line| planned(line).iter().map(|case| case.systems.len()).collect::<Vec<_>>();
         assert_eq!(systems("drain --peers"), [2, 5]);
         assert_eq!(systems("steady --peers"), [2, 2]);
+        let servers = [2 + POSTGRES_PEERS.len(), 2 + REDIS_PEERS.len()];
+        assert_eq!(systems("drain --store postgres,redis --peers"), servers);
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub(crate) async fn measure(task: &crate::task::Task) -> Result<Measurement, Fau
     Ok(Measurement {
         settings: format!("append-only file written every second; concurrency and batch {CONCURRENCY}"),
         versions: "apalis-redis 1.0.0".to_owned(),
-        ..report(task, took, &tally, completed)
+        ..report(task, took, tally.count(), completed)
     })
 }
 

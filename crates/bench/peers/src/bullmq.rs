@@ -38,7 +38,7 @@ pub(crate) async fn measure(task: &Task) -> Result<Measurement, Fault> {
     Ok(Measurement {
         settings: format!("append-only file written every second; worker concurrency {CONCURRENCY}"),
         versions: "bullmq-official 1.4.4".to_owned(),
-        ..report(task, took, &tally, completed)
+        ..report(task, took, tally.count(), completed)
     })
 }
 
@@ -49,9 +49,7 @@ async fn submit(queue: &Arc<Queue>, task: &Task) -> Result<(), Fault> {
             let mut callers = JoinSet::new();
             for caller in 0..CALLERS {
                 let (queue, jobs) = (queue.clone(), task.jobs);
-                callers.spawn(async move {
-                    add(&queue, jobs * caller / CALLERS, jobs * (caller + 1) / CALLERS).await
-                });
+                callers.spawn(async move { add(&queue, jobs * caller / CALLERS, jobs * (caller + 1) / CALLERS).await });
             }
             while let Some(ended) = callers.join_next().await {
                 ended??;

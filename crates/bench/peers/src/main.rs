@@ -4,6 +4,7 @@
 //! # Layout
 //!
 //! - `rustqueue`, `azums`, `bullmq`, `apalis`: one file per queue, with its best documented settings
+//! - `node`: the queues for JavaScript, one script each under `js`
 //! - `mail`, `measurement`, `tally`, `task`: shared with the bench
 
 mod apalis;
@@ -13,6 +14,7 @@ mod bullmq;
 mod mail;
 #[path = "../../src/measurement.rs"]
 mod measurement;
+mod node;
 mod rustqueue;
 #[path = "../../src/tally.rs"]
 mod tally;
@@ -24,7 +26,7 @@ use std::time::Duration;
 use clap::Parser;
 
 use crate::measurement::Measurement;
-use crate::tally::Tally;
+use crate::tally::Count;
 use crate::task::Task;
 
 type Fault = Box<dyn std::error::Error + Send + Sync>;
@@ -49,6 +51,7 @@ async fn run(task: task::Task) -> Result<(), Fault> {
         "azums-sqlite-full" => azums::measure(&task, azums::Durability::Full).await?,
         "bullmq-redis" => bullmq::measure(&task).await?,
         "apalis-redis" => apalis::measure(&task).await?,
+        "graphile-worker-postgres" => node::measure_on_postgres(&task, "graphile-worker.mjs")?,
         other => return Err(format!("no adapter for {other}").into()),
     };
     Ok(found.print()?)
@@ -58,8 +61,7 @@ async fn run(task: task::Task) -> Result<(), Fault> {
 const EVERYSEC: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "everysec"];
 
 /// `task` took so long; `completed` is what the queue itself counts.
-fn report(task: &Task, took: Duration, tally: &Tally, completed: u64) -> Measurement {
-    let count = tally.count();
+fn report(task: &Task, took: Duration, count: Count, completed: u64) -> Measurement {
     Measurement {
         jobs: task.jobs,
         completed,

@@ -33,7 +33,7 @@ pub(crate) async fn measure(task: &Task) -> Result<Measurement, Fault> {
     Ok(Measurement {
         settings: "redb, durability Immediate; pull(1000) + ack_batch".to_owned(),
         versions: "rustqueue 0.3.0".to_owned(),
-        ..report(task, took, &tally, completed)
+        ..report(task, took, tally.count(), completed)
     })
 }
 
