@@ -41,7 +41,10 @@ const EMBEDDED_PEERS: [Peer; 3] = [
 ];
 
 /// Those that keep jobs on PostgreSQL, on servers of the same settings.
-const POSTGRES_PEERS: [Peer; 1] = [Peer { name: "graphile-worker-postgres", jobs_max: 100_000, durable: true }];
+const POSTGRES_PEERS: [Peer; 2] = [
+    Peer { name: "graphile-worker-postgres", jobs_max: 100_000, durable: true },
+    Peer { name: "pg-boss-postgres", jobs_max: 50_000, durable: true },
+];
 
 /// Those that keep jobs on Redis, on servers of the same settings. apalis fails above about 8 000 waiting jobs.
 const REDIS_PEERS: [Peer; 2] = [

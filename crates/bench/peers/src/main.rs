@@ -52,6 +52,7 @@ async fn run(task: task::Task) -> Result<(), Fault> {
         "bullmq-redis" => bullmq::measure(&task).await?,
         "apalis-redis" => apalis::measure(&task).await?,
         "graphile-worker-postgres" => node::measure_on_postgres(&task, "graphile-worker.mjs")?,
+        "pg-boss-postgres" => node::measure_on_postgres(&task, "pg-boss.mjs")?,
         other => return Err(format!("no adapter for {other}").into()),
     };
     Ok(found.print()?)
