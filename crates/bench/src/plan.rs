@@ -47,8 +47,9 @@ const POSTGRES_PEERS: [Peer; 2] = [
 ];
 
 /// Those that keep jobs on Redis, on servers of the same settings. apalis fails above about 8 000 waiting jobs.
-const REDIS_PEERS: [Peer; 2] = [
+const REDIS_PEERS: [Peer; 3] = [
     Peer { name: "bullmq-redis", jobs_max: 50_000, durable: true },
+    Peer { name: "bullmq-js-redis", jobs_max: 50_000, durable: true },
     Peer { name: "apalis-redis", jobs_max: 7_000, durable: true },
 ];
 

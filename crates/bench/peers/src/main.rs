@@ -53,6 +53,7 @@ async fn run(task: task::Task) -> Result<(), Fault> {
         "apalis-redis" => apalis::measure(&task).await?,
         "graphile-worker-postgres" => node::measure_on_postgres(&task, "graphile-worker.mjs")?,
         "pg-boss-postgres" => node::measure_on_postgres(&task, "pg-boss.mjs")?,
+        "bullmq-js-redis" => node::measure_on_redis(&task, "bullmq.mjs")?,
         other => return Err(format!("no adapter for {other}").into()),
     };
     Ok(found.print()?)

@@ -7,12 +7,12 @@ use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
 use serde_json::json;
-use windlass_testkit::servers::PostgresServer;
+use windlass_testkit::servers::{PostgresServer, RedisServer};
 
 use crate::measurement::Measurement;
 use crate::tally::Count;
 use crate::task::Task;
-use crate::{Fault, report};
+use crate::{EVERYSEC, Fault, report};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/js");
 
@@ -30,6 +30,11 @@ struct Found {
 /// With PostgreSQL's default durability.
 pub(crate) fn measure_on_postgres(task: &Task, script: &str) -> Result<Measurement, Fault> {
     let server = PostgresServer::start()?;
+    measure(task, script, &server.url())
+}
+
+pub(crate) fn measure_on_redis(task: &Task, script: &str) -> Result<Measurement, Fault> {
+    let server = RedisServer::start_with(&EVERYSEC)?;
     measure(task, script, &server.url())
 }
 
