@@ -41,8 +41,9 @@ const EMBEDDED_PEERS: [Peer; 3] = [
 ];
 
 /// Those that keep jobs on PostgreSQL, on servers of the same settings.
-const POSTGRES_PEERS: [Peer; 2] = [
+const POSTGRES_PEERS: [Peer; 3] = [
     Peer { name: "graphile-worker-postgres", jobs_max: 100_000, durable: true },
+    Peer { name: "graphile-worker-rs-postgres", jobs_max: 100_000, durable: true },
     Peer { name: "pg-boss-postgres", jobs_max: 50_000, durable: true },
 ];
 

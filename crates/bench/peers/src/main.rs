@@ -3,19 +3,22 @@
 //!
 //! # Layout
 //!
-//! - `rustqueue`, `azums`, `bullmq`, `apalis`: one file per queue, with its best documented settings
+//! - `rustqueue`, `azums`, `bullmq`, `apalis`, `graphile_worker`: one file per queue, with its best documented settings
 //! - `node`: the queues for JavaScript, one script each under `js`
+//! - `tables`: asks what a queue on PostgreSQL keeps
 //! - `mail`, `measurement`, `tally`, `task`: shared with the bench
 
 mod apalis;
 mod azums;
 mod bullmq;
+mod graphile_worker;
 #[path = "../../src/mail.rs"]
 mod mail;
 #[path = "../../src/measurement.rs"]
 mod measurement;
 mod node;
 mod rustqueue;
+mod tables;
 #[path = "../../src/tally.rs"]
 mod tally;
 #[path = "../../src/task.rs"]
@@ -54,6 +57,7 @@ async fn run(task: task::Task) -> Result<(), Fault> {
         "graphile-worker-postgres" => node::measure_on_postgres(&task, "graphile-worker.mjs")?,
         "pg-boss-postgres" => node::measure_on_postgres(&task, "pg-boss.mjs")?,
         "bullmq-js-redis" => node::measure_on_redis(&task, "bullmq.mjs")?,
+        "graphile-worker-rs-postgres" => graphile_worker::measure(&task).await?,
         other => return Err(format!("no adapter for {other}").into()),
     };
     Ok(found.print()?)
