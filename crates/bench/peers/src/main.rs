@@ -3,13 +3,14 @@
 //!
 //! # Layout
 //!
-//! - `rustqueue`, `azums`, `bullmq`, `apalis`, `graphile_worker`, `awa`: one file per queue,
+//! - `rustqueue`, `azums`, `bullmq`, `apalis`, `apalis_postgres`, `graphile_worker`, `awa`: one file per queue,
 //!   with its best documented settings
 //! - `node`: the queues for JavaScript, one script each under `js`
 //! - `tables`: asks what a queue on PostgreSQL keeps
 //! - `mail`, `measurement`, `tally`, `task`: shared with the bench
 
 mod apalis;
+mod apalis_postgres;
 mod awa;
 mod azums;
 mod bullmq;
@@ -60,6 +61,7 @@ async fn run(task: task::Task) -> Result<(), Fault> {
         "pg-boss-postgres" => node::measure_on_postgres(&task, "pg-boss.mjs")?,
         "bullmq-js-redis" => node::measure_on_redis(&task, "bullmq.mjs")?,
         "graphile-worker-rs-postgres" => graphile_worker::measure(&task).await?,
+        "apalis-postgres" => apalis_postgres::measure(&task).await?,
         "awa-postgres" => awa::measure(&task).await?,
         other => return Err(format!("no adapter for {other}").into()),
     };
