@@ -50,10 +50,11 @@ const POSTGRES_PEERS: [Peer; 5] = [
 ];
 
 /// Those that keep jobs on Redis, on servers of the same settings. apalis fails above about 8 000 waiting jobs.
-const REDIS_PEERS: [Peer; 3] = [
+const REDIS_PEERS: [Peer; 4] = [
     Peer { name: "bullmq-redis", jobs_max: 50_000, durable: true },
     Peer { name: "bullmq-js-redis", jobs_max: 50_000, durable: true },
     Peer { name: "apalis-redis", jobs_max: 7_000, durable: true },
+    Peer { name: "oxana-redis", jobs_max: 20_000, durable: true },
 ];
 
 impl Case {

@@ -3,7 +3,7 @@
 //!
 //! # Layout
 //!
-//! - `rustqueue`, `azums`, `bullmq`, `apalis`, `apalis_postgres`, `graphile_worker`, `awa`: one file per queue,
+//! - `rustqueue`, `azums`, `bullmq`, `apalis`, `apalis_postgres`, `graphile_worker`, `awa`, `oxana`: one file per queue,
 //!   with its best documented settings
 //! - `node`: the queues for JavaScript, one script each under `js`
 //! - `tables`: asks what a queue on PostgreSQL keeps
@@ -20,6 +20,7 @@ mod mail;
 #[path = "../../src/measurement.rs"]
 mod measurement;
 mod node;
+mod oxana;
 mod rustqueue;
 mod tables;
 #[path = "../../src/tally.rs"]
@@ -63,6 +64,7 @@ async fn run(task: task::Task) -> Result<(), Fault> {
         "graphile-worker-rs-postgres" => graphile_worker::measure(&task).await?,
         "apalis-postgres" => apalis_postgres::measure(&task).await?,
         "awa-postgres" => awa::measure(&task).await?,
+        "oxana-redis" => oxana::measure(&task).await?,
         other => return Err(format!("no adapter for {other}").into()),
     };
     Ok(found.print()?)
