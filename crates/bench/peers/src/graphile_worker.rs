@@ -52,7 +52,9 @@ pub(crate) async fn measure(task: &Task) -> Result<Measurement, Fault> {
     let took = if task.question == "drain" { drained } else { submitted };
     let completed = taken - tables.count(WAITING).await?;
     Ok(Measurement {
-        settings: format!("concurrency {CONCURRENCY}, local queue {LOCAL_QUEUE}, {CONNECTIONS} connections, {DELAY:?}"),
+        settings: format!(
+            "concurrency {CONCURRENCY}, local queue {LOCAL_QUEUE}, delays {DELAY:?}, {CONNECTIONS} connections"
+        ),
         versions: "graphile_worker 0.14.1, sqlx 0.9".to_owned(),
         ..report(task, took, tally.count(), completed)
     })
