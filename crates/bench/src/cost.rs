@@ -52,10 +52,10 @@ impl Meter {
         Ok(Self { server, before })
     }
 
-    /// What each of `jobs` has cost since.
-    pub(crate) async fn per_job(mut self, jobs: u64) -> Result<Measurement, Fault> {
+    /// `found` with what each of its jobs has cost since.
+    pub(crate) async fn cost_of(mut self, found: Measurement) -> Result<Measurement, Fault> {
         let (before, after) = (self.before, self.server.read().await?);
-        let spent = |before: Option<f64>, after: Option<f64>| Some((after? - before?) / jobs as f64);
+        let spent = |before: Option<f64>, after: Option<f64>| Some((after? - before?) / found.jobs as f64);
         let micros = |cpu: Option<Duration>| cpu.map(|cpu| cpu.as_secs_f64() * 1e6);
         Ok(Measurement {
             client_cpu_us_per_job: spent(micros(before.client_cpu), micros(after.client_cpu)),
@@ -63,7 +63,7 @@ impl Meter {
             wal_bytes_per_job: spent(before.wal_bytes, after.wal_bytes),
             commits_per_job: spent(before.commits, after.commits),
             commands_per_job: spent(before.commands, after.commands),
-            ..Measurement::default()
+            ..found
         })
     }
 }

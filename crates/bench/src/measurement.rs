@@ -28,18 +28,6 @@ pub(crate) struct Measurement {
 }
 
 impl Measurement {
-    /// The same with another's costs.
-    pub(crate) fn costing(self, cost: Self) -> Self {
-        Self {
-            client_cpu_us_per_job: cost.client_cpu_us_per_job,
-            server_cpu_us_per_job: cost.server_cpu_us_per_job,
-            wal_bytes_per_job: cost.wal_bytes_per_job,
-            commits_per_job: cost.commits_per_job,
-            commands_per_job: cost.commands_per_job,
-            ..self
-        }
-    }
-
     /// Hands it to the process that asked.
     pub(crate) fn print(&self) -> serde_json::Result<()> {
         println!("{}", serde_json::to_string(self)?);

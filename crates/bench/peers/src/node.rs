@@ -1,4 +1,4 @@
-//! Queues for JavaScript: one script each under `js`, run by `node` against a server of its own. `npm ci` installs the
+//! Queues for JavaScript: one script each under `js`, run by `node` against a server of its own. `npm install` brings the
 //! pinned packages where they are missing or older than the lock file.
 
 use std::path::Path;
@@ -62,11 +62,12 @@ fn install() -> Result<(), Fault> {
     if changed(&folder.join("node_modules/.package-lock.json")) >= changed(&folder.join("package-lock.json")) {
         return Ok(());
     }
+    // Not `npm ci`, which insists on optional packages for other systems that not every registry has.
     let mut npm = Command::new("npm");
-    npm.current_dir(folder).args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
+    npm.current_dir(folder).args(["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"]);
     match npm.stdin(Stdio::null()).stdout(Stdio::null()).status()?.success() {
         true => Ok(()),
-        false => Err("npm ci failed".into()),
+        false => Err("npm install failed".into()),
     }
 }
 
