@@ -8,7 +8,7 @@ use crate::asking::Asking;
 use crate::fault::Checked;
 use crate::settle::Endings;
 use crate::submit::Columns;
-use crate::{claim, extend, rooms, settle, submit};
+use crate::{claim, extend, settle, submit};
 
 /// How often a transaction is tried that the server gives up in favour of another (a deadlock over the same ids).
 const RACES_MAX: usize = 5;
@@ -47,7 +47,7 @@ pub(crate) async fn exchange(asking: &Asking<'_>, turn: &Exchange) -> Checked<Ex
 
 /// A turn that only submits is one statement, and a statement is a transaction.
 async fn attempt(asking: &Asking<'_>, turn: &Exchange) -> Checked<Answers> {
-    let limit = rooms::limit(asking, turn).await?;
+    let limit = submit::limit(asking, turn).await?;
     if !turn.settle.is_empty() || !turn.extend.is_empty() || turn.claim.is_some() {
         return asking.in_transaction(send(asking, turn, limit)).await;
     }

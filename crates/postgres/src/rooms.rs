@@ -8,17 +8,10 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio_postgres::types::Type;
 use windlass_core::QueueName;
-use windlass_store::Exchange;
 
-use crate::asking::Asking;
-use crate::fault::Checked;
-
-/// A limit that no line reaches needs no counting.
-const UNLIMITED: i64 = 1 << 40;
 /// With less room than that, or than a quarter of the limit, a line is near its limit.
-const NEAR: i64 = 4_096;
+pub(crate) const NEAR: i64 = 4_096;
 /// How long a count is good for: at least so long,
 const GOOD_AT_LEAST: Duration = Duration::from_millis(50);
 /// so many times as long as counting took,
@@ -38,8 +31,9 @@ struct Room {
 }
 
 impl Rooms {
-    /// Takes room for `jobs` more; `None` when the line has to be counted for that.
-    fn take(&self, line: &QueueName, limit: i64, jobs: i64, now: Instant) -> Option<bool> {
+    /// Whether there is plenty of room for `jobs` more, which is taken then; `None` when the line has to be counted for
+    /// that.
+    pub(crate) fn take(&self, line: &QueueName, limit: i64, jobs: i64, now: Instant) -> Option<bool> {
         let mut rooms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let room = rooms.get_mut(line).filter(|room| room.limit == limit && now < room.good_until)?;
         let plenty = room.left - jobs > NEAR.max(limit / 4);
@@ -49,43 +43,14 @@ impl Rooms {
         Some(plenty)
     }
 
-    fn note(&self, line: &QueueName, limit: i64, left: i64, took: Duration, now: Instant) {
+    /// Notes how many jobs a line can take until it holds `limit`, and how long it took to count them.
+    pub(crate) fn note(&self, line: &QueueName, limit: i64, left: i64, took: Duration, now: Instant) {
         let good = (took * GOOD_TIMES).clamp(GOOD_AT_LEAST, GOOD_AT_MOST);
         let mut rooms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Names made up on the fly must not pile up.
         rooms.retain(|_, room| now < room.good_until);
         rooms.insert(line.clone(), Room { limit, left, good_until: now + good });
     }
-}
-
-/// The limit by which the new jobs of a turn have to be counted: `None` when all their lines have plenty of room.
-pub(crate) async fn limit(asking: &Asking<'_>, turn: &Exchange) -> Checked<Option<i64>> {
-    let limit = turn.queue_limit.and_then(|limit| i64::try_from(limit).ok()).filter(|limit| *limit < UNLIMITED);
-    let Some(limit) = limit else { return Ok(None) };
-    if limit <= NEAR {
-        return Ok(Some(limit));
-    }
-    let mut lines: HashMap<&QueueName, i64> = HashMap::new();
-    for new in &turn.submit {
-        *lines.entry(&new.queue).or_default() += 1;
-    }
-    let mut plenty = true;
-    for (line, jobs) in lines {
-        if asking.rooms.take(line, limit, jobs, Instant::now()).is_none() {
-            count(asking, line, limit).await?;
-        }
-        plenty &= asking.rooms.take(line, limit, jobs, Instant::now()).unwrap_or(false);
-    }
-    Ok((!plenty).then_some(limit))
-}
-
-async fn count(asking: &Asking<'_>, line: &QueueName, limit: i64) -> Checked<()> {
-    let began = Instant::now();
-    let sql = asking.sql("SELECT windlass.room($1,$2)");
-    let rows = asking.client.query_typed(&sql, &[(&line.as_str(), Type::TEXT), (&limit, Type::INT8)]).await?;
-    let left = rows.first().map_or(Ok(0), |row| row.try_get(0))?;
-    asking.rooms.note(line, limit, left, began.elapsed(), Instant::now());
-    Ok(())
 }
 
 #[cfg(test)]

@@ -3,18 +3,19 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
-use windlass_core::{NewJob, Start, Timestamp};
+use windlass_core::{NewJob, QueueName, Start, Timestamp};
 use windlass_store::codec::Spec;
-use windlass_store::{Error, ErrorKind, Scope, SubmitOutcome, Submitted};
+use windlass_store::{Error, ErrorKind, Exchange, Scope, SubmitOutcome, Submitted};
 
 use crate::asking::{Asking, Param};
 use crate::fault::Checked;
 use crate::record::{micros, status};
-use crate::whole;
+use crate::{rooms, whole};
 
 /// New jobs, a list per column.
 #[derive(Debug, Default)]
@@ -76,8 +77,41 @@ impl<'a> Columns<'a> {
     }
 }
 
+/// A limit that no line reaches needs no counting.
+const UNLIMITED: i64 = 1 << 40;
+
 /// Up to so many jobs are cheaper one by one.
 const FEW: usize = 4;
+
+/// The limit by which the new jobs of a turn have to be counted: `None` when all their lines have plenty of room.
+pub(crate) async fn limit(asking: &Asking<'_>, turn: &Exchange) -> Checked<Option<i64>> {
+    let limit = turn.queue_limit.and_then(|limit| i64::try_from(limit).ok()).filter(|limit| *limit < UNLIMITED);
+    let Some(limit) = limit else { return Ok(None) };
+    if limit <= rooms::NEAR {
+        return Ok(Some(limit));
+    }
+    let mut lines: HashMap<&QueueName, i64> = HashMap::new();
+    for new in &turn.submit {
+        *lines.entry(&new.queue).or_default() += 1;
+    }
+    let mut plenty = true;
+    for (line, jobs) in lines {
+        if asking.rooms.take(line, limit, jobs, Instant::now()).is_none() {
+            count(asking, line, limit).await?;
+        }
+        plenty &= asking.rooms.take(line, limit, jobs, Instant::now()).unwrap_or(false);
+    }
+    Ok((!plenty).then_some(limit))
+}
+
+async fn count(asking: &Asking<'_>, line: &QueueName, limit: i64) -> Checked<()> {
+    let began = Instant::now();
+    let sql = asking.sql("SELECT windlass.room($1,$2)");
+    let rows = asking.client.query_typed(&sql, &[(&line.as_str(), Type::TEXT), (&limit, Type::INT8)]).await?;
+    let left = rows.first().map_or(Ok(0), |row| row.try_get(0))?;
+    asking.rooms.note(line, limit, left, began.elapsed(), Instant::now());
+    Ok(())
+}
 
 /// Sends the jobs. `announced_on` wakes others at once, for a turn that does nothing else.
 pub(crate) async fn submit(
