@@ -18,6 +18,8 @@ const QUICK: Duration = Duration::from_millis(5);
 const QUICK_PER_JOB: Duration = Duration::from_micros(25);
 /// How much longer than a look from the head the pause before the next one is.
 const PAUSE: u32 = 40;
+/// But no longer than that: a look may have been slow for another reason.
+const PAUSE_MAX: Duration = Duration::from_secs(2);
 
 /// A number for each priority, under which no ready job is known.
 type Numbers = [i64; Priority::LEVELS];
@@ -64,7 +66,7 @@ impl Marks {
             }
         }
         if let Some(took) = looked {
-            state.again = (took > QUICK + QUICK_PER_JOB * jobs).then(|| now + took * PAUSE);
+            state.again = (took > QUICK + QUICK_PER_JOB * jobs).then(|| now + (took * PAUSE).min(PAUSE_MAX));
         }
     }
 
@@ -112,6 +114,8 @@ mod tests {
         assert_eq!(marks.of(&claim, now), Some(expected));
         assert_eq!(marks.pause(now), SLOW * PAUSE);
         assert_eq!(marks.of(&claim, now + SLOW * PAUSE), None);
+        marks.note(std::iter::empty(), Some(Duration::from_secs(3)), now);
+        assert_eq!(marks.pause(now), PAUSE_MAX, "whatever made that look slow");
     }
 
     #[test]

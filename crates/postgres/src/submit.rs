@@ -96,10 +96,12 @@ pub(crate) async fn limit(asking: &Asking<'_>, turn: &Exchange) -> Checked<Optio
     }
     let mut plenty = true;
     for (line, jobs) in lines {
-        if asking.rooms.take(line, limit, jobs, Instant::now()).is_none() {
+        let mut room = asking.rooms.take(line, limit, jobs, Instant::now());
+        if room.is_none() {
             count(asking, line, limit).await?;
+            room = asking.rooms.take(line, limit, jobs, Instant::now());
         }
-        plenty &= asking.rooms.take(line, limit, jobs, Instant::now()).unwrap_or(false);
+        plenty &= room.unwrap_or(false);
     }
     Ok((!plenty).then_some(limit))
 }
