@@ -65,7 +65,7 @@ fn task(case: &Case, system: System, asked: &Asked, directory: &Path) -> Task {
         dir: directory.to_owned(),
         concurrency: asked.concurrency.unwrap_or(case.store.concurrency()),
         batch: asked.batch.unwrap_or(case.store.batch()),
-        threads: asked.threads.unwrap_or(case.threads()),
+        threads: asked.threads.unwrap_or(case.threads(system)),
     }
 }
 

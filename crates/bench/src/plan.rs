@@ -58,11 +58,12 @@ const REDIS_PEERS: [Peer; 4] = [
 ];
 
 impl Case {
-    /// How many threads the runtime is best given.
-    pub(crate) fn threads(&self) -> usize {
+    /// How many threads the runtime is best given. Peers get them all.
+    pub(crate) fn threads(&self, system: System) -> usize {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         match (self.question, self.store) {
-            (Question::Http, Place::Embedded) => (cores - 1).max(1),
+            _ if matches!(system, System::Peer(_)) => cores,
+            (Question::Http, Place::Embedded) | (Question::Drain, Place::Postgres) => (cores - 1).max(1),
             _ => cores,
         }
     }
