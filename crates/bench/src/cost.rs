@@ -52,19 +52,32 @@ impl Meter {
         Ok(Self { server, before })
     }
 
-    /// `found` with what each of its jobs has cost since.
-    pub(crate) async fn cost_of(mut self, found: Measurement) -> Result<Measurement, Fault> {
-        let (before, after) = (self.before, self.server.read().await?);
+    /// Ends counting.
+    pub(crate) async fn stop(mut self) -> Result<Spent, Fault> {
+        Ok(Spent { before: self.before, after: self.server.read().await? })
+    }
+}
+
+/// What was counted between a beginning and an end.
+pub(crate) struct Spent {
+    before: Counters,
+    after: Counters,
+}
+
+impl Spent {
+    /// `found` with what each of its jobs has cost.
+    pub(crate) fn added_to(self, found: Measurement) -> Measurement {
+        let Self { before, after } = self;
         let spent = |before: Option<f64>, after: Option<f64>| Some((after? - before?) / found.jobs as f64);
         let micros = |cpu: Option<Duration>| cpu.map(|cpu| cpu.as_secs_f64() * 1e6);
-        Ok(Measurement {
+        Measurement {
             client_cpu_us_per_job: spent(micros(before.client_cpu), micros(after.client_cpu)),
             server_cpu_us_per_job: spent(before.server_cpu, after.server_cpu).map(|seconds| seconds * 1e6),
             wal_bytes_per_job: spent(before.wal_bytes, after.wal_bytes),
             commits_per_job: spent(before.commits, after.commits),
             commands_per_job: spent(before.commands, after.commands),
             ..found
-        })
+        }
     }
 }
 

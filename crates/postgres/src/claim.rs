@@ -62,12 +62,13 @@ fn lines(claim: &Claim) -> Vec<&str> {
 /// little comes back when it is time to look there again.
 pub(crate) fn claimed(asking: &Asking<'_>, wanted: &Claim, answer: &Answer) -> Checked<Claimed> {
     let jobs: Vec<ClaimedJob> = answer.jobs.iter().map(claimed_job).collect::<Checked<_>>()?;
-    let seqs = answer.jobs.iter().map(|row| row.try_get(12)).collect::<Result<Vec<i64>, _>>()?;
     let now = Instant::now();
-    let found = jobs.iter().zip(seqs).filter(|(job, _)| !job.is_suspect());
-    let found = found.map(|(job, seq)| Found { line: &job.new.queue, priority: job.new.priority, seq });
+    let found = jobs.iter().zip(&answer.jobs).filter(|(job, _)| !job.is_suspect());
+    let found = found.filter_map(|(job, row)| {
+        Some(Found { line: &job.new.queue, priority: job.new.priority, seq: row.try_get(12).ok()? })
+    });
     let looked = if answer.froms.is_none() { span(&answer.outlook, 2)? } else { None };
-    asking.marks.note(found, looked, now);
+    asking.marks.note(jobs.len(), found, looked, now);
     let mut next_due = span(&answer.outlook, 1)?;
     if answer.froms.is_some() && jobs.len() < wanted.limit {
         next_due = Some(next_due.unwrap_or(Duration::MAX).min(asking.marks.pause(now)));

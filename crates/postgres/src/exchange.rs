@@ -27,9 +27,10 @@ pub(crate) async fn exchange(asking: &Asking<'_>, turn: &Exchange) -> Checked<Ex
     if turn.is_empty() {
         return Ok(Exchanged::default());
     }
+    let limit = submit::limit(asking, turn).await?;
     let mut races = 0;
     let answers = loop {
-        match attempt(asking, turn).await {
+        match attempt(asking, turn, limit).await {
             Err(fault) if fault.lost_a_race() && races < RACES_MAX => races += 1,
             answers => break answers?,
         }
@@ -46,8 +47,7 @@ pub(crate) async fn exchange(asking: &Asking<'_>, turn: &Exchange) -> Checked<Ex
 }
 
 /// A turn that only submits is one statement, and a statement is a transaction.
-async fn attempt(asking: &Asking<'_>, turn: &Exchange) -> Checked<Answers> {
-    let limit = submit::limit(asking, turn).await?;
+async fn attempt(asking: &Asking<'_>, turn: &Exchange, limit: Option<i64>) -> Checked<Answers> {
     if !turn.settle.is_empty() || !turn.extend.is_empty() || turn.claim.is_some() {
         return asking.in_transaction(send(asking, turn, limit)).await;
     }
@@ -73,14 +73,16 @@ async fn send(asking: &Asking<'_>, turn: &Exchange, limit: Option<i64>) -> Check
     let announce: OptionFuture<_> = some(brings_work).map(|()| asking.announce()).into();
     let (settle, extend, submit, claim, outlook, announced) =
         futures_util::join!(settle, extend, submit, claim, outlook, announce);
-    let mut answers = Answers {
+    let answers = Answers {
         settle: settle.transpose()?.unwrap_or_default(),
         extend: extend.transpose()?.unwrap_or_default(),
         submit: submit.transpose()?.unwrap_or_default(),
-        claim: None,
+        claim: claim.transpose()?.zip(outlook.transpose()?).map(|(jobs, outlook)| claim::Answer {
+            jobs,
+            outlook,
+            froms,
+        }),
     };
-    let claimed = claim.transpose()?.zip(outlook.transpose()?);
-    answers.claim = claimed.map(|(jobs, outlook)| claim::Answer { jobs, outlook, froms });
     announced.transpose()?;
     Ok(answers)
 }

@@ -51,12 +51,25 @@ impl Marks {
         Some(claim.queues.iter().flat_map(|line| *state.lines.get(line).unwrap_or(&blank)).collect())
     }
 
-    /// Notes what a claim found. `looked` is how long it took, if it began at the head.
-    pub(crate) fn note<'a>(&self, found: impl Iterator<Item = Found<'a>>, looked: Option<Duration>, now: Instant) {
+    /// Notes what a claim found, `jobs` in all. `looked` is how long it took, if it began at the head; when that was quick
+    /// there is nothing to remember.
+    pub(crate) fn note<'a>(
+        &self,
+        jobs: usize,
+        found: impl Iterator<Item = Found<'a>>,
+        looked: Option<Duration>,
+        now: Instant,
+    ) {
         let mut state = self.state();
-        let mut jobs = 0;
+        if let Some(took) = looked {
+            let quick = QUICK + QUICK_PER_JOB * u32::try_from(jobs).unwrap_or(u32::MAX);
+            if took <= quick {
+                *state = State::default();
+                return;
+            }
+            state.again = Some(now + (took * PAUSE).min(PAUSE_MAX));
+        }
         for Found { line, priority, seq } in found {
-            jobs += 1;
             if !state.lines.contains_key(line) {
                 state.lines.insert(line.clone(), [0; Priority::LEVELS]);
             }
@@ -64,9 +77,6 @@ impl Marks {
                 let number = &mut numbers[usize::from(priority.level())];
                 *number = (*number).max(seq + 1);
             }
-        }
-        if let Some(took) = looked {
-            state.again = (took > QUICK + QUICK_PER_JOB * jobs).then(|| now + (took * PAUSE).min(PAUSE_MAX));
         }
     }
 
@@ -101,28 +111,27 @@ mod tests {
     fn claims_begin_at_the_head_as_long_as_that_is_quick() {
         let (marks, claim, now) = (Marks::default(), claim(&["a"]), Instant::now());
         assert_eq!(marks.of(&claim, now), None);
-        marks.note([found(&claim.queues[0], 5, 7)].into_iter(), Some(QUICK), now);
+        marks.note(1, [found(&claim.queues[0], 5, 7)].into_iter(), Some(QUICK), now);
         assert_eq!(marks.of(&claim, now), None);
     }
 
     #[test]
     fn after_a_slow_look_claims_begin_where_the_last_one_ended_and_look_again_after_a_while() {
         let (marks, claim, now) = (Marks::default(), claim(&["a", "b"]), Instant::now());
-        marks.note([found(&claim.queues[1], 5, 7), found(&claim.queues[1], 5, 6)].into_iter(), Some(SLOW), now);
+        marks.note(2, [found(&claim.queues[1], 5, 7), found(&claim.queues[1], 5, 6)].into_iter(), Some(SLOW), now);
         let mut expected = vec![0; 2 * Priority::LEVELS];
         expected[Priority::LEVELS + 5] = 8;
         assert_eq!(marks.of(&claim, now), Some(expected));
         assert_eq!(marks.pause(now), SLOW * PAUSE);
         assert_eq!(marks.of(&claim, now + SLOW * PAUSE), None);
-        marks.note(std::iter::empty(), Some(Duration::from_secs(3)), now);
+        marks.note(0, std::iter::empty(), Some(Duration::from_secs(3)), now);
         assert_eq!(marks.pause(now), PAUSE_MAX, "whatever made that look slow");
     }
 
     #[test]
     fn a_batch_may_take_its_time() {
         let (marks, claim, now) = (Marks::default(), claim(&["a"]), Instant::now());
-        let jobs = (0..10_000).map(|seq| found(&claim.queues[0], 5, seq));
-        marks.note(jobs, Some(SLOW), now);
+        marks.note(10_000, (0..10_000).map(|seq| found(&claim.queues[0], 5, seq)), Some(SLOW), now);
         assert_eq!(marks.of(&claim, now), None);
     }
 }

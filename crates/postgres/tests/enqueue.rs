@@ -159,8 +159,8 @@ async fn programs_run_jobs_without_owning_the_schema() {
     let store = Postgres::options().open(&url).await.unwrap();
     database.enqueue("'Ship'").await.unwrap();
     let job = claim(&store).await.remove(0);
-    let failed = |lease: Lease| Settlement { lease, outcome: Outcome::Complete(Payload::empty()), emitted: Vec::new() };
-    let fates = store.settle(vec![failed(job.lease)]).await.unwrap();
+    let done = |lease: Lease| Settlement { lease, outcome: Outcome::Complete(Payload::empty()), emitted: Vec::new() };
+    let fates = store.settle(vec![done(job.lease)]).await.unwrap();
     assert_eq!(fates, [Fate::Settled(Status::Completed)]);
     store.sweep(100).await.unwrap();
     assert_eq!(store.get(job.lease.id, &Scope::Everything).await.unwrap().unwrap().status, Status::Completed);

@@ -23,7 +23,8 @@ pub(crate) async fn windlass(task: &Task) -> Result<Measurement, Fault> {
     rig.fill(0, task.jobs).await?;
     let meter = Meter::start(rig.url.as_deref()).await?;
     let took = rig.drain(task.jobs).await?;
-    let found = meter.cost_of(rig.verify().await?).await?;
+    let spent = meter.stop().await?;
+    let found = spent.added_to(rig.verify().await?);
     Ok(Measurement { jobs_per_s: Some(task.jobs as f64 / took.as_secs_f64()), ..found })
 }
 
