@@ -30,6 +30,7 @@ pub(crate) fn settle(ledger: &mut Ledger<'_>, settlements: &[Settlement]) -> Che
             None => stale(ledger, settlement.lease)?,
         };
     }
+    submit_emitted(ledger, settlements, &fates)?;
     Ok(fates)
 }
 
@@ -39,6 +40,17 @@ fn in_order_of_submission(ledger: &Ledger<'_>, settlements: &[Settlement]) -> Ve
     let mut places: Vec<usize> = (0..settlements.len()).collect();
     places.sort_by_cached_key(|place| ledger.mirror.seq(settlements[*place].lease.id));
     places
+}
+
+/// What the accepted completions emitted, in the order in which they were handed over: jobs are listed and claimed in the
+/// order of acceptance, which must not depend on the order of writing.
+fn submit_emitted(ledger: &mut Ledger<'_>, settlements: &[Settlement], fates: &[Fate]) -> Checked<()> {
+    for (settlement, fate) in settlements.iter().zip(fates) {
+        if *fate == Fate::Settled(Status::Completed) {
+            let _emitted_ids_may_exist = submit(ledger, &settlement.emitted, None, None)?;
+        }
+    }
+    Ok(())
 }
 
 /// A lease that is not held: its own settlement may have ended it, and then the answer is repeated.
@@ -98,7 +110,6 @@ impl<'c> Desk<'c> {
         }
         if let Outcome::Complete(result) = &settlement.outcome {
             self.keep_result(running.seq, result)?;
-            let _emitted_ids_may_exist = submit(ledger, &settlement.emitted, None, None)?;
         }
         if let Some(outcome) = outcome_on_record(event) {
             history::add(ledger.conn, running, ledger.now, outcome, ending.error)?;

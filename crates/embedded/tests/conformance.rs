@@ -31,4 +31,4 @@ impl Harness for OnDisk {
     }
 }
 
-windlass_testkit::conformance!(OnDisk, histories = 48);
+windlass_testkit::conformance!(OnDisk, histories = 192);

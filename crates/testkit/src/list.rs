@@ -231,6 +231,7 @@ macro_rules! for_each_scenario {
                 emitted_jobs_are_exempt_from_the_queue_limit
                 an_emitted_id_that_exists_changes_nothing
                 a_completion_under_cancel_emits
+                emitted_jobs_come_in_the_order_of_their_settlements
                 emitted_jobs_come_before_submissions_of_the_same_turn
             }
             core retention {

@@ -120,6 +120,18 @@ pub async fn a_completion_under_cancel_emits(probe: Probe) {
     assert_eq!(probe.status(child.id).await, Status::Queued);
 }
 
+// The embedded store once wrote settlements oldest job first, and accepted what they emitted in that order too.
+pub async fn emitted_jobs_come_in_the_order_of_their_settlements(probe: Probe) {
+    let (older, younger) = (probe.run(&plain()).await, probe.run(&plain()).await);
+    let (first, second) = (child_of(younger.lease.id, 0), child_of(older.lease.id, 0));
+    let settle = vec![
+        settlement(younger.lease, complete(), std::slice::from_ref(&first)),
+        settlement(older.lease, complete(), std::slice::from_ref(&second)),
+    ];
+    probe.exchange(Exchange { settle, ..Exchange::default() }).await;
+    assert_eq!(probe.take_ids(2).await, [first.id, second.id]);
+}
+
 pub async fn emitted_jobs_come_before_submissions_of_the_same_turn(probe: Probe) {
     let parent = probe.run(&plain()).await;
     let (child, submitted) = (child_of(parent.lease.id, 0), plain());
