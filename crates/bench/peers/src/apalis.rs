@@ -7,17 +7,15 @@ use std::time::{Duration, Instant};
 
 use apalis::prelude::*;
 use apalis_redis::{Config, ConnectionManager, RedisStorage};
-use tokio::task::JoinSet;
 use windlass_testkit::servers::RedisServer;
 
+use crate::intake::{Intake, submit};
 use crate::mail::Mail;
 use crate::measurement::Measurement;
 use crate::tally::Tally;
 use crate::{EVERYSEC, Fault, report};
 
 const QUEUE: &str = "mail";
-const BULK: u64 = 1_000;
-const CALLERS: u64 = 64;
 const CONCURRENCY: usize = 1_000;
 
 type Storage = RedisStorage<Mail, ConnectionManager>;
@@ -28,9 +26,7 @@ pub(crate) async fn measure(task: &crate::task::Task) -> Result<Measurement, Fau
     let config = Config::default().queue(QUEUE).batch_size(CONCURRENCY);
     let done = config.done_jobs_set();
     let storage: Storage = RedisStorage::new(connection.clone()).with_config(config);
-    let began = Instant::now();
-    submit(&storage, task).await?;
-    let submitted = began.elapsed();
+    let submitted = submit(&storage, task).await?;
     let tally = Arc::new(Tally::of(task.jobs));
     let began = Instant::now();
     let worker = tokio::spawn(work(storage, tally.clone()));
@@ -57,34 +53,12 @@ async fn work(storage: Storage, tally: Arc<Tally>) -> Result<(), Fault> {
     Ok(worker.run().await?)
 }
 
-async fn submit(storage: &Storage, task: &crate::task::Task) -> Result<(), Fault> {
-    match task.mode.as_str() {
-        "one" => push(storage.clone(), 0, task.jobs).await,
-        "callers64" => {
-            let mut callers = JoinSet::new();
-            for caller in 0..CALLERS {
-                let (from, to) = (task.jobs * caller / CALLERS, task.jobs * (caller + 1) / CALLERS);
-                callers.spawn(push(storage.clone(), from, to));
-            }
-            while let Some(ended) = callers.join_next().await {
-                ended??;
-            }
-            Ok(())
-        }
-        _ => {
-            let mut storage = storage.clone();
-            for start in (0..task.jobs).step_by(BULK as usize) {
-                let numbers = start..task.jobs.min(start + BULK);
-                storage.push_bulk(numbers.map(Mail::numbered).collect()).await?;
-            }
-            Ok(())
-        }
+impl Intake for Storage {
+    async fn add(&mut self, mail: Mail) -> Result<(), Fault> {
+        Ok(self.push(mail).await?)
     }
-}
 
-async fn push(mut storage: Storage, from: u64, to: u64) -> Result<(), Fault> {
-    for number in from..to {
-        storage.push(Mail::numbered(number)).await?;
+    async fn add_all(&mut self, mails: Vec<Mail>) -> Result<(), Fault> {
+        Ok(self.push_bulk(mails).await?)
     }
-    Ok(())
 }

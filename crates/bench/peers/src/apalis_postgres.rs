@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use apalis::prelude::*;
 use apalis_postgres::{Config, PgPool, PostgresStorage};
-use tokio::task::JoinSet;
 use windlass_testkit::servers::PostgresServer;
 
+use crate::intake::{Intake, submit};
 use crate::mail::Mail;
 use crate::measurement::Measurement;
 use crate::tables::Tables;
@@ -16,8 +16,6 @@ use crate::tally::Tally;
 use crate::{Fault, report};
 
 const QUEUE: &str = "mail";
-const BULK: u64 = 1_000;
-const CALLERS: u64 = 64;
 const CONCURRENCY: usize = 1_000;
 
 const DONE: &str = "SELECT count(*) FROM apalis.jobs WHERE status = 'Done'";
@@ -31,9 +29,7 @@ pub(crate) async fn measure(task: &crate::task::Task) -> Result<Measurement, Fau
     PostgresStorage::setup(&pool).await?;
     let storage = Storage::new(&pool).with_config(Config::default().queue(QUEUE).batch_size(CONCURRENCY));
     let mut tables = Tables::connect(&server.url()).await?;
-    let began = Instant::now();
-    submit(&storage, task).await?;
-    let submitted = began.elapsed();
+    let submitted = submit(&storage, task).await?;
     let tally = Arc::new(Tally::of(task.jobs));
     let drained = drain(storage, &mut tables, task.jobs, &tally).await?;
     let took = if task.question == "drain" { drained } else { submitted };
@@ -45,36 +41,14 @@ pub(crate) async fn measure(task: &crate::task::Task) -> Result<Measurement, Fau
     })
 }
 
-async fn submit(storage: &Storage, task: &crate::task::Task) -> Result<(), Fault> {
-    match task.mode.as_str() {
-        "one" => push(storage.clone(), 0, task.jobs).await,
-        "callers64" => {
-            let mut callers = JoinSet::new();
-            for caller in 0..CALLERS {
-                let (from, to) = (task.jobs * caller / CALLERS, task.jobs * (caller + 1) / CALLERS);
-                callers.spawn(push(storage.clone(), from, to));
-            }
-            while let Some(ended) = callers.join_next().await {
-                ended??;
-            }
-            Ok(())
-        }
-        _ => {
-            let mut storage = storage.clone();
-            for start in (0..task.jobs).step_by(BULK as usize) {
-                let numbers = start..task.jobs.min(start + BULK);
-                storage.push_bulk(numbers.map(Mail::numbered).collect()).await?;
-            }
-            Ok(())
-        }
+impl Intake for Storage {
+    async fn add(&mut self, mail: Mail) -> Result<(), Fault> {
+        Ok(self.push(mail).await?)
     }
-}
 
-async fn push(mut storage: Storage, from: u64, to: u64) -> Result<(), Fault> {
-    for number in from..to {
-        storage.push(Mail::numbered(number)).await?;
+    async fn add_all(&mut self, mails: Vec<Mail>) -> Result<(), Fault> {
+        Ok(self.push_bulk(mails).await?)
     }
-    Ok(())
 }
 
 /// How long the whole backlog takes, to the last stored result.

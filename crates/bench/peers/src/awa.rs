@@ -10,9 +10,9 @@ use awa::{
     Client, InsertOpts, InsertParams, JobArgs, JobResult, QueueConfig, QueueStorage, QueueStorageConfig, insert_with,
 };
 use sqlx::postgres::{PgPool, PgPoolOptions};
-use tokio::task::JoinSet;
 use windlass_testkit::servers::PostgresServer;
 
+use crate::intake::{Intake, submit};
 use crate::mail::Mail;
 use crate::measurement::Measurement;
 use crate::tables::Tables;
@@ -21,8 +21,6 @@ use crate::task::Task;
 use crate::{Fault, report};
 
 const QUEUE: &str = "mail";
-const BULK: u64 = 1_000;
-const CALLERS: u64 = 64;
 const CONNECTIONS: u32 = 20;
 const WORKERS: u32 = 500;
 
@@ -41,14 +39,12 @@ pub(crate) async fn measure(task: &Task) -> Result<Measurement, Fault> {
     let server = PostgresServer::start()?;
     let pool = PgPoolOptions::new().max_connections(CONNECTIONS).connect(&server.url()).await?;
     let tally = Arc::new(Tally::of(task.jobs));
-    let storage = set_up(&pool, &tally).await?;
+    let intake = AwaIntake { storage: Arc::new(set_up(&pool, &tally).await?), pool: pool.clone() };
     let mut tables = Tables::connect(&server.url()).await?;
-    let began = Instant::now();
-    submit(&pool, &storage, task).await?;
-    let submitted = began.elapsed();
+    let submitted = submit(&intake, task).await?;
     let drained = drain(&pool, &mut tables, task.jobs, &tally).await?;
     let took = if task.question == "drain" { drained } else { submitted };
-    let completed = u64::try_from(storage.queue_counts(&pool, QUEUE).await?.terminal)?;
+    let completed = u64::try_from(intake.storage.queue_counts(&pool, QUEUE).await?.terminal)?;
     Ok(Measurement {
         settings: format!("queue storage, max_workers {WORKERS}, no deadline, {CONNECTIONS} connections"),
         versions: "awa 0.6.9, sqlx 0.8".to_owned(),
@@ -83,40 +79,27 @@ fn client(pool: &PgPool, tally: &Arc<Tally>) -> Result<Client, Fault> {
     Ok(Client::builder(pool.clone()).queue(QUEUE, config).register::<Mail, _, _>(handler).build()?)
 }
 
-async fn submit(pool: &PgPool, storage: &QueueStorage, task: &Task) -> Result<(), Fault> {
-    match task.mode.as_str() {
-        "one" => insert(pool.clone(), 0, task.jobs).await,
-        "callers64" => {
-            let mut callers = JoinSet::new();
-            for caller in 0..CALLERS {
-                let (from, to) = (task.jobs * caller / CALLERS, task.jobs * (caller + 1) / CALLERS);
-                callers.spawn(insert(pool.clone(), from, to));
-            }
-            while let Some(ended) = callers.join_next().await {
-                ended??;
-            }
-            Ok(())
-        }
-        _ => {
-            for start in (0..task.jobs).step_by(BULK as usize) {
-                let numbers = start..task.jobs.min(start + BULK);
-                let jobs = numbers.map(parameters).collect::<Result<Vec<_>, _>>()?;
-                storage.enqueue_params_copy(pool, &jobs).await?;
-            }
-            Ok(())
-        }
+#[derive(Clone)]
+struct AwaIntake {
+    pool: PgPool,
+    storage: Arc<QueueStorage>,
+}
+
+impl Intake for AwaIntake {
+    async fn add(&mut self, mail: Mail) -> Result<(), Fault> {
+        insert_with(&self.pool, &mail, options()).await?;
+        Ok(())
+    }
+
+    async fn add_all(&mut self, mails: Vec<Mail>) -> Result<(), Fault> {
+        let jobs = mails.iter().map(parameters).collect::<Result<Vec<_>, _>>()?;
+        self.storage.enqueue_params_copy(&self.pool, &jobs).await?;
+        Ok(())
     }
 }
 
-async fn insert(pool: PgPool, from: u64, to: u64) -> Result<(), Fault> {
-    for number in from..to {
-        insert_with(&pool, &Mail::numbered(number), options()).await?;
-    }
-    Ok(())
-}
-
-fn parameters(number: u64) -> serde_json::Result<InsertParams> {
-    Ok(InsertParams { kind: Mail::kind().to_owned(), args: Mail::numbered(number).to_args()?, opts: options() })
+fn parameters(mail: &Mail) -> serde_json::Result<InsertParams> {
+    Ok(InsertParams { kind: Mail::kind().to_owned(), args: mail.to_args()?, opts: options() })
 }
 
 fn options() -> InsertOpts {

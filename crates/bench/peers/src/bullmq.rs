@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use bullmq::options::RedisConnectionOptions;
 use bullmq::{BulkJob, Job, Queue, QueueOptions, Worker, WorkerOptions};
-use tokio::task::JoinSet;
 use windlass_testkit::servers::RedisServer;
 
+use crate::intake::{Intake, submit};
 use crate::mail::Mail;
 use crate::measurement::Measurement;
 use crate::tally::Tally;
@@ -18,8 +18,6 @@ use crate::{EVERYSEC, Fault, report};
 
 const QUEUE: &str = "mail";
 const NAME: &str = "SendMail";
-const BULK: u64 = 1_000;
-const CALLERS: u64 = 64;
 const CONCURRENCY: usize = 100;
 
 pub(crate) async fn measure(task: &Task) -> Result<Measurement, Fault> {
@@ -27,9 +25,7 @@ pub(crate) async fn measure(task: &Task) -> Result<Measurement, Fault> {
     let connection = || RedisConnectionOptions { url: server.url(), ..Default::default() };
     let queue = Queue::with_options(QUEUE, QueueOptions { connection: connection(), ..Default::default() }).await?;
     let queue = Arc::new(queue);
-    let began = Instant::now();
-    submit(&queue, task).await?;
-    let submitted = began.elapsed();
+    let submitted = submit(&queue, task).await?;
     let tally = Arc::new(Tally::of(task.jobs));
     let options = WorkerOptions { connection: connection(), concurrency: CONCURRENCY, ..Default::default() };
     let drained = drain(&queue, options, task.jobs, &tally).await?;
@@ -42,35 +38,16 @@ pub(crate) async fn measure(task: &Task) -> Result<Measurement, Fault> {
     })
 }
 
-async fn submit(queue: &Arc<Queue>, task: &Task) -> Result<(), Fault> {
-    match task.mode.as_str() {
-        "one" => add(queue, 0, task.jobs).await,
-        "callers64" => {
-            let mut callers = JoinSet::new();
-            for caller in 0..CALLERS {
-                let (queue, jobs) = (queue.clone(), task.jobs);
-                callers.spawn(async move { add(&queue, jobs * caller / CALLERS, jobs * (caller + 1) / CALLERS).await });
-            }
-            while let Some(ended) = callers.join_next().await {
-                ended??;
-            }
-            Ok(())
-        }
-        _ => {
-            for start in (0..task.jobs).step_by(BULK as usize) {
-                let numbers = start..task.jobs.min(start + BULK);
-                queue.add_bulk(numbers.map(|number| BulkJob::new(NAME, Mail::numbered(number))).collect()).await?;
-            }
-            Ok(())
-        }
+impl Intake for Arc<Queue> {
+    async fn add(&mut self, mail: Mail) -> Result<(), Fault> {
+        Queue::add(self, NAME, mail).await?;
+        Ok(())
     }
-}
 
-async fn add(queue: &Queue, from: u64, to: u64) -> Result<(), Fault> {
-    for number in from..to {
-        queue.add(NAME, Mail::numbered(number)).await?;
+    async fn add_all(&mut self, mails: Vec<Mail>) -> Result<(), Fault> {
+        self.add_bulk(mails.into_iter().map(|mail| BulkJob::new(NAME, mail)).collect()).await?;
+        Ok(())
     }
-    Ok(())
 }
 
 /// How long the whole backlog takes, to the last stored completion.

@@ -9,9 +9,9 @@ use graphile_worker::{
     IntoTaskHandlerResult, JobSpec, LocalQueueConfig, RawJobSpec, TaskHandler, Worker, WorkerContext, WorkerOptions,
     WorkerUtils,
 };
-use tokio::task::JoinSet;
 use windlass_testkit::servers::PostgresServer;
 
+use crate::intake::{Intake, submit};
 use crate::mail::Mail;
 use crate::measurement::Measurement;
 use crate::tables::Tables;
@@ -19,8 +19,6 @@ use crate::tally::Tally;
 use crate::task::Task;
 use crate::{Fault, report};
 
-const BULK: u64 = 1_000;
-const CALLERS: u64 = 64;
 const CONNECTIONS: u32 = 24;
 const CONCURRENCY: usize = 500;
 const LOCAL_QUEUE: usize = 5_000;
@@ -44,9 +42,7 @@ pub(crate) async fn measure(task: &Task) -> Result<Measurement, Fault> {
     let tally = Arc::new(Tally::of(task.jobs));
     let worker = Arc::new(worker(&server.url(), tally.clone()).await?);
     let mut tables = Tables::connect(&server.url()).await?;
-    let began = Instant::now();
-    submit(&worker.create_utils(), task).await?;
-    let submitted = began.elapsed();
+    let submitted = submit(&worker.create_utils(), task).await?;
     let taken = tables.count(WAITING).await?;
     let drained = drain(worker, &mut tables, task.jobs, &tally).await?;
     let took = if task.question == "drain" { drained } else { submitted };
@@ -74,39 +70,20 @@ async fn worker(url: &str, tally: Arc<Tally>) -> Result<Worker, Fault> {
     Ok(options.init().await?)
 }
 
-async fn submit(utils: &WorkerUtils, task: &Task) -> Result<(), Fault> {
-    match task.mode.as_str() {
-        "one" => add(utils.clone(), 0, task.jobs).await,
-        "callers64" => {
-            let mut callers = JoinSet::new();
-            for caller in 0..CALLERS {
-                let (from, to) = (task.jobs * caller / CALLERS, task.jobs * (caller + 1) / CALLERS);
-                callers.spawn(add(utils.clone(), from, to));
-            }
-            while let Some(ended) = callers.join_next().await {
-                ended??;
-            }
-            Ok(())
-        }
-        _ => {
-            for start in (0..task.jobs).step_by(BULK as usize) {
-                let numbers = start..task.jobs.min(start + BULK);
-                utils.add_raw_jobs(&numbers.map(raw).collect::<Result<Vec<_>, _>>()?).await?;
-            }
-            Ok(())
-        }
+impl Intake for WorkerUtils {
+    async fn add(&mut self, mail: Mail) -> Result<(), Fault> {
+        self.add_job(mail, JobSpec::default()).await?;
+        Ok(())
+    }
+
+    async fn add_all(&mut self, mails: Vec<Mail>) -> Result<(), Fault> {
+        self.add_raw_jobs(&mails.iter().map(raw).collect::<Result<Vec<_>, _>>()?).await?;
+        Ok(())
     }
 }
 
-async fn add(utils: WorkerUtils, from: u64, to: u64) -> Result<(), Fault> {
-    for number in from..to {
-        utils.add_job(Mail::numbered(number), JobSpec::default()).await?;
-    }
-    Ok(())
-}
-
-fn raw(number: u64) -> serde_json::Result<RawJobSpec> {
-    let payload = serde_json::to_value(Mail::numbered(number))?;
+fn raw(mail: &Mail) -> serde_json::Result<RawJobSpec> {
+    let payload = serde_json::to_value(mail)?;
     Ok(RawJobSpec { identifier: Mail::IDENTIFIER.to_owned(), payload, spec: JobSpec::default() })
 }
 

@@ -5,6 +5,7 @@
 //!
 //! - `rustqueue`, `azums`, `bullmq`, `apalis`, `apalis_postgres`, `graphile_worker`, `awa`, `oxana`: one file per queue,
 //!   with its best documented settings
+//! - `intake`: the ways of submitting, the same for every queue that has them
 //! - `node`: the queues for JavaScript, one script each under `js`
 //! - `tables`: asks what a queue on PostgreSQL keeps
 //! - `mail`, `measurement`, `tally`, `task`: shared with the bench
@@ -15,6 +16,7 @@ mod awa;
 mod azums;
 mod bullmq;
 mod graphile_worker;
+mod intake;
 #[path = "../../src/mail.rs"]
 mod mail;
 #[path = "../../src/measurement.rs"]

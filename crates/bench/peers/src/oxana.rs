@@ -10,17 +10,15 @@ use oxana::{
     BatchItem, BoxError, FromContext, Job, Queue, QueueConcurrency, QueueConfig, QueueKind, Storage, Worker,
     WorkerBatchConfig,
 };
-use tokio::task::JoinSet;
 use windlass_testkit::servers::RedisServer;
 
+use crate::intake::{Intake, submit};
 use crate::mail::Mail;
 use crate::measurement::Measurement;
 use crate::tally::Tally;
 use crate::task::Task;
 use crate::{EVERYSEC, Fault, report};
 
-const BULK: u64 = 1_000;
-const CALLERS: u64 = 64;
 const CONNECTIONS: usize = 512;
 const CONCURRENCY: usize = 512;
 const BATCH: usize = 100;
@@ -65,9 +63,7 @@ impl Worker<Mail> for MailWorker {
 pub(crate) async fn measure(task: &Task) -> Result<Measurement, Fault> {
     let server = RedisServer::start_with(&EVERYSEC)?;
     let storage = Storage::builder().max_pool_size(CONNECTIONS).build_from_redis_url(server.url())?;
-    let began = Instant::now();
-    submit(&storage, task).await?;
-    let submitted = began.elapsed();
+    let submitted = submit(&storage, task).await?;
     let taken = storage.jobs_count().await?;
     let tally = Arc::new(Tally::of(task.jobs));
     let drained = drain(&storage, task.jobs, &tally).await?;
@@ -80,35 +76,16 @@ pub(crate) async fn measure(task: &Task) -> Result<Measurement, Fault> {
     })
 }
 
-async fn submit(storage: &Storage, task: &Task) -> Result<(), Fault> {
-    match task.mode.as_str() {
-        "one" => enqueue(storage.clone(), 0, task.jobs).await,
-        "callers64" => {
-            let mut callers = JoinSet::new();
-            for caller in 0..CALLERS {
-                let (from, to) = (task.jobs * caller / CALLERS, task.jobs * (caller + 1) / CALLERS);
-                callers.spawn(enqueue(storage.clone(), from, to));
-            }
-            while let Some(ended) = callers.join_next().await {
-                ended??;
-            }
-            Ok(())
-        }
-        _ => {
-            for start in (0..task.jobs).step_by(BULK as usize) {
-                let numbers = start..task.jobs.min(start + BULK);
-                storage.enqueue_list(MailQueue, numbers.map(Mail::numbered)).await?;
-            }
-            Ok(())
-        }
+impl Intake for Storage {
+    async fn add(&mut self, mail: Mail) -> Result<(), Fault> {
+        self.enqueue(MailQueue, mail).await?;
+        Ok(())
     }
-}
 
-async fn enqueue(storage: Storage, from: u64, to: u64) -> Result<(), Fault> {
-    for number in from..to {
-        storage.enqueue(MailQueue, Mail::numbered(number)).await?;
+    async fn add_all(&mut self, mails: Vec<Mail>) -> Result<(), Fault> {
+        self.enqueue_list(MailQueue, mails).await?;
+        Ok(())
     }
-    Ok(())
 }
 
 /// How long the whole backlog takes, to the last deleted job.

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use rustqueue::QueueManager;
 use rustqueue::engine::queue::{BatchAckItem, BatchPushItem};
 use rustqueue::storage::RedbStorage;
-use tokio::task::JoinSet;
 
+use crate::intake::{Intake, submit};
 use crate::mail::Mail;
 use crate::measurement::Measurement;
 use crate::tally::Tally;
@@ -18,15 +18,13 @@ use crate::{Fault, report};
 
 const QUEUE: &str = "default";
 const NAME: &str = "SendMail";
-const BATCH: u64 = 1_000;
+const BATCH: u32 = 1_000;
 
 pub(crate) async fn measure(task: &Task) -> Result<Measurement, Fault> {
     let storage = RedbStorage::new(task.dir.join("rustqueue.redb"))?;
     let manager = Arc::new(QueueManager::new(Arc::new(storage)));
     let tally = Tally::of(task.jobs);
-    let began = Instant::now();
-    submit(&manager, task).await?;
-    let submitted = began.elapsed();
+    let submitted = submit(&manager, task).await?;
     let drained = drain(&manager, task, &tally).await?;
     let took = if task.question == "drain" { drained } else { submitted };
     let completed = manager.get_queue_stats(QUEUE).await?.completed;
@@ -37,42 +35,17 @@ pub(crate) async fn measure(task: &Task) -> Result<Measurement, Fault> {
     })
 }
 
-async fn submit(manager: &Arc<QueueManager>, task: &Task) -> Result<(), Fault> {
-    match task.mode.as_str() {
-        "one" => push(manager.clone(), 0, task.jobs).await,
-        "callers64" => push_from_many(manager, task.jobs, 64).await,
-        _ => push_batches(manager, task.jobs).await,
+impl Intake for Arc<QueueManager> {
+    async fn add(&mut self, mail: Mail) -> Result<(), Fault> {
+        self.push(QUEUE, NAME, serde_json::to_value(mail)?, None).await?;
+        Ok(())
     }
-}
 
-async fn push(manager: Arc<QueueManager>, from: u64, to: u64) -> Result<(), Fault> {
-    for number in from..to {
-        manager.push(QUEUE, NAME, serde_json::to_value(Mail::numbered(number))?, None).await?;
+    async fn add_all(&mut self, mails: Vec<Mail>) -> Result<(), Fault> {
+        let item = |mail| Ok(BatchPushItem { name: NAME.to_owned(), data: serde_json::to_value(mail)?, options: None });
+        self.push_batch(QUEUE, mails.into_iter().map(item).collect::<Result<_, Fault>>()?).await?;
+        Ok(())
     }
-    Ok(())
-}
-
-async fn push_from_many(manager: &Arc<QueueManager>, jobs: u64, callers: u64) -> Result<(), Fault> {
-    let mut tasks = JoinSet::new();
-    for caller in 0..callers {
-        tasks.spawn(push(manager.clone(), jobs * caller / callers, jobs * (caller + 1) / callers));
-    }
-    while let Some(ended) = tasks.join_next().await {
-        ended??;
-    }
-    Ok(())
-}
-
-async fn push_batches(manager: &QueueManager, jobs: u64) -> Result<(), Fault> {
-    for start in (0..jobs).step_by(BATCH as usize) {
-        let mut items = Vec::new();
-        for number in start..jobs.min(start + BATCH) {
-            let data = serde_json::to_value(Mail::numbered(number))?;
-            items.push(BatchPushItem { name: NAME.to_owned(), data, options: None });
-        }
-        manager.push_batch(QUEUE, items).await?;
-    }
-    Ok(())
 }
 
 /// How long the whole backlog takes, to the last acknowledgement.
@@ -80,7 +53,7 @@ async fn drain(manager: &QueueManager, task: &Task, tally: &Tally) -> Result<Dur
     let began = Instant::now();
     let mut done = 0;
     while done < task.jobs {
-        let jobs = manager.pull(QUEUE, BATCH as u32).await?;
+        let jobs = manager.pull(QUEUE, BATCH).await?;
         if jobs.is_empty() {
             return Err(format!("the queue is empty after {done} jobs").into());
         }
