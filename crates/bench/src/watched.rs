@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 use windlass_core::{Job, JobId, Status};
 use windlass_store::{
-    Admin, Canceled, Exchange, Exchanged, Fate, Hints, Query, Result, Scope, SharedStore, Store, Swept,
+    Admin, Canceled, Exchange, Exchanged, Fate, Hints, Import, Query, Result, Scope, SharedStore, Store, Swept,
 };
 
 use crate::handler::number_of;
@@ -160,5 +160,9 @@ impl Store for Watched {
 
     fn admin(&self) -> Option<&dyn Admin> {
         self.inner.admin()
+    }
+
+    fn importer(&self) -> Option<&dyn Import> {
+        self.inner.importer()
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::attempt::{Attempt, AttemptOutcome};
 use crate::context::RequestContext;
 use crate::failure::JobError;
 use crate::id::{Incarnation, JobId};
@@ -277,36 +278,6 @@ fn context_bytes(context: &RequestContext) -> usize {
     let lists = context.headers.iter().chain(&context.query);
     let listed: usize = lists.map(|(name, values)| name.len() + values.iter().map(String::len).sum::<usize>()).sum();
     listed + context.route.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>()
-}
-
-/// How one attempt ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum AttemptOutcome {
-    /// The handler succeeded.
-    Completed,
-    /// The handler failed, for now or for good.
-    Failed,
-    /// The worker's lease ran out.
-    Crashed,
-    /// The handler stopped because the job was canceled.
-    Canceled,
-}
-
-/// One execution of a job, as its history keeps it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Attempt {
-    /// Counted from 1; snoozed and released executions are not counted.
-    pub number: u32,
-    /// When the store gave it out.
-    pub started_at: Timestamp,
-    /// When the store heard how it ended.
-    pub finished_at: Timestamp,
-    /// How it ended.
-    pub outcome: AttemptOutcome,
-    /// Why, unless it succeeded.
-    pub error: Option<JobError>,
-    /// The process that ran it.
-    pub worker: Incarnation,
 }
 
 /// How far a running handler says it is.

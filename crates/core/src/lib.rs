@@ -6,7 +6,8 @@
 //! - [`name`]: [`JobName`], [`QueueName`] and [`Owner`], checked once and cheap to clone
 //! - [`payload`]: [`Payload`], raw bytes and their content type
 //! - [`context`]: [`RequestContext`], what is kept of the HTTP request behind a job
-//! - [`job`]: [`NewJob`] (what a caller hands over), [`Job`] (what a store knows), [`Attempt`], [`Progress`]
+//! - [`job`]: [`NewJob`] (what a caller hands over), [`Job`] (what a store knows), [`Progress`]
+//! - [`attempt`]: [`Attempt`], how one execution ended
 //! - [`state`]: the state table, one total function that decides every transition
 //! - [`retry`]: [`RetryPolicy`] and the verdict on a failed attempt
 //! - [`failure`]: [`JobError`] and its [`ErrorClass`]
@@ -27,6 +28,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod attempt;
 pub mod context;
 pub mod failure;
 pub mod id;
@@ -38,10 +40,11 @@ pub mod retry;
 pub mod state;
 pub mod time;
 
+pub use attempt::{Attempt, AttemptOutcome};
 pub use context::{ContextMap, RequestContext};
 pub use failure::{ErrorClass, JobError};
 pub use id::{Incarnation, JobId};
-pub use job::{Attempt, AttemptOutcome, Job, JobBuilder, NewJob, Priority, Progress, Start};
+pub use job::{Job, JobBuilder, NewJob, Priority, Progress, Start};
 pub use limits::InvalidInput;
 pub use name::{JobName, Owner, QueueName};
 pub use payload::Payload;

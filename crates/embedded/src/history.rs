@@ -21,16 +21,29 @@ pub(crate) fn add(
     outcome: AttemptOutcome,
     error: Option<&JobError>,
 ) -> Checked<()> {
-    conn.prepare_cached(ATTEMPT_ADD)?.execute((
-        running.seq,
-        running.retries + running.crashes + 1,
-        running.started_at.as_micros(),
-        at.as_micros(),
-        code(outcome),
-        running.worker.as_bytes(),
-        error.map(codec::seal).transpose()?,
-    ))?;
+    let Running { started_at, worker, .. } = *running;
+    let number = running.retries + running.crashes + 1;
+    let attempt = Attempt { number, started_at, finished_at: at, outcome, error: error.cloned(), worker };
+    append(conn, running.seq, &attempt)?;
     conn.prepare_cached(ATTEMPT_TRIM)?.execute((running.seq, HISTORY_MAX as i64))?;
+    Ok(())
+}
+
+/// The whole history of a new job, which another store kept.
+pub(crate) fn import(conn: &Connection, seq: i64, attempts: &[Attempt]) -> Checked<()> {
+    attempts.iter().try_for_each(|attempt| append(conn, seq, attempt))
+}
+
+fn append(conn: &Connection, seq: i64, attempt: &Attempt) -> Checked<()> {
+    conn.prepare_cached(ATTEMPT_ADD)?.execute((
+        seq,
+        attempt.number,
+        attempt.started_at.as_micros(),
+        attempt.finished_at.as_micros(),
+        attempt.outcome.code(),
+        attempt.worker.as_bytes(),
+        attempt.error.as_ref().map(codec::seal).transpose()?,
+    ))?;
     Ok(())
 }
 
@@ -57,18 +70,6 @@ fn attempt(row: &Row<'_>) -> Checked<Attempt> {
     })
 }
 
-/// Never renumber: files on disk hold it.
-const fn code(outcome: AttemptOutcome) -> u8 {
-    match outcome {
-        AttemptOutcome::Completed => 1,
-        AttemptOutcome::Failed => 2,
-        AttemptOutcome::Crashed => 3,
-        AttemptOutcome::Canceled => 4,
-    }
-}
-
-fn outcome(number: u8) -> Checked<AttemptOutcome> {
-    use AttemptOutcome as O;
-    let found = [O::Completed, O::Failed, O::Crashed, O::Canceled].into_iter().find(|known| code(*known) == number);
-    found.ok_or_else(|| Fault::corrupt("an attempt on record has an unknown outcome"))
+fn outcome(code: u8) -> Checked<AttemptOutcome> {
+    AttemptOutcome::from_code(code).ok_or_else(|| Fault::corrupt("an attempt on record has an unknown outcome"))
 }

@@ -1,12 +1,13 @@
 //! What is asked of the writer, and the way back for the answer.
 
 use tokio::sync::oneshot;
-use windlass_core::JobId;
-use windlass_store::{Canceled, Error, Exchange, Exchanged, Replayed, Result, Retention, Scope, Swept};
+use windlass_core::{Job, JobId};
+use windlass_store::{Canceled, Error, Exchange, Exchanged, Imported, Replayed, Result, Retention, Scope, Swept};
 
 use crate::cancel::{cancel, replay};
 use crate::exchange::exchange;
 use crate::fault::{Checked, echo};
+use crate::import::import;
 use crate::ledger::Ledger;
 use crate::sweep::sweep;
 
@@ -26,6 +27,7 @@ pub(crate) enum Request {
     Cancel(Call<(JobId, Scope), Option<Canceled>>),
     Replay(Call<(JobId, Scope), Option<Replayed>>),
     Sweep(Call<usize, Swept>),
+    Import(Call<Vec<Job>, Vec<Imported>>),
 }
 
 impl<Q, A> Call<Q, A> {
@@ -66,6 +68,7 @@ impl Request {
             Self::Cancel(call) => call.apply(|(id, scope)| cancel(ledger, *id, scope)),
             Self::Replay(call) => call.apply(|(id, scope)| replay(ledger, *id, scope)),
             Self::Sweep(call) => call.apply(|limit| sweep(ledger, *limit, retention)),
+            Self::Import(call) => call.apply(|jobs| import(ledger, jobs)),
         }
     }
 
@@ -76,6 +79,7 @@ impl Request {
             Self::Cancel(call) => call.acknowledge(),
             Self::Replay(call) => call.acknowledge(),
             Self::Sweep(call) => call.acknowledge(),
+            Self::Import(call) => call.acknowledge(),
         }
     }
 
@@ -86,6 +90,7 @@ impl Request {
             Self::Cancel(call) => call.refuse(error),
             Self::Replay(call) => call.refuse(error),
             Self::Sweep(call) => call.refuse(error),
+            Self::Import(call) => call.refuse(error),
         }
     }
 
@@ -94,6 +99,7 @@ impl Request {
         match self {
             Self::Exchange(Call { ask, .. }) => ask.settle.len() + ask.submit.len(),
             Self::Sweep(Call { ask, .. }) => *ask,
+            Self::Import(Call { ask, .. }) => ask.len(),
             Self::Cancel(_) | Self::Replay(_) => 1,
         }
     }
@@ -104,13 +110,17 @@ impl Request {
             Self::Exchange(Call { ask, .. }) => {
                 self.jobs() + ask.extend.len() + ask.claim.as_ref().map_or(0, |claim| claim.limit)
             }
-            Self::Sweep(_) | Self::Cancel(_) | Self::Replay(_) => self.jobs(),
+            Self::Sweep(_) | Self::Import(_) | Self::Cancel(_) | Self::Replay(_) => self.jobs(),
         }
     }
 
     /// Whether it brings new jobs, so that a full disk must refuse it.
     pub(crate) fn brings_jobs(&self) -> bool {
-        matches!(self, Self::Exchange(Call { ask, .. }) if !ask.submit.is_empty())
+        match self {
+            Self::Exchange(Call { ask, .. }) => !ask.submit.is_empty(),
+            Self::Import(_) => true,
+            Self::Sweep(_) | Self::Cancel(_) | Self::Replay(_) => false,
+        }
     }
 
     /// Whether refusing it loses nothing that happened already: new jobs, and no word about running ones.

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use tokio::sync::broadcast;
 use windlass_core::{Job, JobId};
 use windlass_store::{
-    Admin, Canceled, Counts, Exchange, Exchanged, Filter, Hint, Hints, Page, Query, Replayed, Result, Scope, Store,
-    Swept,
+    Admin, Canceled, Counts, Exchange, Exchanged, Filter, Hint, Hints, Import, Imported, Page, Query, Replayed, Result,
+    Scope, Store, Swept,
 };
 
 use crate::fault::{Checked, Fault, Poison, echo};
@@ -167,6 +167,17 @@ impl Store for Embedded {
 
     fn admin(&self) -> Option<&dyn Admin> {
         Some(self)
+    }
+
+    fn importer(&self) -> Option<&dyn Import> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Import for Embedded {
+    async fn import(&self, jobs: Vec<Job>) -> Result<Vec<Imported>> {
+        self.shared.inbox.ask(jobs, Request::Import).await
     }
 }
 

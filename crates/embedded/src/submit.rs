@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE;
 use rusqlite::{CachedStatement, Connection};
-use windlass_core::{NewJob, Status};
+use windlass_core::{NewJob, Status, Timestamp};
 use windlass_store::codec::Spec;
 use windlass_store::{Scope, SubmitOutcome, Submitted};
 
@@ -61,7 +61,7 @@ impl<'c> Intake<'c> {
             return Ok(known(ledger.conn, new)?.unwrap_or(SubmitOutcome::QueueFull));
         }
         let seq = ledger.mirror.next_seq();
-        if !self.insert_job(ledger, seq, new)? {
+        if !insert_job(&mut self.job, seq, new, ledger.now)? {
             let outcome = known(ledger.conn, new)?;
             return outcome.ok_or_else(|| Fault::corrupt("a job's id is taken by no job"));
         }
@@ -73,26 +73,6 @@ impl<'c> Intake<'c> {
             return Ok(SubmitOutcome::Created(Status::Queued));
         }
         self.insert_state(ledger, seq, queue, new)
-    }
-
-    /// Whether the id was free. The statement fails when it was not, which leaves the transaction as it is.
-    fn insert_job(&mut self, ledger: &Ledger<'_>, seq: i64, new: &NewJob) -> Checked<bool> {
-        let spec = Spec::encode(new)?;
-        let inserted = self.job.execute((
-            seq,
-            new.id.as_bytes(),
-            new.name.as_str(),
-            new.owner.as_ref().map(|owner| owner.as_str()),
-            ledger.now.as_micros(),
-            record::job_sum(new, ledger.now, &spec),
-            &spec,
-            &new.payload.bytes[..],
-        ));
-        match inserted {
-            Ok(_) => Ok(true),
-            Err(error) if is_id_taken(&error) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
     }
 
     /// Tokens count from the moment of acceptance, so that a job whose id was used before, and pruned, does not
@@ -118,6 +98,31 @@ impl<'c> Intake<'c> {
         ))?;
         ledger.enter(queue, due);
         Ok(SubmitOutcome::Created(status))
+    }
+}
+
+/// Keeps what was submitted, as accepted at `created_at`. Whether the id was free.
+pub(crate) fn keep_job(conn: &Connection, seq: i64, new: &NewJob, created_at: Timestamp) -> Checked<bool> {
+    insert_job(&mut conn.prepare_cached(SUBMIT_JOB)?, seq, new, created_at)
+}
+
+/// The statement fails when the id is taken, which leaves the transaction as it is.
+fn insert_job(job: &mut CachedStatement<'_>, seq: i64, new: &NewJob, created_at: Timestamp) -> Checked<bool> {
+    let spec = Spec::encode(new)?;
+    let inserted = job.execute((
+        seq,
+        new.id.as_bytes(),
+        new.name.as_str(),
+        new.owner.as_ref().map(|owner| owner.as_str()),
+        created_at.as_micros(),
+        record::job_sum(new, created_at, &spec),
+        &spec,
+        &new.payload.bytes[..],
+    ));
+    match inserted {
+        Ok(_) => Ok(true),
+        Err(error) if is_id_taken(&error) => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }
 

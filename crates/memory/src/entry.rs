@@ -51,6 +51,11 @@ impl Entry {
         Self { job, seq, queue, token: UNCLAIMED, worker: None, expires: now }
     }
 
+    /// A job that does not run, as another store kept it.
+    pub(crate) fn import(job: Job, seq: Seq, queue: usize, now: Timestamp) -> Self {
+        Self { job, seq, queue, token: UNCLAIMED, worker: None, expires: now }
+    }
+
     /// Gives the job a new status, and the times that go with it.
     pub(crate) fn stand(&mut self, status: Status, now: Timestamp) {
         self.job.status = status;

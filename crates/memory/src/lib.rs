@@ -9,7 +9,7 @@
 //! - [`Memory`] (here): the handle; each method takes the one lock, computes, and lets go
 //! - [`options`]: [`MemoryOptions`], how long finished jobs are kept
 //! - `table`: all jobs, and `apply`, the one way in which a job changes
-//! - `submit`, `settle`, `lease` (extend), `claim`, `sweep`, `query`: one verb each, as methods of the table
+//! - `submit` (and import), `settle`, `lease` (extend), `claim`, `sweep`, `query`: one verb each, as methods of the table
 //! - `index`, `queue`: where to find a job by what it waits for
 //! - `pages`: all jobs by number
 //! - `entry`: one job with its lease and history
@@ -55,8 +55,8 @@ use async_trait::async_trait;
 use tokio::sync::broadcast;
 use windlass_core::{Clock, Job, JobId, SystemClock, Timestamp};
 use windlass_store::{
-    Admin, Canceled, Counts, Error, ErrorKind, Exchange, Exchanged, Filter, Hint, Hints, Page, Query, Replayed, Result,
-    Scope, Store, Swept,
+    Admin, Canceled, Counts, Error, ErrorKind, Exchange, Exchanged, Filter, Hint, Hints, Import, Imported, Page, Query,
+    Replayed, Result, Scope, Store, Swept,
 };
 
 pub use crate::options::MemoryOptions;
@@ -175,6 +175,17 @@ impl Store for Memory {
 
     fn admin(&self) -> Option<&dyn Admin> {
         Some(self)
+    }
+
+    fn importer(&self) -> Option<&dyn Import> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Import for Memory {
+    async fn import(&self, jobs: Vec<Job>) -> Result<Vec<Imported>> {
+        self.with(|table, now| jobs.into_iter().map(|job| table.import(job, now)).collect())
     }
 }
 

@@ -6,7 +6,7 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 use windlass_core::limits::HISTORY_MAX;
 use windlass_core::state::{self, Event, Step};
-use windlass_core::{JobError, Status};
+use windlass_core::{AttemptOutcome, JobError, Status};
 use windlass_store::{Fate, Outcome, Settlement, codec};
 
 use crate::asking::{Asking, Param};
@@ -109,11 +109,12 @@ pub(crate) fn target(event: Event) -> Checked<i16> {
 
 /// How the attempt goes into the history; one that completed its job is read from there.
 fn on_record(event: Event) -> Option<i16> {
-    match event {
-        Event::Retry | Event::Fail => Some(2),
-        Event::Stop => Some(4),
-        _ => None,
-    }
+    let outcome = match event {
+        Event::Retry | Event::Fail => AttemptOutcome::Failed,
+        Event::Stop => AttemptOutcome::Canceled,
+        _ => return None,
+    };
+    Some(i16::from(outcome.code()))
 }
 
 /// Sends the endings.

@@ -12,8 +12,8 @@ use tokio_postgres::types::{FromSql, Type};
 use tokio_postgres::{Client, Transaction};
 use windlass_core::{Job, JobId, NewJob, Payload};
 use windlass_store::{
-    Admin, Canceled, Counts, Error, ErrorKind, Exchange, Exchanged, Fate, Filter, Hint, Hints, Lease, Outcome, Page,
-    Query, Replayed, Result, Scope, Settlement, Store, Submitted, Swept,
+    Admin, Canceled, Counts, Error, ErrorKind, Exchange, Exchanged, Fate, Filter, Hint, Hints, Import, Imported, Lease,
+    Outcome, Page, Query, Replayed, Result, Scope, Settlement, Store, Submitted, Swept,
 };
 
 use crate::address::Address;
@@ -21,6 +21,7 @@ use crate::asking::Asking;
 use crate::driver::Driver;
 use crate::exchange::exchange;
 use crate::fault::{Checked, Fault};
+use crate::import::import;
 use crate::lent::Lent;
 use crate::listen::listen;
 use crate::marks::Marks;
@@ -235,6 +236,11 @@ impl Shared {
         client.answered(whole::list(&self.asking(&client), filter).await)
     }
 
+    async fn import(&self, jobs: &[Job]) -> Checked<Vec<Imported>> {
+        let client = self.client().await?;
+        client.answered(import(&self.asking(&client), jobs).await)
+    }
+
     async fn replay(&self, id: JobId, scope: &Scope) -> Checked<Option<Replayed>> {
         let replayed = self.change("replay", id, scope).await?;
         Ok(replayed.map(|(done, job)| if done { Replayed::Done(job) } else { Replayed::NotFailed(job) }))
@@ -284,6 +290,17 @@ impl Store for Postgres {
 
     fn admin(&self) -> Option<&dyn Admin> {
         Some(self)
+    }
+
+    fn importer(&self) -> Option<&dyn Import> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Import for Postgres {
+    async fn import(&self, jobs: Vec<Job>) -> Result<Vec<Imported>> {
+        Ok(self.shared.in_time(self.shared.import(&jobs)).await?)
     }
 }
 

@@ -137,10 +137,6 @@ fn attempts(row: &Row) -> Checked<Vec<Attempt>> {
 }
 
 fn outcome(code: i16) -> Checked<AttemptOutcome> {
-    match code {
-        2 => Ok(AttemptOutcome::Failed),
-        3 => Ok(AttemptOutcome::Crashed),
-        4 => Ok(AttemptOutcome::Canceled),
-        _ => Err(Fault::corrupt("an attempt on record has an unknown outcome")),
-    }
+    let outcome = u8::try_from(code).ok().and_then(AttemptOutcome::from_code);
+    outcome.ok_or_else(|| Fault::corrupt("an attempt on record has an unknown outcome"))
 }

@@ -11,7 +11,7 @@
 //! - `address`: which server, cluster or group of sentinels; `link`: the way there, made again when it breaks
 //! - `driver`: a thread for what must go on when all others are blocked
 //! - `scripts`: the scripts in `lua/`, one file per verb, and what `core::state` decides for them; `asking`: running one
-//! - `submit`, `settle`, `exchange`, `sweep`, `whole`: what each verb sends and reads
+//! - `submit`, `settle`, `exchange`, `sweep`, `import`, `whole`: what each verb sends and reads
 //! - `record`: the bytes that are kept; `answer`: the server's answers taken apart
 //! - `opening`: what a server must be like; `listen`: the connection that hears hints
 //! - `fault`: what a server's errors mean to a caller
@@ -31,6 +31,7 @@ mod asking;
 mod driver;
 mod exchange;
 mod fault;
+mod import;
 mod link;
 mod listen;
 mod opening;

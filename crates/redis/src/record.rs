@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use windlass_core::{
-    Attempt, Incarnation, JobId, JobName, NewJob, Owner, Payload, Priority, QueueName, Status, Timestamp,
+    Attempt, AttemptOutcome, Incarnation, Job, JobId, JobName, NewJob, Owner, Payload, Priority, QueueName, Status,
+    Timestamp,
 };
 use windlass_store::Token;
-use windlass_store::codec::{Spec, payload_of, unseal};
+use windlass_store::codec::{Spec, payload_of, seal, unseal};
 
 use crate::fault::{Checked, Fault};
-use crate::scripts::outcome;
 
 /// Where a job stands: `LAYOUT` in `lua/job.lua`, and what never changes of it.
 pub(crate) struct State {
@@ -127,6 +127,49 @@ impl State {
     }
 }
 
+/// Where an imported job stands, as `LAYOUT` in `lua/job.lua` says. The script gives it its token and its number.
+pub(crate) fn state(job: &Job) -> Vec<u8> {
+    let new = &*job.new;
+    let suspect = u8::from(new.retry.is_suspect(job.crashes));
+    let at = job.scheduled_at.unwrap_or_default();
+    let started = job.started_at.unwrap_or_default();
+    let mut bytes = vec![job.status.code(), 0, new.priority.level(), suspect];
+    bytes.extend([0; 16]);
+    bytes.extend(job.retries.to_le_bytes());
+    bytes.extend(job.crashes.to_le_bytes());
+    for moment in [job.created_at, job.updated_at, at, started] {
+        bytes.extend(moment_bytes(moment));
+    }
+    bytes.extend(job.started_at.map_or([0; 16], |_| last_worker(job)));
+    bytes.extend(fixed(new));
+    bytes
+}
+
+/// Who had the job last. Where no history says so it was somebody, because a job that nobody had never started.
+fn last_worker(job: &Job) -> [u8; 16] {
+    job.attempts.last().map_or([u8::MAX; 16], |attempt| *attempt.worker.as_bytes())
+}
+
+/// The whole history of an imported job, as `remember` in `lua/job.lua` keeps it.
+pub(crate) fn history(attempts: &[Attempt]) -> Checked<Vec<u8>> {
+    let mut bytes = Vec::new();
+    for attempt in attempts {
+        let mut record = attempt.number.to_le_bytes().to_vec();
+        record.extend(moment_bytes(attempt.started_at));
+        record.extend(moment_bytes(attempt.finished_at));
+        record.push(attempt.outcome.code());
+        record.extend(attempt.worker.as_bytes());
+        record.extend(attempt.error.as_ref().map(seal).transpose()?.unwrap_or_default());
+        bytes.extend((record.len() as u32).to_le_bytes());
+        bytes.append(&mut record);
+    }
+    Ok(bytes)
+}
+
+fn moment_bytes(moment: Timestamp) -> [u8; 8] {
+    (moment.as_micros() as f64).to_le_bytes()
+}
+
 /// A duration as scripts count.
 pub(crate) fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
@@ -153,7 +196,8 @@ fn attempt(kept: &[u8]) -> Checked<Attempt> {
         number,
         started_at,
         finished_at,
-        outcome: outcome(code).ok_or_else(|| Fault::corrupt("an attempt on record has an unknown outcome"))?,
+        outcome: AttemptOutcome::from_code(code)
+            .ok_or_else(|| Fault::corrupt("an attempt on record has an unknown outcome"))?,
         error: (!bytes.0.is_empty()).then(|| unseal("error", bytes.0)).transpose()?,
         worker,
     })

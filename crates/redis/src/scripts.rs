@@ -24,6 +24,7 @@ pub(crate) struct Scripts {
     pub(crate) get: Script,
     pub(crate) cancel: Script,
     pub(crate) replay: Script,
+    pub(crate) import: Script,
     pub(crate) list: Script,
     pub(crate) counts: Script,
     pub(crate) promote: Script,
@@ -70,6 +71,7 @@ impl Scripts {
             get: script(include_str!("lua/get.lua")),
             cancel: script(include_str!("lua/cancel.lua")),
             replay: script(include_str!("lua/replay.lua")),
+            import: with(false, "", &[JOB, include_str!("lua/import.lua")]),
             list: script(include_str!("lua/list.lua")),
             counts: script(include_str!("lua/counts.lua")),
             promote: script(include_str!("lua/promote.lua")),
@@ -105,7 +107,7 @@ fn decisions() -> String {
         code(Status::Scheduled),
         code(Status::InProgress),
         code(Status::Failed),
-        outcome_code(AttemptOutcome::Crashed),
+        AttemptOutcome::Crashed.code(),
     );
     let claimed = to(Status::Queued, Event::Claim).unwrap_or_default();
     lua.push_str(&format!("local CLAIMED = {claimed}\n"));
@@ -143,28 +145,12 @@ fn ending(event: Event) -> String {
     let status = to(Status::InProgress, event).unwrap_or_default();
     let (fails, clears) = (matches!(event, Event::Retry | Event::Fail), event == Event::Complete);
     let outcome = match event {
-        Event::Retry | Event::Fail => outcome_code(AttemptOutcome::Failed).to_string(),
-        Event::Stop => outcome_code(AttemptOutcome::Canceled).to_string(),
+        Event::Retry | Event::Fail => AttemptOutcome::Failed.code().to_string(),
+        Event::Stop => AttemptOutcome::Canceled.code().to_string(),
         _ => "nil".to_owned(),
     };
     let retries = u8::from(event == Event::Retry);
     format!("{{ status = {status}, retries = {retries}, outcome = {outcome}, fails = {fails}, clears = {clears} }}")
-}
-
-/// How an attempt's end is kept. Never renumber: servers hold it.
-fn outcome_code(outcome: AttemptOutcome) -> u8 {
-    match outcome {
-        AttemptOutcome::Completed => 1,
-        AttemptOutcome::Failed => 2,
-        AttemptOutcome::Crashed => 3,
-        AttemptOutcome::Canceled => 4,
-    }
-}
-
-/// What [`outcome_code`] gave.
-pub(crate) fn outcome(code: u8) -> Option<AttemptOutcome> {
-    use AttemptOutcome as A;
-    [A::Completed, A::Failed, A::Crashed, A::Canceled].into_iter().find(|outcome| outcome_code(*outcome) == code)
 }
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ use tokio::runtime::{self, Handle};
 use tokio::sync::broadcast;
 use windlass_core::{Job, JobId};
 use windlass_store::{
-    Admin, Canceled, Counts, Exchange, Exchanged, Filter, Hint, Hints, Page, Query, Replayed, Result, Scope, Store,
-    Swept,
+    Admin, Canceled, Counts, Exchange, Exchanged, Filter, Hint, Hints, Import, Imported, Page, Query, Replayed, Result,
+    Scope, Store, Swept,
 };
 
 use crate::address::Address;
@@ -18,6 +18,7 @@ use crate::asking::{Asking, Keys};
 use crate::driver::Driver;
 use crate::exchange::exchange;
 use crate::fault::Checked;
+use crate::import::import;
 use crate::link::Link;
 use crate::listen::listen;
 use crate::opening;
@@ -151,6 +152,17 @@ impl Store for Redis {
 
     fn admin(&self) -> Option<&dyn Admin> {
         Some(self)
+    }
+
+    fn importer(&self) -> Option<&dyn Import> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Import for Redis {
+    async fn import(&self, jobs: Vec<Job>) -> Result<Vec<Imported>> {
+        Ok(import(&self.shared.asking(), &jobs).await?)
     }
 }
 

@@ -6,6 +6,7 @@
 //! - [`exchange`]: [`Exchange`] and [`Exchanged`], the one round trip of the hot path, and its parts
 //! - [`verbs`]: [`Verbs`], the single verbs `submit`, `claim`, `settle`, `extend` as thin helpers over `exchange`
 //! - [`capability`]: what only some stores offer, as `Option<&dyn …>`: [`Query`], [`Admin`]
+//! - [`import`]: [`Import`], the capability of taking in what another store kept
 //! - [`codec`]: the bytes that backends keep where they have no column
 //! - [`retention`]: [`Retention`], how long finished jobs stay
 //! - [`scope`]: [`Scope`], whose jobs a question is about
@@ -27,6 +28,7 @@ pub mod codec;
 pub mod error;
 pub mod exchange;
 pub mod hint;
+pub mod import;
 pub mod retention;
 pub mod scope;
 pub mod store;
@@ -39,6 +41,7 @@ pub use exchange::{
     SubmitOutcome, Submitted, Token,
 };
 pub use hint::{Hint, Hints};
+pub use import::{Import, Imported, is_importable};
 pub use retention::Retention;
 pub use scope::Scope;
 pub use store::{Canceled, SharedStore, Store, Swept};

@@ -9,6 +9,7 @@ use crate::capability::{Admin, Query};
 use crate::error::Result;
 use crate::exchange::{Exchange, Exchanged};
 use crate::hint::Hints;
+use crate::import::Import;
 use crate::scope::Scope;
 
 /// Keeps jobs. The conformance suite in `windlass-testkit` proves these promises for every implementation:
@@ -58,6 +59,11 @@ pub trait Store: Send + Sync + 'static {
 
     /// An operator's actions, where the backend can.
     fn admin(&self) -> Option<&dyn Admin> {
+        None
+    }
+
+    /// Takes in jobs from another store, where the backend can.
+    fn importer(&self) -> Option<&dyn Import> {
         None
     }
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 use windlass_core::{Job, JobId};
 use windlass_store::{
-    Admin, Canceled, Error, ErrorKind, Exchange, Exchanged, Hints, Query, Result, Scope, Store, Swept,
+    Admin, Canceled, Error, ErrorKind, Exchange, Exchanged, Hints, Import, Query, Result, Scope, Store, Swept,
 };
 
 /// Wraps a store. Without orders it passes everything through; `query` and `admin` always pass through.
@@ -130,6 +130,10 @@ impl<S: Store> Store for Faulty<S> {
 
     fn admin(&self) -> Option<&dyn Admin> {
         self.inner.admin()
+    }
+
+    fn importer(&self) -> Option<&dyn Import> {
+        self.inner.importer()
     }
 }
 

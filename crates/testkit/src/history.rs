@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
-use windlass_core::{Clock, Incarnation, JobId, Timestamp};
+use windlass_core::{Clock, Incarnation, Job, JobId, Timestamp};
 use windlass_store::{Canceled, Claim, Exchange, Exchanged, Extend, Filter, Lease, Replayed, Scope};
 
 use crate::compare::{self, Difference, same};
@@ -14,7 +14,7 @@ use crate::harness::{Fixture, Harness};
 use crate::invariants::{Ledger, accounting};
 use crate::jobs::{progress, queue_named};
 use crate::model::Model;
-use crate::operation::{IDS, Op, Turn, Want, histories, id, settlement, submission};
+use crate::operation::{IDS, Op, Turn, Want, histories, id, importation, settlement, submission};
 use crate::probe::ALL;
 
 /// Plays `cases` random histories, each on a fresh store. Panics with the shortest history on which store and
@@ -70,6 +70,7 @@ impl Play {
             Op::Sweep => self.sweep().await?,
             Op::Cancel(number) => self.cancel(id(*number)).await?,
             Op::Replay(number) => self.replay(id(*number)).await?,
+            Op::Import(draft, past) => self.import(importation(draft, past, self.now())).await?,
         }
         self.check().await
     }
@@ -137,6 +138,13 @@ impl Play {
         let actual = admin.replay(id, &Scope::Everything).await.map_err(|error| error.to_string())?;
         let kind = |replayed: &Option<Replayed>| replayed.as_ref().map(std::mem::discriminant);
         same("replay", &kind(&expected), &kind(&actual)).map_err(|_| format!("replay: {expected:?}, got {actual:?}"))
+    }
+
+    async fn import(&mut self, job: Job) -> Result<(), Difference> {
+        let Some(importer) = self.fixture.store.importer() else { return Ok(()) };
+        let expected = self.model.import(self.now(), &job);
+        let actual = importer.import(vec![job]).await.map_err(|error| error.to_string())?;
+        same("imported", &vec![expected], &actual)
     }
 
     /// Every job is as the model has it, and what was final still is.

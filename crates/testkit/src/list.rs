@@ -330,6 +330,27 @@ macro_rules! for_each_scenario {
                 a_strangers_dead_letter_is_not_replayed
                 a_replayed_job_outlives_its_first_retention
             }
+            optional import {
+                an_imported_job_is_as_it_stood
+                imported_jobs_are_listed_in_their_order_and_counted
+                imported_jobs_queue_behind_those_that_are_here
+                an_imported_job_goes_on_where_it_was
+                an_imported_job_starts_at_its_time
+                a_job_that_became_due_on_the_way_starts_at_once
+                an_imported_suspect_is_still_suspected
+                an_id_that_is_here_is_not_imported
+                an_imported_job_answers_for_its_id
+                what_runs_or_is_over_is_refused_alone
+                a_job_that_contradicts_itself_is_refused
+                an_imported_dead_letter_is_kept_from_its_end
+                an_imported_dead_letter_is_replayed
+                an_imported_job_can_be_canceled
+                imported_jobs_take_room_and_need_none
+                a_long_history_moves_whole_and_is_trimmed_as_ever
+                imported_work_wakes
+                nothing_to_import_is_an_empty_answer
+                imported_jobs_survive
+            }
             optional durable {
                 jobs_in_every_status_survive
                 counts_survive

@@ -9,8 +9,8 @@ use windlass_core::limits::{HISTORY_MAX, PAGE_MAX};
 use windlass_core::state::{self, Event, Step};
 use windlass_core::{Attempt, AttemptOutcome, Incarnation, Job, JobError, JobId, NewJob, QueueName, Status, Timestamp};
 use windlass_store::{
-    Canceled, Claim, Claimed, ClaimedJob, Counts, Exchange, Exchanged, Extend, Extension, Fate, Filter, Lease, Outcome,
-    Page, Replayed, Scope, Settlement, SubmitOutcome, Submitted, Swept, Token,
+    Canceled, Claim, Claimed, ClaimedJob, Counts, Exchange, Exchanged, Extend, Extension, Fate, Filter, Imported,
+    Lease, Outcome, Page, Replayed, Scope, Settlement, SubmitOutcome, Submitted, Swept, Token, is_importable,
 };
 
 const KEEP_FINISHED: Duration = Duration::from_secs(24 * 3600);
@@ -89,6 +89,19 @@ impl Model {
         let status = kept.job.status;
         self.kept.insert(self.accepted, kept);
         answer(SubmitOutcome::Created(status))
+    }
+
+    /// Takes in a job as it stands.
+    pub fn import(&mut self, now: Timestamp, job: &Job) -> Imported {
+        if !is_importable(job) {
+            return Imported::Refused;
+        }
+        if self.find(job.new.id).is_some() {
+            return Imported::Existing;
+        }
+        self.accepted += 1;
+        self.kept.insert(self.accepted, Kept { job: job.clone(), ..Kept::accept(now, &job.new) });
+        Imported::Kept
     }
 
     fn claim(&mut self, now: Timestamp, claim: &Claim) -> Claimed {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::sample::select;
-use windlass_core::{JobId, NewJob, Payload, Priority, RetryPolicy, Start, Timestamp};
+use windlass_core::{Job, JobId, NewJob, Payload, Priority, RetryPolicy, Start, Status, Timestamp};
 use windlass_store::{Lease, Outcome, Settlement};
 
 use crate::jobs::error;
@@ -25,6 +25,8 @@ pub enum Op {
     Cancel(u8),
     /// A replay of a job.
     Replay(u8),
+    /// A job comes from another store.
+    Import(Draft, Past),
 }
 
 /// One exchange, in small numbers.
@@ -74,6 +76,17 @@ pub struct Draft {
     pub delay: u64,
 }
 
+/// What became of a job in another store.
+#[derive(Clone, Debug)]
+pub struct Past {
+    /// Whether it failed there; else it waits.
+    pub failed: bool,
+    /// Its retries.
+    pub retries: u8,
+    /// Its crashes.
+    pub crashes: u8,
+}
+
 /// A claim.
 #[derive(Clone, Debug)]
 pub struct Want {
@@ -102,6 +115,7 @@ pub fn histories() -> impl Strategy<Value = Vec<Op>> {
         2 => Just(Op::Sweep),
         1 => (0..IDS).prop_map(Op::Cancel),
         1 => (0..IDS).prop_map(Op::Replay),
+        1 => (drafts(), pasts()).prop_map(|(draft, past)| Op::Import(draft, past)),
     ];
     prop::collection::vec(op, 1..40)
 }
@@ -132,6 +146,11 @@ fn drafts() -> impl Strategy<Value = Draft> {
     fields.prop_map(|(id, input, queue, priority, delay)| Draft { id, input, queue, priority, delay })
 }
 
+fn pasts() -> impl Strategy<Value = Past> {
+    let fields = (any::<bool>(), 0_u8..3, 0_u8..3);
+    fields.prop_map(|(failed, retries, crashes)| Past { failed, retries, crashes })
+}
+
 /// Where suspects stand among others is the store's affair, so a claim that may take some has room for all.
 fn wants() -> impl Strategy<Value = Want> {
     let room = prop_oneof![2 => (0_usize..5).prop_map(|limit| (limit, 0)), 1 => (0_usize..3).prop_map(|n| (ALL, n))];
@@ -153,6 +172,33 @@ pub(crate) fn submission(draft: &Draft) -> NewJob {
         .retry(RetryPolicy { max_crashes, ..RetryPolicy::default() })
         .finish(Timestamp::UNIX_EPOCH)
         .expect("a valid job")
+}
+
+/// The job as another store has it at `now`.
+pub(crate) fn importation(draft: &Draft, past: &Past, now: Timestamp) -> Job {
+    let new = submission(draft);
+    let due = new.start.due(now).filter(|_| !past.failed);
+    let status = match due {
+        _ if past.failed => Status::Failed,
+        Some(_) => Status::Scheduled,
+        None => Status::Queued,
+    };
+    Job {
+        new: Arc::new(new),
+        status,
+        retries: past.retries.into(),
+        crashes: past.crashes.into(),
+        cancel_requested: false,
+        created_at: now,
+        scheduled_at: due,
+        started_at: None,
+        finished_at: past.failed.then_some(now),
+        updated_at: now,
+        progress: None,
+        result: None,
+        error: past.failed.then(error),
+        attempts: Vec::new(),
+    }
 }
 
 pub(crate) fn settlement(lease: Lease, end: &End) -> Settlement {

@@ -6,12 +6,13 @@ use std::time::Duration;
 use windlass_core::{Clock, Incarnation, Job, JobId, ManualClock, NewJob, Progress, Status, Timestamp};
 use windlass_store::store::SharedStore;
 use windlass_store::{
-    Admin, Canceled, Claim, Claimed, ClaimedJob, Exchange, Exchanged, Extend, Extension, Fate, Lease, Outcome, Query,
-    Scope, Settlement, SubmitOutcome, Swept, Verbs,
+    Admin, Canceled, Claim, Claimed, ClaimedJob, Exchange, Exchanged, Extend, Extension, Fate, Import, Lease, Outcome,
+    Query, Scope, Settlement, SubmitOutcome, Swept, Verbs,
 };
 
 use crate::harness::{Fixture, Harness};
 use crate::jobs::queue_named;
+use crate::reference::Reference;
 
 /// How long leases last unless a scenario says otherwise.
 pub const LEASE: Duration = Duration::from_secs(30);
@@ -39,6 +40,14 @@ impl Probe {
         let Self { harness, fixture, worker } = self;
         let fixture = harness.reopen(fixture).await?;
         Some(Self { harness, fixture, worker })
+    }
+
+    /// A probe on another store, of another kind, that goes by the same clock.
+    pub fn elsewhere(&self) -> Self {
+        let clock = self.fixture.clock.clone();
+        let store = Arc::new(Reference::with_clock(Arc::new(clock.clone())));
+        let fixture = Fixture { store, clock, guard: Box::new(()) };
+        Self { harness: Arc::clone(&self.harness), fixture, worker: Incarnation::random() }
     }
 
     /// The store.
@@ -74,6 +83,11 @@ impl Probe {
     /// The store's operator actions, if it has them.
     pub fn admin(&self) -> Option<&dyn Admin> {
         self.fixture.store.admin()
+    }
+
+    /// Its capability of taking in jobs from other stores.
+    pub fn importer(&self) -> Option<&dyn Import> {
+        self.fixture.store.importer()
     }
 
     /// One turn.

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use tokio::sync::broadcast;
 use windlass_core::{Clock, Job, JobId, Status, Timestamp};
 use windlass_store::{
-    Admin, Canceled, Counts, Exchange, Exchanged, Fate, Filter, Hint, Hints, Page, Query, Replayed, Result, Scope,
-    Store, Swept,
+    Admin, Canceled, Counts, Exchange, Exchanged, Fate, Filter, Hint, Hints, Import, Imported, Page, Query, Replayed,
+    Result, Scope, Store, Swept,
 };
 
 use crate::model::Model;
@@ -96,6 +96,22 @@ impl Store for Reference {
 
     fn admin(&self) -> Option<&dyn Admin> {
         Some(self)
+    }
+
+    fn importer(&self) -> Option<&dyn Import> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Import for Reference {
+    async fn import(&self, jobs: Vec<Job>) -> Result<Vec<Imported>> {
+        let (mut model, now) = self.at_now();
+        let imported: Vec<Imported> = jobs.iter().map(|job| model.import(now, job)).collect();
+        if imported.contains(&Imported::Kept) {
+            self.send(Hint::Ready);
+        }
+        Ok(imported)
     }
 }
 

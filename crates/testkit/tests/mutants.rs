@@ -8,7 +8,7 @@ use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use windlass_core::{Job, JobId, ManualClock};
 use windlass_store::{
-    Admin, Canceled, Exchange, Exchanged, Fate, Hints, Outcome, Query, Result, Scope, Store, Swept, Token,
+    Admin, Canceled, Exchange, Exchanged, Fate, Hints, Import, Outcome, Query, Result, Scope, Store, Swept, Token,
 };
 use windlass_testkit::history::play;
 use windlass_testkit::operation::histories;
@@ -136,6 +136,10 @@ impl Store for Mistaken {
 
     fn admin(&self) -> Option<&dyn Admin> {
         self.inner.admin()
+    }
+
+    fn importer(&self) -> Option<&dyn Import> {
+        self.inner.importer()
     }
 }
 

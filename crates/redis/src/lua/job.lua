@@ -86,23 +86,28 @@ local function leave(job)
     end
 end
 
-local function enter(job, status, at)
-    job.status, job.at, job.updated = status, at or 0, now
-    count(job.queue, status, 1)
+-- Puts the job where its status says.
+local function stand(job)
+    count(job.queue, job.status, 1)
     touch(job)
-    if status == QUEUED then
+    if job.status == QUEUED then
         note_ready(job.queue, job.suspect)
         scored(ready_in, '0', ready_member(job))
-    elseif status == SCHEDULED then
+    elseif job.status == SCHEDULED then
         scored(due_in, '0', due_member(job))
-        got_due[job.queue] = math.min(at, got_due[job.queue] or at)
-    elseif status == IN_PROGRESS then
-        scored(leases_in, text(at), job.id)
-    elseif status == FAILED then
-        scored(dead_in, text(now), job.id)
+        got_due[job.queue] = math.min(job.at, got_due[job.queue] or job.at)
+    elseif job.status == IN_PROGRESS then
+        scored(leases_in, text(job.at), job.id)
+    elseif job.status == FAILED then
+        scored(dead_in, text(job.updated), job.id)
     else
         named(done_in, job.id)
     end
+end
+
+local function enter(job, status, at)
+    job.status, job.at, job.updated = status, at or 0, now
+    stand(job)
 end
 
 -- Makes the due jobs of a queue ready, at most so many. How many there were.

@@ -9,6 +9,7 @@ pub mod durable;
 pub mod emit;
 pub mod fencing;
 pub mod hints;
+pub mod import;
 pub mod lease;
 pub mod limits;
 pub mod order;
