@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 use windlass_core::{Job, JobId};
 use windlass_store::{
-    Admin, Canceled, Error, ErrorKind, Exchange, Exchanged, Hints, Import, Query, Result, Scope, Store, Swept,
+    Admin, Canceled, Error, ErrorKind, Exchange, Exchanged, Hints, Import, Imported, Query, Result, Scope, Store, Swept,
 };
 
 /// Wraps a store. Without orders it passes everything through; `query` and `admin` always pass through.
@@ -133,7 +133,18 @@ impl<S: Store> Store for Faulty<S> {
     }
 
     fn importer(&self) -> Option<&dyn Import> {
-        self.inner.importer()
+        self.inner.importer().map(|_| self as &dyn Import)
+    }
+}
+
+#[async_trait]
+impl<S: Store> Import for Faulty<S> {
+    async fn import(&self, jobs: Vec<Job>) -> Result<Vec<Imported>> {
+        self.before().await?;
+        let Some(importer) = self.inner.importer() else {
+            return Err(Error::new(ErrorKind::Config, "the store inside takes nothing in"));
+        };
+        self.after(importer.import(jobs).await)
     }
 }
 

@@ -29,6 +29,7 @@
 //! - [`spans`]: durations that read aloud, `5.minutes()`
 //! - [`prelude`]: what a program needs
 //! - [`core`], [`dispatch`], [`engine`], [`http`], [`store`]: the crates underneath
+//! - [`transfer`]: moves the jobs of one store into another; [`open_store`] opens them
 //!
 //! # Features
 //!
@@ -45,8 +46,9 @@ pub use windlass_engine as engine;
 #[cfg(feature = "http")]
 pub use windlass_http as http;
 pub use windlass_store as store;
+pub use windlass_transfer as transfer;
 
-pub use open::{OpenError, Windlass, WindlassBuilder};
+pub use open::{OpenError, Windlass, WindlassBuilder, open_store};
 pub use windlass_dispatch::{Error, Result};
 pub use windlass_engine::Settings;
 pub use windlass_macros::job;
@@ -78,3 +80,8 @@ pub mod __job {
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// Compiles the snippet of the manual on moving to another store.
+#[cfg(all(doctest, feature = "embedded"))]
+#[doc = include_str!("../../../docs/transfer.md")]
+struct Transferring;

@@ -154,7 +154,9 @@ pub enum OpenError {
     Start(#[from] StartError),
 }
 
-async fn open_store(address: &str) -> Result<SharedStore, OpenError> {
+/// Opens the store at `address`, as [`Windlass::open`] does, without an engine on it: to look at its jobs, or to
+/// [`transfer`](crate::transfer) them.
+pub async fn open_store(address: &str) -> Result<SharedStore, OpenError> {
     let (scheme, rest) = address.split_once(':').unwrap_or((address, ""));
     match scheme {
         #[cfg(feature = "memory")]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 
-const BACKENDS: [&str; 2] = ["windlass-embedded", "windlass-memory"];
+const BACKENDS: [&str; 4] = ["windlass-embedded", "windlass-memory", "windlass-postgres", "windlass-redis"];
 const RUNTIMES: [&str; 4] = ["tokio", "async-std", "smol", "futures-executor"];
 const HTTP: [&str; 5] = ["axum", "http", "hyper", "hyper-util", "tower-http"];
 const KNOW_HTTP: [&str; 3] = ["windlass", "windlass-bench", "windlass-http"];
