@@ -10,6 +10,7 @@ use crate::answer::{bytes, exactly, groups, list, number};
 use crate::asking::Asking;
 use crate::fault::Checked;
 use crate::record::{self, State, micros};
+use crate::scripts::{Script, Scripts};
 use crate::settle::{self, Endings};
 use crate::submit::{self, Group};
 
@@ -41,14 +42,22 @@ pub(crate) async fn exchange(asking: &Asking<'_>, turn: &Exchange) -> Checked<Ex
 /// and whatever else is in it makes room.
 async fn run(asking: &Asking<'_>, turn: &Exchange, write: impl Fn(&mut Cmd)) -> Checked<Value> {
     if !turn.submit.is_empty() {
-        let only = turn.settle.is_empty() && turn.extend.is_empty() && turn.claim.is_none();
-        let script = if only { &asking.scripts.submit } else { &asking.scripts.exchange };
-        match asking.run(script, &write).await {
+        match asking.run(script(asking.scripts, turn), &write).await {
             Err(fault) if fault.is_full() => {}
             answer => return answer,
         }
     }
     asking.run(&asking.scripts.exchange_when_full, &write).await
+}
+
+/// The quickest script for a turn that brings jobs.
+fn script<'a>(scripts: &'a Scripts, turn: &Exchange) -> &'a Script {
+    let nothing_else = turn.settle.is_empty() && turn.extend.is_empty() && turn.claim.is_none();
+    match turn.submit.len() {
+        1 if nothing_else => &scripts.submit_one,
+        _ if nothing_else => &scripts.submit,
+        _ => &scripts.exchange,
+    }
 }
 
 fn report(extend: &Extend) -> Checked<Vec<u8>> {

@@ -19,6 +19,8 @@ pub(crate) struct Scripts {
     pub(crate) exchange: Script,
     /// The same for a turn that does nothing but submit.
     pub(crate) submit: Script,
+    /// The same for a turn that does nothing but submit one job.
+    pub(crate) submit_one: Script,
     /// The same for a server whose memory is full: submissions are refused, everything else goes on.
     pub(crate) exchange_when_full: Script,
     pub(crate) get: Script,
@@ -59,14 +61,13 @@ pub(crate) static RELIEVING: LazyLock<Scripts> = LazyLock::new(|| Scripts::new(A
 impl Scripts {
     fn new(flags: &str) -> Self {
         let with = |full: bool, flags: &str, verbs: &[&str]| {
-            let source = format!("{flags}local FULL = {full}\n{}{LEDGER}{}", decisions(), verbs.concat());
-            let sha = redis::Script::new(&source).get_hash().to_owned();
-            Script { source, sha }
+            Script::of(format!("{flags}local FULL = {full}\n{}{}{LEDGER}{}", codes(), decisions(), verbs.concat()))
         };
         let script = |verb: &str| with(false, flags, &[JOB, verb]);
         Self {
             exchange: with(false, "", &EXCHANGE),
             submit: with(false, "", &[SUBMIT, include_str!("lua/submit_only.lua")]),
+            submit_one: Script::of(codes() + include_str!("lua/submit_one.lua")),
             exchange_when_full: with(true, flags, &EXCHANGE),
             get: script(include_str!("lua/get.lua")),
             cancel: script(include_str!("lua/cancel.lua")),
@@ -80,6 +81,13 @@ impl Scripts {
             prune: script(include_str!("lua/prune.lua")),
             opening: with(false, "", &[include_str!("lua/opening.lua")]),
         }
+    }
+}
+
+impl Script {
+    fn of(source: String) -> Self {
+        let sha = redis::Script::new(&source).get_hash().to_owned();
+        Self { source, sha }
     }
 }
 
@@ -97,18 +105,18 @@ pub(crate) fn word(event: Event) -> &'static str {
     }
 }
 
+/// Statuses as scripts name them.
+fn codes() -> String {
+    let named = [Status::Queued, Status::Scheduled, Status::InProgress, Status::Failed].map(Status::code);
+    let [queued, scheduled, in_progress, failed] = named;
+    format!("local QUEUED, SCHEDULED, IN_PROGRESS, FAILED = {queued}, {scheduled}, {in_progress}, {failed}\n")
+}
+
 /// The state table as Lua.
 fn decisions() -> String {
     let code = |status: Status| status.code();
-    let mut lua = format!(
-        "local QUEUED, SCHEDULED, IN_PROGRESS, FAILED = {}, {}, {}, {}\nlocal HISTORY_MAX = {HISTORY_MAX}\n\
-         local CRASHED, REQUESTED = {}, -1\n",
-        code(Status::Queued),
-        code(Status::Scheduled),
-        code(Status::InProgress),
-        code(Status::Failed),
-        AttemptOutcome::Crashed.code(),
-    );
+    let crashed = AttemptOutcome::Crashed.code();
+    let mut lua = format!("local HISTORY_MAX = {HISTORY_MAX}\nlocal CRASHED, REQUESTED = {crashed}, -1\n");
     let claimed = to(Status::Queued, Event::Claim).unwrap_or_default();
     lua.push_str(&format!("local CLAIMED = {claimed}\n"));
     lua.push_str(&table("CANCEL", Status::ALL.map(|from| (code(from).to_string(), to(from, Event::Cancel)))));
