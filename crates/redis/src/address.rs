@@ -65,6 +65,10 @@ impl Address {
         Ok(Self { place, nodes, certificates, config })
     }
 
+    pub(crate) fn is_cluster(&self) -> bool {
+        matches!(self.place, Place::Cluster(_))
+    }
+
     pub(crate) async fn connect(&self) -> Checked<Connection> {
         if let Place::Cluster(cluster) = &self.place {
             return Ok(Connection::Cluster(cluster.get_async_connection().await?));

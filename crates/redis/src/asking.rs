@@ -1,9 +1,10 @@
 //! Running a script: by its name, and by its text where the server does not know it.
 
-use redis::{Cmd, Value};
+use redis::{Cmd, RedisError, Value};
 
-use crate::fault::Checked;
+use crate::fault::{Checked, Fault};
 use crate::link::Link;
+use crate::options::Replicas;
 use crate::scripts::{Script, Scripts};
 
 /// The keys in the order that `lua/ledger.lua` gives.
@@ -37,6 +38,7 @@ pub(crate) struct Asking<'a> {
     pub(crate) keys: &'a Keys,
     pub(crate) scripts: &'static Scripts,
     pub(crate) at: Option<i64>,
+    pub(crate) replicas: Option<Replicas>,
 }
 
 impl Asking<'_> {
@@ -44,11 +46,29 @@ impl Asking<'_> {
     pub(crate) async fn run(&self, script: &Script, write: impl Fn(&mut Cmd)) -> Checked<Value> {
         let known = self.question("EVALSHA", &script.sha, &write);
         match self.link.ask(&known).await? {
-            Err(error) if error.code() == Some("NOSCRIPT") => {
+            Err(error) if is_unknown(&error) => {
                 Ok(self.link.ask(&self.question("EVAL", &script.source, &write)).await??)
             }
             answer => Ok(answer?),
         }
+    }
+
+    /// The same for what somebody is told of, which must not be lost with the server when replicas are waited for.
+    pub(crate) async fn run_acknowledged(&self, script: &Script, write: impl Fn(&mut Cmd)) -> Checked<Value> {
+        let Some(replicas) = self.replicas else { return self.run(script, write).await };
+        let known = self.question("EVALSHA", &script.sha, &write);
+        let (answer, reached) = match self.link.ask_and_wait(&known, replicas).await? {
+            Err(error) if is_unknown(&error) => {
+                let text = self.question("EVAL", &script.source, &write);
+                self.link.ask_and_wait(&text, replicas).await??
+            }
+            answer => answer?,
+        };
+        if reached >= replicas.count {
+            return Ok(answer);
+        }
+        let Replicas { count, timeout } = replicas;
+        Err(Fault::unavailable(format!("only {reached} of {count} replicas have confirmed a write within {timeout:?}")))
     }
 
     fn question(&self, command: &str, script: &str, write: impl Fn(&mut Cmd)) -> Cmd {
@@ -62,4 +82,9 @@ impl Asking<'_> {
         write(&mut question);
         question
     }
+}
+
+/// Whether the server has not seen the script since it started.
+fn is_unknown(error: &RedisError) -> bool {
+    error.code() == Some("NOSCRIPT")
 }

@@ -42,12 +42,12 @@ pub(crate) async fn exchange(asking: &Asking<'_>, turn: &Exchange) -> Checked<Ex
 /// and whatever else is in it makes room.
 async fn run(asking: &Asking<'_>, turn: &Exchange, write: impl Fn(&mut Cmd)) -> Checked<Value> {
     if !turn.submit.is_empty() {
-        match asking.run(script(asking.scripts, turn), &write).await {
+        match asking.run_acknowledged(script(asking.scripts, turn), &write).await {
             Err(fault) if fault.is_full() => {}
             answer => return answer,
         }
     }
-    asking.run(&asking.scripts.exchange_when_full, &write).await
+    asking.run_acknowledged(&asking.scripts.exchange_when_full, &write).await
 }
 
 /// The quickest script for a turn that brings jobs.

@@ -17,7 +17,7 @@ struct Parts([Vec<u8>; 6]);
 pub(crate) async fn import(asking: &Asking<'_>, jobs: &[Job]) -> Checked<Vec<Imported>> {
     let importable = jobs.iter().filter(|job| is_importable(job));
     let parts = importable.map(Parts::of).collect::<Checked<Vec<_>>>()?;
-    let answer = asking.run(&asking.scripts.import, |question| {
+    let answer = asking.run_acknowledged(&asking.scripts.import, |question| {
         question.arg(parts.len());
         parts.iter().for_each(|parts| parts.write(question));
     });

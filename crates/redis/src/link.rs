@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 
 use crate::address::{Address, Connection};
 use crate::fault::{Checked, Fault};
+use crate::options::Replicas;
 
 pub(crate) struct Link {
     address: Arc<Address>,
@@ -36,12 +37,34 @@ impl Link {
             Connection::Server(mut server) => question.query_async(&mut server).await,
             Connection::Cluster(mut cluster) => question.query_async(&mut cluster).await,
         };
+        Ok(self.judge(answer, number))
+    }
+
+    /// The answer, and how many replicas have what was done, at least `replicas` unless it took too long. Both go in one
+    /// go, because `WAIT` is about what its own connection wrote.
+    pub(crate) async fn ask_and_wait(
+        &self,
+        question: &Cmd,
+        replicas: Replicas,
+    ) -> Checked<Result<(Value, u32), RedisError>> {
+        let (connection, number) = self.connection().await?;
+        let Connection::Server(mut server) = connection else {
+            return Err(Fault::config("on a cluster, replicas cannot be waited for"));
+        };
+        let patience = u64::try_from(replicas.timeout.as_millis()).unwrap_or(u64::MAX);
+        let mut both = redis::pipe();
+        both.add_command(question.clone()).cmd("WAIT").arg(replicas.count).arg(patience.max(1));
+        Ok(self.judge(both.query_async(&mut server).await, number))
+    }
+
+    /// The answer; a connection that is of no use any more is given up.
+    fn judge<T>(&self, answer: Result<T, RedisError>, number: u64) -> Result<T, RedisError> {
         if let Err(error) = &answer
             && is_broken(error)
         {
             self.give_up(number);
         }
-        Ok(answer)
+        answer
     }
 
     fn current(&self) -> MutexGuard<'_, Current> {

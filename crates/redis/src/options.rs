@@ -8,6 +8,13 @@ use std::time::Duration;
 use windlass_core::Clock;
 use windlass_store::Retention;
 
+/// How many replicas are waited for, and how long at most.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Replicas {
+    pub(crate) count: u32,
+    pub(crate) timeout: Duration,
+}
+
 /// How to open a store on Redis.
 #[derive(Clone)]
 #[must_use = "a store is opened by open()"]
@@ -17,6 +24,7 @@ pub struct RedisOptions {
     pub(crate) prefix: String,
     pub(crate) patience: Duration,
     pub(crate) answer_timeout: Duration,
+    pub(crate) replicas: Option<Replicas>,
     pub(crate) retention: Retention,
 }
 
@@ -53,6 +61,14 @@ impl RedisOptions {
         self
     }
 
+    /// Acknowledges nothing before `count` replicas have it, so that the failover to one of them loses nothing that was
+    /// acknowledged. Each turn waits for them, `timeout` at most; after that it has failed as if the store were away,
+    /// although the server has it. Default: replicas are not waited for. Not on a cluster. (`WAIT`, Redis's manual.)
+    pub fn replicas(mut self, count: u32, timeout: Duration) -> Self {
+        self.replicas = (count > 0).then_some(Replicas { count, timeout });
+        self
+    }
+
     /// How long completed and canceled jobs stay readable. Default 24 hours.
     pub fn completed_retention(mut self, retention: Duration) -> Self {
         self.retention.completed = retention;
@@ -74,6 +90,7 @@ impl Default for RedisOptions {
             prefix: "windlass".to_owned(),
             patience: Duration::from_secs(5),
             answer_timeout: Duration::from_secs(10),
+            replicas: None,
             retention: Retention::default(),
         }
     }
@@ -85,6 +102,7 @@ impl fmt::Debug for RedisOptions {
             .field("prefix", &self.prefix)
             .field("patience", &self.patience)
             .field("answer_timeout", &self.answer_timeout)
+            .field("replicas", &self.replicas)
             .field("retention", &self.retention)
             .finish_non_exhaustive()
     }

@@ -17,7 +17,7 @@ use crate::address::Address;
 use crate::asking::{Asking, Keys};
 use crate::driver::Driver;
 use crate::exchange::exchange;
-use crate::fault::Checked;
+use crate::fault::{Checked, Fault};
 use crate::import::import;
 use crate::link::Link;
 use crate::listen::listen;
@@ -74,6 +74,9 @@ impl RedisOptions {
 
 async fn open(options: RedisOptions, url: &str) -> Checked<Redis> {
     let address = Arc::new(Address::of(url, &options)?);
+    if options.replicas.is_some() && address.is_cluster() {
+        return Err(Fault::config("on a cluster, replicas cannot be waited for"));
+    }
     let driver = Driver::start()?;
     let (hints, _) = broadcast::channel(HINTS);
     let mut shared = Shared {
@@ -98,7 +101,7 @@ impl Shared {
     fn asking(&self) -> Asking<'_> {
         let link = if Handle::current().id() == self.home { &self.link } else { &self.lifeline };
         let at = self.options.clock.as_ref().map(|clock| clock.now().as_micros());
-        Asking { link, keys: &self.keys, scripts: self.scripts, at }
+        Asking { link, keys: &self.keys, scripts: self.scripts, at, replicas: self.options.replicas }
     }
 
     async fn cancel(&self, id: JobId, scope: &Scope) -> Checked<Option<Canceled>> {

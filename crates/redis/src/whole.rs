@@ -34,7 +34,7 @@ pub(crate) async fn change(
     id: JobId,
     scope: &Scope,
 ) -> Checked<Option<(i64, Box<Job>)>> {
-    let answer = asking.run(script, |question| {
+    let answer = asking.run_acknowledged(script, |question| {
         question.arg(id.as_bytes()).arg(owner_in(scope));
     });
     match answer.await? {

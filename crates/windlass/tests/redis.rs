@@ -89,6 +89,32 @@ async fn fault_workers_carry_on_when_sentinels_name_another_server() {
     failed_over(&url, || sentinels.server(primary).kill().unwrap()).await;
 }
 
+/// Without waiting, a failover loses what had not been replicated. The replica that was waited for has everything; the
+/// killed server comes back as a replica, so that there is one to wait for again.
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_a_failover_loses_nothing_that_a_replica_was_waited_for() {
+    let mut sentinels = Sentinels::start().unwrap();
+    let primary = sentinels.primary().unwrap();
+    let options = Redis::options().replicas(1, Duration::from_millis(500));
+    let store = Arc::new(options.open(&sentinels.url()).await.unwrap());
+    let runs = [Runs::default()];
+    let engines = [engines::start_on(store, &runs[0]).await];
+    let load = engines::load(&engines, Instant::now() + Duration::from_secs(12));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    sentinels.server(primary).kill().unwrap();
+    let killed = Instant::now();
+    while sentinels.primary().unwrap() == primary {
+        assert!(killed.elapsed() < FAILOVER, "the replica has not taken over");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    sentinels.server(primary).restart().unwrap();
+    let back = engines::work_again(&engines, &runs, FAILOVER).await;
+    let account = Account::of(load, &engines[0], &runs).await;
+    println!("failover with a replica waited for: back after {back:?}; {account}");
+    assert_eq!(account.lost.len(), 0);
+    engines[0].shutdown_now().await;
+}
+
 /// The node that holds the store's slot is the one to die.
 #[tokio::test(flavor = "multi_thread")]
 async fn fault_workers_carry_on_when_a_cluster_loses_a_node() {

@@ -48,7 +48,7 @@ pub(crate) async fn start(url: &str, runs: &Runs) -> Windlass {
     Windlass::open(url).handler(note).state(runs.clone()).configure(hasty).start().await.unwrap()
 }
 
-async fn start_on(store: SharedStore, runs: &Runs) -> Windlass {
+pub(crate) async fn start_on(store: SharedStore, runs: &Runs) -> Windlass {
     Windlass::with_store(store).handler(note).state(runs.clone()).configure(hasty).start().await.unwrap()
 }
 
