@@ -1,5 +1,5 @@
 // What every adapter for a JavaScript queue shares: the job, the ways of submitting it, the count of executions, and the
-// one line of JSON that `node.rs` reads. The task is the first argument.
+// one line of JSON that `script.rs` reads. The task is the first argument.
 
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";

@@ -6,7 +6,7 @@
 //! - `rustqueue`, `azums`, `bullmq`, `apalis`, `apalis_postgres`, `graphile_worker`, `awa`, `oxana`: one file per queue,
 //!   with its best documented settings
 //! - `intake`: the ways of submitting, the same for every queue that has them
-//! - `node`: the queues for JavaScript, one script each under `js`
+//! - `script`: the queues for JavaScript and Python, one script each under `js` and `py`
 //! - `tables`: asks what a queue on PostgreSQL keeps
 //! - `mail`, `measurement`, `tally`, `task`: shared with the bench
 
@@ -21,9 +21,10 @@ mod intake;
 mod mail;
 #[path = "../../src/measurement.rs"]
 mod measurement;
-mod node;
+
 mod oxana;
 mod rustqueue;
+mod script;
 mod tables;
 #[path = "../../src/tally.rs"]
 mod tally;
@@ -60,12 +61,14 @@ async fn run(task: task::Task) -> Result<(), Fault> {
         "azums-sqlite-full" => azums::measure(&task, azums::Durability::Full).await?,
         "bullmq-redis" => bullmq::measure(&task).await?,
         "apalis-redis" => apalis::measure(&task).await?,
-        "graphile-worker-postgres" => node::measure_on_postgres(&task, "graphile-worker.mjs")?,
-        "pg-boss-postgres" => node::measure_on_postgres(&task, "pg-boss.mjs")?,
-        "bullmq-js-redis" => node::measure_on_redis(&task, "bullmq.mjs")?,
+        "graphile-worker-postgres" => script::measure_on_postgres(&task, "graphile-worker.mjs")?,
+        "pg-boss-postgres" => script::measure_on_postgres(&task, "pg-boss.mjs")?,
+        "bullmq-js-redis" => script::measure_on_redis(&task, "bullmq.mjs")?,
         "graphile-worker-rs-postgres" => graphile_worker::measure(&task).await?,
         "apalis-postgres" => apalis_postgres::measure(&task).await?,
         "awa-postgres" => awa::measure(&task).await?,
+        "asyncmq-redis" => script::measure_on_redis(&task, "asyncmq_adapter.py")?,
+        "asyncmq-postgres" => script::measure_on_postgres(&task, "asyncmq_adapter.py")?,
         "oxana-redis" => oxana::measure(&task).await?,
         other => return Err(format!("no adapter for {other}").into()),
     };
