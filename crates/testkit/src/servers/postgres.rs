@@ -14,6 +14,7 @@ const USER: &str = "postgres";
 /// PostgreSQL's own names for them.
 const CERTIFICATE: &str = "server.crt";
 const KEY: &str = "server.key";
+const LOG: &str = "log";
 
 /// A server with an empty database, reached over a socket in its own folder; with [`start_encrypted`], over TCP too.
 ///
@@ -81,6 +82,11 @@ impl PostgresServer {
         self.folder.path().join("data").join(CERTIFICATE)
     }
 
+    /// Everything that it has logged.
+    pub fn log(&self) -> io::Result<String> {
+        std::fs::read_to_string(self.folder.path().join(LOG))
+    }
+
     /// Where its socket and its files are.
     pub(super) fn folder(&self) -> &Path {
         self.folder.path()
@@ -144,7 +150,7 @@ fn encrypt(data: &Path) -> io::Result<()> {
 }
 
 fn launch(programs: &Path, folder: &Path, port: Option<u16>) -> io::Result<Child> {
-    let log = File::options().create(true).append(true).open(folder.join("log"))?;
+    let log = File::options().create(true).append(true).open(folder.join(LOG))?;
     let mut command = child::command(&programs.join("postgres"), USER);
     command.arg("-D").arg(folder.join("data")).arg("-k").arg(folder);
     command.args(["-c", "max_connections=200"]);
