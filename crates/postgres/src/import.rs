@@ -51,7 +51,8 @@ pub(crate) async fn import(asking: &Asking<'_>, jobs: &[Job]) -> Checked<Vec<Imp
     for job in jobs.iter().filter(|job| is_importable(job)) {
         columns.push(job)?;
     }
-    let mut params: Vec<Param<'_>> = vec![(&asking.at, Type::INT8), (&asking.channel, Type::TEXT)];
+    let channel = asking.news.map(|_| asking.channel);
+    let mut params: Vec<Param<'_>> = vec![(&asking.at, Type::INT8), (&channel, Type::TEXT)];
     params.extend(columns.params());
     let places: Vec<String> = (1..=params.len()).map(|place| format!("${place}")).collect();
     let sql = asking.sql(&format!("SELECT kept FROM windlass.import({})", places.join(",")));

@@ -16,7 +16,7 @@
 //! - `record`, `whole`: rows, and jobs with everything that is known of them
 //! - `migrate`: `migrations/`, and the functions of this version
 //! - `lent`: connections out of the pool, and back into it
-//! - `listen`: the connection that hears hints
+//! - `listen`: the connection that hears hints; `news`: when others are given some
 //! - `fault`: what a server's errors mean to a caller
 //!
 //! ```no_run
@@ -40,6 +40,7 @@ mod lent;
 mod listen;
 mod marks;
 mod migrate;
+mod news;
 mod options;
 mod record;
 mod rooms;

@@ -19,6 +19,7 @@ pub struct PostgresOptions {
     pub(crate) connections: usize,
     pub(crate) patience: Duration,
     pub(crate) answer_timeout: Duration,
+    pub(crate) notify: bool,
     pub(crate) retention: Retention,
 }
 
@@ -33,6 +34,13 @@ impl PostgresOptions {
     /// nobody can listen; without an address that leads past it, jobs of other processes are found by polling.
     pub fn listen_on(mut self, url: impl Into<String>) -> Self {
         self.listen_on = Some(url.into());
+        self
+    }
+
+    /// Whether other processes are told of new jobs (`NOTIFY`). Without it they find them when they poll; a cancellation
+    /// is told in any case. Default true: the first job at once, those that follow within 5 ms together.
+    pub fn notify(mut self, notify: bool) -> Self {
+        self.notify = notify;
         self
     }
 
@@ -91,6 +99,7 @@ impl Default for PostgresOptions {
             connections: 4,
             patience: Duration::from_secs(5),
             answer_timeout: Duration::from_secs(10),
+            notify: true,
             retention: Retention::default(),
         }
     }

@@ -26,6 +26,7 @@ use crate::lent::Lent;
 use crate::listen::listen;
 use crate::marks::Marks;
 use crate::migrate::migrate;
+use crate::news::{News, tell};
 use crate::options::PostgresOptions;
 use crate::rooms::Rooms;
 use crate::settle::{self, Endings};
@@ -56,6 +57,7 @@ struct Shared {
     hints: broadcast::Sender<Hint>,
     marks: Marks,
     rooms: Rooms,
+    news: Arc<News>,
     _driver: Driver,
 }
 
@@ -119,9 +121,10 @@ async fn open(options: PostgresOptions, url: &str) -> Checked<Postgres> {
     // It says so when it has begun to listen. Without it the store works all the same, by polling.
     let _deaf_for_now = tokio::time::timeout(FIRST_HINT, first.next()).await;
     let home = Handle::current().id();
-    let (marks, rooms) = Default::default();
+    let (marks, rooms, news) = <(Marks, Rooms, Arc<News>)>::default();
+    driver.spawn(tell(news.clone(), lifeline.clone(), channel.clone()));
     Ok(Postgres {
-        shared: Arc::new(Shared { pool, home, lifeline, options, channel, hints, marks, rooms, _driver: driver }),
+        shared: Arc::new(Shared { pool, home, lifeline, options, channel, hints, marks, rooms, news, _driver: driver }),
     })
 }
 
@@ -144,8 +147,9 @@ impl Shared {
 
     fn asking<'a>(&'a self, client: &'a Client) -> Asking<'a> {
         let at = self.options.clock.as_ref().map(|clock| clock.now().as_micros());
-        let Self { options, channel, marks, rooms, .. } = self;
-        Asking { client, schema: &options.schema, channel, at, marks, rooms }
+        let Self { options, channel, marks, rooms, news, .. } = self;
+        let news = options.notify.then_some(&**news);
+        Asking { client, schema: &options.schema, channel, at, marks, rooms, news }
     }
 
     async fn exchange(&self, turn: &Exchange) -> Checked<Exchanged> {
@@ -157,7 +161,7 @@ impl Shared {
         let asking = self.asking(client);
         let jobs: Vec<Arc<NewJob>> = jobs.into_iter().map(Arc::new).collect();
         let columns = Columns::of(jobs.iter().map(|new| &**new))?;
-        let rows = submit::submit(&asking, &columns, None, Some(asking.channel)).await?;
+        let rows = submit::submit(&asking, &columns, None, asking.news.map(|_| asking.channel)).await?;
         submit::outcomes(&asking, &jobs, rows).await
     }
 

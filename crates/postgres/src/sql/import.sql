@@ -61,7 +61,9 @@ BEGIN
     FROM placed
     -- What nobody reads is not run.
     WHERE (SELECT count(*) FROM told) >= 0;
-    PERFORM windlass.announce(at, channel);
+    IF channel IS NOT NULL THEN
+        PERFORM windlass.announce(at, channel);
+    END IF;
     RETURN QUERY SELECT p.place = ANY (places) IS TRUE FROM generate_subscripts(ids, 1) AS p (place) ORDER BY p.place;
 END
 $$;

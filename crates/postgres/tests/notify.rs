@@ -1,0 +1,67 @@
+//! Who is told of new jobs, and how often.
+#![allow(clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use windlass_core::{Clock, Incarnation, NewJob, Payload, QueueName, SystemClock};
+use windlass_postgres::{Postgres, PostgresOptions};
+use windlass_store::{Claim, Hint, Hints, Scope, Store, Verbs};
+use windlass_testkit::servers::PostgresServer;
+
+/// How long a hint may take; and how long nobody must say anything to be taken to have finished.
+const PATIENCE: Duration = Duration::from_secs(10);
+const SILENCE: Duration = Duration::from_millis(300);
+
+fn job() -> NewJob {
+    NewJob::build("Job", Payload::empty()).finish(SystemClock.now()).unwrap()
+}
+
+/// A store, and what another process hears of it from now on.
+async fn heard(options: PostgresOptions) -> (Postgres, Hints, PostgresServer) {
+    let server = PostgresServer::start().unwrap();
+    let store = options.open(&server.url()).await.unwrap();
+    let other = Postgres::options().open(&server.url()).await.unwrap();
+    let mut hints = other.hints();
+    // The other says to itself that it has begun to listen; and it must live on to listen.
+    count(&mut hints).await;
+    std::mem::forget(other);
+    (store, hints, server)
+}
+
+async fn next(hints: &mut Hints) -> Hint {
+    tokio::time::timeout(PATIENCE, hints.next()).await.unwrap()
+}
+
+/// How many hints come until nobody says anything any more.
+async fn count(hints: &mut Hints) -> usize {
+    let mut heard = 0;
+    while tokio::time::timeout(SILENCE, hints.next()).await.is_ok() {
+        heard += 1;
+    }
+    heard
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_of_jobs_is_told_of_now_and_then_and_its_last_job_too() {
+    let (store, mut hints, _server) = heard(Postgres::options()).await;
+    let _ = store.submit(vec![job()]).await.unwrap();
+    let _ = store.submit(vec![job()]).await.unwrap();
+    assert_eq!((next(&mut hints).await, next(&mut hints).await), (Hint::Ready, Hint::Ready));
+    for _ in 0..300 {
+        let _ = store.submit(vec![job()]).await.unwrap();
+    }
+    let told = count(&mut hints).await;
+    assert!((1..200).contains(&told), "told {told} times of 300 jobs");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_nobody_is_told_of_jobs_cancellations_still_are() {
+    let (store, mut hints, _server) = heard(Postgres::options().notify(false)).await;
+    let _ = store.submit(vec![job(), job()]).await.unwrap();
+    let (queues, lease) = (vec![QueueName::default()], Duration::from_secs(30));
+    let claim = Claim { queues, limit: 1, lease, worker: Incarnation::random(), suspects: 0 };
+    let running = store.claim(claim).await.unwrap().jobs.remove(0).lease.id;
+    store.cancel(running, &Scope::Everything).await.unwrap();
+    assert_eq!(next(&mut hints).await, Hint::CancelRequested(running));
+    assert_eq!(count(&mut hints).await, 0);
+}
