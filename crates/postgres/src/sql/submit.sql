@@ -10,11 +10,14 @@ LANGUAGE plpgsql VOLATILE
 SET enable_nestloop = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     now bigint := windlass.clock(at);
-    outcomes smallint[];
     line text;
     room bigint;
     lines text[] := '{}';
     rooms bigint[] := '{}';
+    refused uuid[] := '{}';
+    new_ids uuid[];
+    new_seqs bigint[];
+    starts bigint[];
 BEGIN
     -- Submissions that could overfill a line between them go one after the other; far from the limit nobody waits.
     IF queue_limit IS NOT NULL THEN
@@ -27,66 +30,76 @@ BEGIN
             lines := lines || line;
             rooms := rooms || room;
         END LOOP;
-    END IF;
-    WITH asked AS MATERIALIZED (
-        SELECT *, CASE WHEN a.delay IS NOT NULL THEN now + a.delay ELSE a.moment END AS start
-        FROM unnest(ids, names, queues, priorities, owners, delays, moments, crash_limits, specs, payloads)
-            WITH ORDINALITY AS a (id, name, queue, priority, owner, delay, moment, crash_limit, spec, payload, place)
-    ), firsts AS MATERIALIZED (
-        SELECT DISTINCT ON (id) * FROM asked ORDER BY id, place
-    ), admitted AS MATERIALIZED (
-        SELECT firsts.*
-        FROM firsts
-        WHERE queue_limit IS NULL
-        UNION ALL
-        SELECT (fresh.f).*
+        SELECT coalesce(array_agg(fresh.id), '{}') INTO refused
         FROM (
-            SELECT f, row_number() OVER (PARTITION BY f.queue ORDER BY f.place) AS nth
-            FROM firsts AS f
-            WHERE queue_limit IS NOT NULL AND (SELECT job.seq FROM windlass.job WHERE job.id = f.id) IS NULL
+            SELECT f.id, f.queue, row_number() OVER (PARTITION BY f.queue ORDER BY f.place) AS nth
+            FROM (
+                SELECT DISTINCT ON (a.id) a.*
+                FROM unnest(ids, queues) WITH ORDINALITY AS a (id, queue, place)
+                ORDER BY a.id, a.place
+            ) AS f
+            WHERE (SELECT job.seq FROM windlass.job WHERE job.id = f.id) IS NULL
         ) AS fresh
-        JOIN unnest(lines, rooms) AS of_line (queue, room) ON of_line.queue = (fresh.f).queue
-        WHERE fresh.nth <= of_line.room
-    ), kept AS (
+        JOIN unnest(lines, rooms) AS of_line (queue, room) ON of_line.queue = fresh.queue
+        WHERE fresh.nth > of_line.room;
+    END IF;
+
+    WITH kept AS (
         INSERT INTO windlass.job (id, name, queue, priority, owner, created_at, max_crashes, spec, payload)
-        SELECT id, name, queue, priority, owner, now, crash_limit, spec, payload FROM admitted ORDER BY place
+        SELECT a.id, a.name, a.queue, a.priority, a.owner, now, a.crash_limit, a.spec, a.payload
+        FROM unnest(ids, names, queues, priorities, owners, crash_limits, specs, payloads)
+            WITH ORDINALITY AS a (id, name, queue, priority, owner, crash_limit, spec, payload, place)
+        WHERE a.id <> ALL (refused)
+        ORDER BY a.place
         ON CONFLICT (id) DO NOTHING
         RETURNING job.seq, job.id
-    ), placed AS MATERIALIZED (
-        SELECT kept.seq, admitted.* FROM kept JOIN admitted ON admitted.id = kept.id
+    )
+    SELECT array_agg(kept.seq), array_agg(kept.id) INTO new_seqs, new_ids FROM kept;
+    -- The number of each job that is new, at its place; nearly always all are.
+    IF new_ids IS DISTINCT FROM ids THEN
+        SELECT array_agg(new.seq ORDER BY a.place) INTO new_seqs
+        FROM (
+            SELECT b.id, b.place, row_number() OVER (PARTITION BY b.id ORDER BY b.place) AS nth
+            FROM unnest(ids) WITH ORDINALITY AS b (id, place)
+        ) AS a
+        LEFT JOIN unnest(new_ids, new_seqs) AS new (id, seq) ON new.id = a.id AND a.nth = 1;
+    END IF;
+
+    -- When each job may start, where that is not at once.
+    SELECT array_agg(CASE WHEN d.start > now THEN d.start END ORDER BY d.place) INTO starts
+    FROM (
+        SELECT b.place, CASE WHEN b.delay IS NOT NULL THEN now + b.delay ELSE b.moment END AS start
+        FROM unnest(delays, moments) WITH ORDINALITY AS b (delay, moment, place)
+    ) AS d;
+    WITH placed AS MATERIALIZED (
+        SELECT a.*
+        FROM unnest(new_seqs, ids, queues, priorities, crash_limits, starts)
+            AS a (seq, id, queue, priority, crash_limit, start)
+        WHERE a.seq IS NOT NULL
     ), queued AS (
         INSERT INTO windlass.ready
             (queue, suspect, priority, seq, id, token, retries, crashes, max_crashes, updated_at)
         SELECT queue, false, priority, seq, id, greatest(now, 0), 0, 0, crash_limit, now
-        FROM placed WHERE start IS NULL OR start <= now
+        FROM placed WHERE start IS NULL
     ), delayed AS (
         INSERT INTO windlass.scheduled
             (seq, queue, priority, suspect, due_at, id, token, retries, crashes, max_crashes, updated_at)
         SELECT seq, queue, priority, false, start, id, greatest(now, 0), 0, 0, crash_limit, now
-        FROM placed WHERE start > now
-    ), told AS MATERIALIZED (
-        SELECT windlass.touch(queue, nullif(due, 0), min(seq))
-        FROM (
-            SELECT queue, seq, CASE WHEN start > now THEN start ELSE 0 END AS due FROM placed
-        ) AS news
-        GROUP BY queue, due
+        FROM placed WHERE start IS NOT NULL
     )
-    SELECT array_agg(
-        CASE
-            WHEN placed.place = asked.place THEN CASE WHEN placed.start > now THEN 2 ELSE 1 END
-            WHEN placed.place IS NOT NULL THEN 0
-            WHEN queue_limit IS NULL OR (SELECT job.seq FROM windlass.job WHERE job.id = asked.id) IS NOT NULL THEN 0
-            WHEN asked.id = ANY (ARRAY(SELECT admitted.id FROM admitted)) THEN 0
-            ELSE -1
-        END::smallint ORDER BY asked.place)
-    INTO outcomes
-    FROM asked
-    LEFT JOIN placed ON placed.id = asked.id
-    -- What nobody reads is not run.
-    WHERE (SELECT count(*) FROM told) >= 0;
+    SELECT count(windlass.touch(news.queue, news.start, news.low)) INTO room
+    FROM (SELECT queue, start, min(seq) AS low FROM placed GROUP BY queue, start) AS news;
     IF channel IS NOT NULL THEN
         PERFORM windlass.announce(at, channel);
     END IF;
-    RETURN QUERY SELECT o, now FROM unnest(outcomes) AS o;
+    RETURN QUERY
+    SELECT
+        CASE
+            WHEN a.seq IS NULL THEN CASE WHEN a.id = ANY (refused) THEN -1 ELSE 0 END
+            WHEN a.start IS NULL THEN 1
+            ELSE 2
+        END::smallint, now
+    FROM unnest(new_seqs, ids, starts) WITH ORDINALITY AS a (seq, id, start, place)
+    ORDER BY a.place;
 END
 $$;
