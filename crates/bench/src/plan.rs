@@ -111,6 +111,8 @@ fn modes(question: Question, store: Place) -> &'static [(&'static str, u64)] {
         (Question::Drain, Place::Redis) => &[("backlog", 200_000)],
         (Question::Steady, Place::Memory) => &[("callers64", 200_000)],
         (Question::Steady, Place::Embedded) => &[("callers64", 50_000)],
+        (Question::Steady, Place::Postgres) => &[("callers64", 30_000)],
+        (Question::Steady, Place::Redis) => &[("callers64", 100_000)],
         (Question::Latency, _) => &[("idle", 300)],
         (Question::Http, _) => &[("connections64", 200_000)],
         (Question::Depth, _) => &[("million", 1_000_000)],
@@ -121,7 +123,7 @@ fn modes(question: Question, store: Place) -> &'static [(&'static str, u64)] {
         // What memory holds does not outlive its process.
         (Question::Recovery, Place::Memory) => &[],
         // Not measured yet on a server.
-        (Question::Steady | Question::Recovery, Place::Postgres | Place::Redis) => &[],
+        (Question::Recovery, Place::Postgres | Place::Redis) => &[],
     }
 }
 

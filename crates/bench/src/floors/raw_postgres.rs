@@ -1,8 +1,10 @@
 //! The floor on PostgreSQL: what the server does with the narrowest tables there can be when one connection drives it
 //! with prepared statements over arrays and nothing else happens: no order but that of arrival, no leases, no errors.
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use futures_util::future::OptionFuture;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, NoTls, Statement};
 use windlass_testkit::servers::PostgresServer;
@@ -65,41 +67,62 @@ impl RawPostgres {
     pub(crate) async fn insert(&self, from: u64, to: u64, batch: u64) -> Result<Vec<Duration>, Fault> {
         let mut took = Vec::new();
         for start in (from..to).step_by(usize::try_from(batch)?) {
-            let numbers = start..to.min(start + batch);
-            let payloads: Result<Vec<_>, _> = numbers.clone().map(|n| serde_json::to_vec(&Mail::numbered(n))).collect();
-            let seqs: Vec<i64> = numbers.map(|number| number as i64).collect();
+            let (seqs, payloads) = rows(start..to.min(start + batch))?;
             let began = Instant::now();
-            self.client.execute(&self.insert, &[&seqs, &payloads?]).await?;
+            self.client.execute(&self.insert, &[&seqs, &payloads]).await?;
             took.push(began.elapsed());
         }
         Ok(took)
     }
 
-    /// Works off everything that waits: settles what was claimed before and claims the next `batch` in each commit,
-    /// all sent at once.
+    /// Works off everything that waits: settles what was claimed before and claims the next `batch` in each commit.
     pub(crate) async fn work_off(&self, batch: u64) -> Result<(), Fault> {
-        let (limit, mut claimed) = (batch as i64, Vec::<i64>::new());
-        loop {
-            let result = RESULT.as_slice();
-            let settled: [&(dyn ToSql + Sync); 2] = [&claimed, &result];
-            let wanted: [&(dyn ToSql + Sync); 1] = [&limit];
-            let (begun, settled, rows, committed) = tokio::join!(
-                self.client.batch_execute("BEGIN"),
-                self.client.execute(&self.settle, &settled),
-                self.client.query(&self.claim, &wanted),
-                self.client.batch_execute("COMMIT"),
-            );
-            begun?;
-            settled?;
-            committed?;
-            claimed.clear();
-            for row in rows? {
-                std::hint::black_box(serde_json::from_slice::<Mail>(row.try_get(1)?)?);
-                claimed.push(row.try_get(0)?);
-            }
-            if claimed.is_empty() {
-                return Ok(());
-            }
+        let mut claimed = self.turn(&[], 0..0, batch).await?;
+        while !claimed.is_empty() {
+            claimed = self.turn(&claimed, 0..0, batch).await?;
         }
+        Ok(())
     }
+
+    /// Lets `jobs` flow through: each commit settles what the one before it claimed, inserts `batch` and claims as many.
+    pub(crate) async fn flow(&self, jobs: u64, batch: u64) -> Result<(), Fault> {
+        let (mut claimed, mut start) = (Vec::new(), 0);
+        while start < jobs || !claimed.is_empty() {
+            let end = jobs.min(start + batch);
+            claimed = self.turn(&claimed, start..end, batch).await?;
+            start = end;
+        }
+        Ok(())
+    }
+
+    /// Settles, inserts and claims in one commit, all sent at once. What it claimed.
+    async fn turn(&self, settled: &[i64], new: Range<u64>, batch: u64) -> Result<Vec<i64>, Fault> {
+        let (limit, result, (seqs, payloads)) = (batch as i64, RESULT.as_slice(), rows(new)?);
+        let ended: [&(dyn ToSql + Sync); 2] = [&settled, &result];
+        let inserted: [&(dyn ToSql + Sync); 2] = [&seqs, &payloads];
+        let wanted: [&(dyn ToSql + Sync); 1] = [&limit];
+        let insert = (!seqs.is_empty()).then(|| self.client.execute(&self.insert, &inserted));
+        let (begun, ended, inserted, next, committed) = tokio::join!(
+            self.client.batch_execute("BEGIN"),
+            self.client.execute(&self.settle, &ended),
+            OptionFuture::from(insert),
+            self.client.query(&self.claim, &wanted),
+            self.client.batch_execute("COMMIT"),
+        );
+        begun?;
+        ended?;
+        inserted.transpose()?;
+        committed?;
+        let mut claimed = Vec::with_capacity(batch as usize);
+        for row in next? {
+            std::hint::black_box(serde_json::from_slice::<Mail>(row.try_get(1)?)?);
+            claimed.push(row.try_get(0)?);
+        }
+        Ok(claimed)
+    }
+}
+
+fn rows(numbers: Range<u64>) -> Result<(Vec<i64>, Vec<Vec<u8>>), Fault> {
+    let payloads: Result<Vec<_>, _> = numbers.clone().map(|n| serde_json::to_vec(&Mail::numbered(n))).collect();
+    Ok((numbers.map(|number| number as i64).collect(), payloads?))
 }

@@ -2,10 +2,11 @@
 //! happens: no order but that of arrival, no priorities, no counts, no errors. As in the measurement that chose the
 //! shape: bodies and results are plain strings, leases one sorted set, fencing tokens one hash, which are compared.
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
-use redis::{Client, Script};
+use redis::{Client, Pipeline, Script};
 use windlass_testkit::servers::RedisServer;
 
 use crate::Fault;
@@ -61,39 +62,54 @@ impl RawRedis {
     }
 
     /// Inserts jobs `from` to `to` - 1, `batch` per round trip: how long each took.
-    pub(crate) async fn insert(&mut self, from: u64, to: u64, batch: u64) -> Result<Vec<Duration>, Fault> {
+    pub(crate) async fn insert(&self, from: u64, to: u64, batch: u64) -> Result<Vec<Duration>, Fault> {
         let mut took = Vec::new();
         for start in (from..to).step_by(usize::try_from(batch)?) {
-            let mut pipeline = redis::pipe();
-            let mut ready = redis::cmd("RPUSH");
-            ready.arg("ready");
-            for number in start..to.min(start + batch) {
-                let payload = serde_json::to_vec(&Mail::numbered(number))?;
-                pipeline.cmd("SET").arg(format!("job{number}")).arg(payload).ignore();
-                ready.arg(number);
-            }
+            let pipeline = insertion(start..to.min(start + batch))?;
             let began = Instant::now();
-            pipeline.add_command(ready).ignore().exec_async(&mut self.connection).await?;
+            pipeline.exec_async(&mut self.connection.clone()).await?;
             took.push(began.elapsed());
         }
         Ok(took)
     }
 
     /// Works off everything that waits: settles what was claimed before and claims the next `batch` in each round trip.
-    pub(crate) async fn work_off(&mut self, batch: u64) -> Result<(), Fault> {
+    pub(crate) async fn work_off(&self, batch: u64) -> Result<(), Fault> {
         let mut claimed = self.claim(batch).await?;
         while !claimed.is_empty() {
-            let mut settling = self.connection.clone();
-            let settle = async {
-                let mut settle = self.settle.prepare_invoke();
-                settle.arg(RESULT.as_slice()).arg(&claimed);
-                settle.invoke_async::<()>(&mut settling).await
-            };
-            let (settled, next) = tokio::join!(settle, self.claim(batch));
-            settled?;
-            claimed = next?;
+            claimed = self.turn(&claimed, 0..0, batch).await?;
         }
         Ok(())
+    }
+
+    /// Lets `jobs` flow through: each round trip settles what the one before it claimed, inserts `batch` and claims as many.
+    pub(crate) async fn flow(&self, jobs: u64, batch: u64) -> Result<(), Fault> {
+        let (mut claimed, mut start) = (Vec::new(), 0);
+        while start < jobs || !claimed.is_empty() {
+            let end = jobs.min(start + batch);
+            claimed = self.turn(&claimed, start..end, batch).await?;
+            start = end;
+        }
+        Ok(())
+    }
+
+    /// Settles, inserts and claims, all sent at once. What it claimed.
+    async fn turn(&self, settled: &[u64], new: Range<u64>, batch: u64) -> Result<Vec<u64>, Fault> {
+        let (mut settling, mut inserting) = (self.connection.clone(), self.connection.clone());
+        let settle = async {
+            if settled.is_empty() {
+                return Ok(());
+            }
+            let mut settle = self.settle.prepare_invoke();
+            settle.arg(RESULT.as_slice()).arg(settled);
+            settle.invoke_async::<()>(&mut settling).await
+        };
+        let pipeline = insertion(new.clone())?;
+        let insert = async { if new.is_empty() { Ok(()) } else { pipeline.exec_async(&mut inserting).await } };
+        let (settled, inserted, next) = tokio::join!(settle, insert, self.claim(batch));
+        settled?;
+        inserted?;
+        next
     }
 
     async fn claim(&self, batch: u64) -> Result<Vec<u64>, Fault> {
@@ -110,4 +126,16 @@ impl RawRedis {
         }
         Ok(ids)
     }
+}
+
+fn insertion(numbers: Range<u64>) -> Result<Pipeline, Fault> {
+    let (mut pipeline, mut ready) = (redis::pipe(), redis::cmd("RPUSH"));
+    ready.arg("ready");
+    for number in numbers {
+        let payload = serde_json::to_vec(&Mail::numbered(number))?;
+        pipeline.cmd("SET").arg(format!("job{number}")).arg(payload).ignore();
+        ready.arg(number);
+    }
+    pipeline.add_command(ready).ignore();
+    Ok(pipeline)
 }

@@ -42,7 +42,7 @@ pub(crate) async fn floor(task: &Task) -> Result<Measurement, Fault> {
         return Ok(floors::rate(task.jobs, began.elapsed(), settings));
     }
     if task.store == "redis" {
-        let mut raw = RawRedis::start().await?;
+        let raw = RawRedis::start().await?;
         raw.insert(0, task.jobs, BULK).await?;
         let began = Instant::now();
         raw.work_off(raw_redis::WORK_BATCH).await?;

@@ -100,7 +100,7 @@ async fn commit(task: &Task) -> Result<Spans, Fault> {
 }
 
 async fn push(jobs: u64) -> Result<Spans, Fault> {
-    let mut raw = RawRedis::start().await?;
+    let raw = RawRedis::start().await?;
     let mut spans = Vec::new();
     for number in 0..jobs {
         spans.extend(raw.insert(number, number + 1, 1).await?);

@@ -1,13 +1,15 @@
 //! How fast do jobs flow through when 64 callers submit and a worker runs them at the same time, and how long does
 //! one take from the call of submit to the acknowledgement of its completion?
 //!
-//! Floor on disk: the raw SQLite loop that inserts 64 rows, settles 64 and claims 64 in each commit. In memory: the same
-//! handler body on spawned tasks, as for `drain`.
+//! Floor on disk and on servers: the raw loop that settles 64 jobs, inserts 64 and claims 64 in each commit or round trip.
+//! In memory: the same handler body on spawned tasks, as for `drain`.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use crate::Fault;
+use crate::floors::raw_postgres::RawPostgres;
+use crate::floors::raw_redis::RawRedis;
 use crate::floors::raw_sqlite::RawSqlite;
 use crate::floors::{self, spawned};
 use crate::measurement::Measurement;
@@ -39,13 +41,26 @@ pub(crate) async fn windlass(task: &Task) -> Result<Measurement, Fault> {
 }
 
 pub(crate) async fn floor(task: &Task) -> Result<Measurement, Fault> {
-    if task.store == "memory" {
-        let took = spawned::run(task.jobs).await?;
-        return Ok(floors::rate(task.jobs, took, spawned::SETTINGS.to_owned()));
-    }
-    let mut raw = RawSqlite::create(&task.dir)?;
-    let began = Instant::now();
-    raw.flow(task.jobs, CALLERS)?;
-    let settings = format!("raw SQLite, inserts, settles and claims {CALLERS} per commit");
-    Ok(floors::rate(task.jobs, began.elapsed(), settings))
+    let (took, what) = match task.store.as_str() {
+        "memory" => return Ok(floors::rate(task.jobs, spawned::run(task.jobs).await?, spawned::SETTINGS.to_owned())),
+        "postgres" => {
+            let raw = RawPostgres::start().await?;
+            let began = Instant::now();
+            raw.flow(task.jobs, CALLERS).await?;
+            (began.elapsed(), "SQL")
+        }
+        "redis" => {
+            let raw = RawRedis::start().await?;
+            let began = Instant::now();
+            raw.flow(task.jobs, CALLERS).await?;
+            (began.elapsed(), "commands")
+        }
+        _ => {
+            let mut raw = RawSqlite::create(&task.dir)?;
+            let began = Instant::now();
+            raw.flow(task.jobs, CALLERS)?;
+            (began.elapsed(), "SQLite")
+        }
+    };
+    Ok(floors::rate(task.jobs, took, format!("raw {what}, inserts, settles and claims {CALLERS} at a time")))
 }

@@ -108,7 +108,7 @@ pub(crate) async fn floor(task: &Task) -> Result<Measurement, Fault> {
             (took, format!("raw SQL, {} rows per commit", callers * batch))
         }
         "redis" => {
-            let mut raw = RawRedis::start().await?;
+            let raw = RawRedis::start().await?;
             let took = raw.insert(0, task.jobs, callers * batch).await?.iter().sum();
             (took, format!("raw commands, {} jobs per pipeline", callers * batch))
         }
