@@ -6,6 +6,7 @@ use windlass_store::{Claimed, Exchange, Exchanged};
 
 use crate::asking::Asking;
 use crate::fault::Checked;
+use crate::news::News;
 use crate::settle::Endings;
 use crate::submit::Columns;
 use crate::{claim, extend, settle, submit};
@@ -54,10 +55,8 @@ async fn attempt(asking: &Asking<'_>, turn: &Exchange, limit: Option<i64>) -> Ch
     let columns = Columns::of(turn.submit.iter().map(|new| &**new))?;
     // With a test's clock every submission is told of, so that what is heard depends on no other time.
     let tell = asking.news.is_some_and(|news| asking.at.is_some() || news.begin());
+    let _owed = asking.news.filter(|_| !tell).map(News::debt);
     let submit = submit::submit(asking, &columns, limit, tell.then_some(asking.channel)).await?;
-    if let Some(news) = asking.news.filter(|_| !tell) {
-        news.owe();
-    }
     Ok(Answers { submit, ..Answers::default() })
 }
 

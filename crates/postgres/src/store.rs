@@ -122,7 +122,7 @@ async fn open(options: PostgresOptions, url: &str) -> Checked<Postgres> {
     let _deaf_for_now = tokio::time::timeout(FIRST_HINT, first.next()).await;
     let home = Handle::current().id();
     let (marks, rooms, news) = <(Marks, Rooms, Arc<News>)>::default();
-    driver.spawn(tell(news.clone(), lifeline.clone(), channel.clone()));
+    driver.spawn(tell(news.clone(), lifeline.clone(), channel.clone(), options.answer_timeout));
     Ok(Postgres {
         shared: Arc::new(Shared { pool, home, lifeline, options, channel, hints, marks, rooms, news, _driver: driver }),
     })

@@ -17,13 +17,15 @@ const KEYS: [&str; 14] = [
 pub(crate) struct Keys {
     keys: Vec<String>,
     pub(crate) channel: String,
+    /// Written to before replicas are waited for.
+    mark: String,
 }
 
 impl Keys {
     /// One hash tag for all, so that they live in one slot of a cluster.
     pub(crate) fn of(prefix: &str) -> Self {
         let key = |name: &str| format!("{{{prefix}}}:{name}");
-        Self { keys: KEYS.map(key).to_vec(), channel: key("hints") }
+        Self { keys: KEYS.map(key).to_vec(), channel: key("hints"), mark: key("confirmed") }
     }
 
     /// Some key, for questions about none.
@@ -38,7 +40,8 @@ pub(crate) struct Asking<'a> {
     pub(crate) keys: &'a Keys,
     pub(crate) scripts: &'static Scripts,
     pub(crate) at: Option<i64>,
-    pub(crate) replicas: Option<Replicas>,
+    /// How many replicas are waited for, and over which connection: questions behind one that waits wait too.
+    pub(crate) replicas: Option<(Replicas, &'a Link)>,
 }
 
 impl Asking<'_> {
@@ -55,12 +58,13 @@ impl Asking<'_> {
 
     /// The same for what somebody is told of, which must not be lost with the server when replicas are waited for.
     pub(crate) async fn run_acknowledged(&self, script: &Script, write: impl Fn(&mut Cmd)) -> Checked<Value> {
-        let Some(replicas) = self.replicas else { return self.run(script, write).await };
+        let Some((replicas, link)) = self.replicas else { return self.run(script, write).await };
         let known = self.question("EVALSHA", &script.sha, &write);
-        let (answer, reached) = match self.link.ask_and_wait(&known, replicas).await? {
+        let mark = &self.keys.mark;
+        let (answer, reached) = match link.ask_and_wait(&known, mark, replicas).await? {
             Err(error) if is_unknown(&error) => {
                 let text = self.question("EVAL", &script.source, &write);
-                self.link.ask_and_wait(&text, replicas).await??
+                link.ask_and_wait(&text, mark, replicas).await??
             }
             answer => answer?,
         };

@@ -19,6 +19,25 @@ pub(crate) async fn exchange(asking: &Asking<'_>, turn: &Exchange) -> Checked<Ex
     if turn.is_empty() {
         return Ok(Exchanged::default());
     }
+    if asking.replicas.is_some()
+        && let Some(claim) = &turn.claim
+    {
+        return one_by_one(asking, turn, claim).await;
+    }
+    at_once(asking, turn).await
+}
+
+/// With replicas to be waited for, a claim goes by itself: it is nothing that anybody is told of, and jobs whose claim had
+/// to be taken for failed would count as crashed.
+async fn one_by_one(asking: &Asking<'_>, turn: &Exchange, claim: &Claim) -> Checked<Exchanged> {
+    let rest = Exchange { claim: None, ..turn.clone() };
+    let told = if rest.is_empty() { Exchanged::default() } else { at_once(asking, &rest).await? };
+    let unconfirmed = Asking { replicas: None, ..*asking };
+    let claimed = at_once(&unconfirmed, &Exchange { claim: Some(claim.clone()), ..Exchange::default() }).await?;
+    Ok(Exchanged { claimed: claimed.claimed, ..told })
+}
+
+async fn at_once(asking: &Asking<'_>, turn: &Exchange) -> Checked<Exchanged> {
     let endings = Endings::of(&turn.settle)?;
     let reports = turn.extend.iter().map(report).collect::<Checked<Vec<_>>>()?;
     let groups = Group::all(&turn.submit)?;

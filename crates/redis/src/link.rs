@@ -40,21 +40,33 @@ impl Link {
         Ok(self.judge(answer, number))
     }
 
-    /// The answer, and how many replicas have what was done, at least `replicas` unless it took too long. Both go in one
-    /// go, because `WAIT` is about what its own connection wrote.
+    /// The answer, and how many replicas have what was done, at least `replicas` unless it took too long. All of it goes over
+    /// one connection, because `WAIT` is about what its own connection wrote; and something is written in any case, to
+    /// `mark`, because an answer that only repeats another is about what a connection wrote that may be gone.
     pub(crate) async fn ask_and_wait(
         &self,
         question: &Cmd,
+        mark: &str,
         replicas: Replicas,
     ) -> Checked<Result<(Value, u32), RedisError>> {
         let (connection, number) = self.connection().await?;
-        let Connection::Server(mut server) = connection else {
+        let Connection::Server(server) = connection else {
             return Err(Fault::config("on a cluster, replicas cannot be waited for"));
         };
-        let patience = u64::try_from(replicas.timeout.as_millis()).unwrap_or(u64::MAX);
-        let mut both = redis::pipe();
-        both.add_command(question.clone()).cmd("WAIT").arg(replicas.count).arg(patience.max(1));
-        Ok(self.judge(both.query_async(&mut server).await, number))
+        let patience = u64::try_from(replicas.timeout.as_millis()).unwrap_or(u64::MAX).max(1);
+        let (mut written, mut wait) = (redis::cmd("INCRBY"), redis::cmd("WAIT"));
+        written.arg(mark).arg(1);
+        wait.arg(replicas.count).arg(patience);
+        let mut ways = [server.clone(), server.clone(), server];
+        let [first, second, third] = &mut ways;
+        // Each is sent at its first look, one behind the other.
+        let (answer, _, reached) = tokio::join!(
+            question.query_async::<Value>(first),
+            written.query_async::<i64>(second),
+            wait.query_async::<u32>(third),
+        );
+        let answer = answer.and_then(|answer| Ok((answer, reached?)));
+        Ok(self.judge(answer, number))
     }
 
     /// The answer; a connection that is of no use any more is given up.

@@ -62,7 +62,7 @@ impl RedisOptions {
     }
 
     /// Acknowledges nothing before `count` replicas have it, so that the failover to one of them loses nothing that was
-    /// acknowledged. Each turn waits for them, `timeout` at most; after that it has failed as if the store were away,
+    /// acknowledged. Each turn waits for them, `timeout` at most (less than the `answer_timeout`); after that it has failed as if the store were away,
     /// although the server has it. Default: replicas are not waited for. Not on a cluster. (`WAIT`, Redis's manual.)
     pub fn replicas(mut self, count: u32, timeout: Duration) -> Self {
         self.replicas = (count > 0).then_some(Replicas { count, timeout });

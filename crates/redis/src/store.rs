@@ -45,6 +45,8 @@ struct Shared {
     /// A connection for callers from elsewhere: the engine keeps leases alive from a runtime of its own, for the case that
     /// handlers block this one.
     lifeline: Link,
+    /// The connection for what replicas are waited for.
+    confirming: Link,
     keys: Keys,
     scripts: &'static Scripts,
     options: RedisOptions,
@@ -74,15 +76,14 @@ impl RedisOptions {
 
 async fn open(options: RedisOptions, url: &str) -> Checked<Redis> {
     let address = Arc::new(Address::of(url, &options)?);
-    if options.replicas.is_some() && address.is_cluster() {
-        return Err(Fault::config("on a cluster, replicas cannot be waited for"));
-    }
+    check_replicas(&options, &address)?;
     let driver = Driver::start()?;
     let (hints, _) = broadcast::channel(HINTS);
     let mut shared = Shared {
         link: Link::new(address.clone(), None),
         home: Handle::current().id(),
         lifeline: Link::new(address.clone(), Some(driver.handle())),
+        confirming: Link::new(address.clone(), Some(driver.handle())),
         keys: Keys::of(&options.prefix),
         scripts: &PLAIN,
         options,
@@ -97,11 +98,23 @@ async fn open(options: RedisOptions, url: &str) -> Checked<Redis> {
     Ok(Redis { shared: Arc::new(shared) })
 }
 
+fn check_replicas(options: &RedisOptions, address: &Address) -> Checked<()> {
+    let Some(replicas) = options.replicas else { return Ok(()) };
+    if address.is_cluster() {
+        return Err(Fault::config("on a cluster, replicas cannot be waited for"));
+    }
+    if replicas.timeout >= options.answer_timeout {
+        return Err(Fault::config("replicas must be waited for less long than for answers (answer_timeout)"));
+    }
+    Ok(())
+}
+
 impl Shared {
     fn asking(&self) -> Asking<'_> {
         let link = if Handle::current().id() == self.home { &self.link } else { &self.lifeline };
         let at = self.options.clock.as_ref().map(|clock| clock.now().as_micros());
-        Asking { link, keys: &self.keys, scripts: self.scripts, at, replicas: self.options.replicas }
+        let replicas = self.options.replicas.map(|replicas| (replicas, &self.confirming));
+        Asking { link, keys: &self.keys, scripts: self.scripts, at, replicas }
     }
 
     async fn cancel(&self, id: JobId, scope: &Scope) -> Checked<Option<Canceled>> {

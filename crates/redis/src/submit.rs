@@ -53,6 +53,9 @@ impl<'a> Group<'a> {
 /// What the answers say. `standing` holds the jobs whose ids were asked for again, in that order.
 pub(crate) fn outcomes(jobs: &[Arc<NewJob>], at: i64, outcomes: Value, standing: Value) -> Checked<Vec<Submitted>> {
     let outcomes = list(outcomes)?;
+    if outcomes.len() != jobs.len() {
+        return Err(Fault::corrupt("an id is taken by half a job"));
+    }
     let mut standing = groups::<2>(standing)?.into_iter();
     let mut answers = Vec::with_capacity(jobs.len());
     for (new, outcome) in jobs.iter().zip(&outcomes) {

@@ -184,30 +184,40 @@ async fn forgotten_scripts_are_told_again() {
     assert_eq!(store.claim(wanted(5)).await.unwrap().jobs.len(), 1);
 }
 
-/// What a replica has not confirmed is not acknowledged, and is found when it is asked for again.
+/// What a replica has not confirmed is not acknowledged, not to somebody else over another connection either, and is found
+/// when it is asked for again. Claims are told nobody and go on: given up they would count as crashes.
 #[tokio::test]
 async fn nothing_is_acknowledged_that_no_replica_has() {
     let mut sentinels = Sentinels::start().unwrap();
     let primary = sentinels.primary().unwrap();
     let options = Redis::options().replicas(1, Duration::from_millis(200));
-    let store = options.open(&sentinels.server(primary).url()).await.unwrap();
+    let store = options.clone().open(&sentinels.server(primary).url()).await.unwrap();
+    let other = options.open(&sentinels.server(primary).url()).await.unwrap();
     let (kept, doubtful) = (job("1"), job("2"));
     assert_eq!(store.submit(vec![kept]).await.unwrap()[0].outcome, SubmitOutcome::Created(Status::Queued));
     sentinels.server(1 - primary).pause().unwrap();
     let error = store.submit(vec![doubtful.clone()]).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.to_string().contains("0 of 1 replicas"), "{error}");
+    let error = other.submit(vec![doubtful.clone()]).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert_eq!(store.claim(wanted(1)).await.unwrap().jobs.len(), 1);
     sentinels.server(1 - primary).resume().unwrap();
     sentinels.server(primary).command(&["SCRIPT", "FLUSH"]).unwrap();
     assert_eq!(store.submit(vec![doubtful]).await.unwrap()[0].outcome, SubmitOutcome::Existing);
+    sentinels.server(primary).command(&["CONFIG", "SET", "maxmemory", "1"]).unwrap();
+    assert_eq!(store.submit(vec![job("3")]).await.unwrap()[0].outcome, SubmitOutcome::QueueFull);
 }
 
 #[tokio::test]
-async fn replicas_of_a_cluster_are_not_waited_for() {
+async fn replicas_that_cannot_be_waited_for_are_a_mistake() {
     let options = Redis::options().replicas(1, Duration::from_secs(1));
     let error = options.open("redis-cluster://localhost:1").await.err().unwrap();
     assert_eq!(error.kind(), ErrorKind::Config);
     assert!(error.to_string().contains("cluster"), "{error}");
+    let options = Redis::options().replicas(1, Duration::from_secs(10));
+    let error = options.open("redis://localhost:1").await.err().unwrap();
+    assert!(error.to_string().contains("answer_timeout"), "{error}");
 }
 
 /// T33: callers who go away amid a question leave its answer to nobody, and no other caller gets it.

@@ -110,14 +110,19 @@ impl Transfer {
         let query = self.from.query().ok_or(TransferError::NoQuery(self.from.name()))?;
         let importer = self.to.importer().ok_or(TransferError::NoImport(self.to.name()))?;
         let counts = query.counts().await.map_err(|error| self.unread(0, error))?;
-        let mut report = Report { left: left(&counts), ..Report::default() };
+        let running = counts.total(Status::InProgress);
+        let mut report = Report::default();
         let total = MOVING.iter().map(|status| counts.total(*status)).sum();
-        self.copy(query, importer, total, &mut report, &mut on_progress).await?;
+        let copied = self.copy(query, importer, total, &mut report, &mut on_progress).await?;
         self.check(query, total, &mut report, &mut on_progress).await?;
+        let counts = query.counts().await.map_err(|error| self.unread(0, error))?;
+        report.left = left(&counts);
+        let whole = self.after == 0;
+        report.source_moved = running + counts.total(Status::InProgress) > 0 || (whole && copied != report.source_sum);
         Ok(report)
     }
 
-    /// The next page is read while one is written.
+    /// The next page is read while one is written. The sum of what was copied.
     async fn copy(
         &self,
         query: &dyn Query,
@@ -125,11 +130,12 @@ impl Transfer {
         total: u64,
         report: &mut Report,
         on_progress: &mut impl FnMut(&Progress),
-    ) -> Result<(), TransferError> {
-        let mut pages = Pages::new(query, self.after);
+    ) -> Result<Sum, TransferError> {
+        let (mut pages, mut sums) = (Pages::new(query, self.after), Sums::default());
         let mut progress = Progress { phase: Phase::Copying, done: 0, total, place: self.after };
         let mut page = pages.next().await.map_err(|error| self.unread(progress.place, error))?;
         while let Some((jobs, place)) = page.take() {
+            jobs.iter().for_each(|job| sums.add(job, None));
             let write = importer.import(jobs);
             let (written, read) = futures_util::join!(write, pages.next());
             for imported in written.map_err(|error| self.unwritten(progress.place, error))? {
@@ -140,7 +146,7 @@ impl Transfer {
             on_progress(&progress);
             page = read.map_err(|error| self.unread(place, error))?;
         }
-        Ok(())
+        Ok(sums.finish().0)
     }
 
     async fn check(

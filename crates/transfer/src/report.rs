@@ -44,9 +44,10 @@ pub struct Report {
     pub missing: Vec<JobId>,
     /// Jobs in the destination that have the same id and are others, or are the same and stand elsewhere.
     pub different: Vec<JobId>,
-    /// Jobs that cannot move, by status, as counted at the beginning. Those that run are for another transfer when they
-    /// have ended.
+    /// Jobs that cannot move, by status, as counted at the end. Those that run are for another transfer when they have ended.
     pub left: Vec<(Status, u64)>,
+    /// Whether somebody still worked on the source or submitted to it: then a job may be in both stores and run in both.
+    pub source_moved: bool,
     /// The sum of what was submitted of all jobs that can move, in order of acceptance.
     pub source_sum: Sum,
     /// The same of what is in the destination under their ids.
@@ -54,10 +55,12 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether every job that can move is in the destination, and none still runs on the source.
+    /// Whether every job that can move is in the destination, and nobody worked on the source meanwhile.
     pub fn is_complete(&self) -> bool {
-        let running = self.left.iter().any(|(status, _)| *status == Status::InProgress);
-        !running && self.missing.is_empty() && self.different.is_empty() && self.source_sum == self.destination_sum
+        !self.source_moved
+            && self.missing.is_empty()
+            && self.different.is_empty()
+            && self.source_sum == self.destination_sum
     }
 }
 
@@ -77,6 +80,9 @@ impl fmt::Display for Report {
         writeln!(f, "copied {copied}, there before {existing}, refused {refused}")?;
         let (missing, different) = (self.missing.len(), self.different.len());
         writeln!(f, "checked: {same} the same, {went_on} went on, {missing} missing, {different} different")?;
+        if self.source_moved {
+            writeln!(f, "the source is still at work: stop its programs, and run this again")?;
+        }
         for (status, jobs) in &self.left {
             writeln!(f, "left behind: {jobs} {status}")?;
         }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use windlass_core::{Incarnation, Job, JobError, JobId, NewJob, Owner, Payload, Priority, QueueName, Start, Timestamp};
 use windlass_embedded::Embedded;
 use windlass_memory::Memory;
@@ -129,6 +130,24 @@ async fn what_runs_or_is_over_stays_and_is_counted() {
     settle(&*from, taken[1].lease, Outcome::Release).await;
     let report = transfer(&from, &to).await;
     assert_eq!((report.copied, report.is_complete()), (1, true));
+}
+
+/// A worker on the source claims a job that was copied and completes it before the check comes by: it would run twice, and
+/// neither count nor list shows it at the end.
+#[tokio::test]
+async fn work_at_the_source_is_noticed_even_when_it_is_over() {
+    let (from, to): (SharedStore, SharedStore) = (Arc::new(Memory::new()), Arc::new(Memory::new()));
+    let _ = from.submit((1..=2).map(new_job).collect()).await.unwrap();
+    let source = from.clone();
+    let working = Transfer::between(from, to).run(|progress| {
+        if progress.phase == Phase::Copying {
+            let taken = claim(&*source, 1).now_or_never().unwrap();
+            settle(&*source, taken[0].lease, Outcome::Complete(Payload::empty())).now_or_never().unwrap();
+        }
+    });
+    let report = working.await.unwrap();
+    assert!(report.source_moved && !report.is_complete(), "{report}");
+    assert!(report.to_string().contains("still at work"), "{report}");
 }
 
 #[tokio::test]
