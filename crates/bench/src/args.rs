@@ -53,7 +53,7 @@ pub(crate) struct Asked {
     #[arg(long)]
     pub(crate) json: bool,
     /// Also measures other job queues (`submit` and `drain` on every store but memory), which takes a build of them;
-    /// on PostgreSQL and Redis some of them need Node.js and npm.
+    /// on PostgreSQL and Redis some of them need Node.js and npm, or Python.
     #[arg(long)]
     pub(crate) peers: bool,
     /// Where to put files. It should be on the disk that matters, not in memory.

@@ -9,8 +9,8 @@
 //! - `store`: [`Embedded`], the handle; `options`: [`EmbeddedOptions`]
 //! - `inbox`, `request`, `writer`, `syncer`: the way to the one thread that writes, what it is asked, its group commit,
 //!   and the sync that each answer waits for
-//! - `exchange`, `settle`, `extend`, `submit`, `handover`, `claim`, `promote`, `sweep`, `cancel`, `import`: one file per verb; `sql/` holds
-//!   their statements
+//! - `exchange`, `settle`, `extend`, `submit`, `handover`, `claim`, `promote`, `sweep`, `cancel`,
+//!   `import`: one file per verb; `sql/` holds their statements
 //! - `mirror`, `ledger`: what the writer keeps in memory (leases, lines), and what a verb works on
 //! - `record`, `history`, `whole`: the bytes on disk, attempts, and whole jobs
 //! - `reader`: the threads that only read

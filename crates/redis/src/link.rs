@@ -61,6 +61,7 @@ impl Link {
         let [first, second, third] = &mut ways;
         // Each is sent at its first look, one behind the other.
         let (answer, _, reached) = tokio::join!(
+            biased;
             question.query_async::<Value>(first),
             written.query_async::<i64>(second),
             wait.query_async::<u32>(third),

@@ -8,8 +8,9 @@ use futures_util::FutureExt;
 use windlass_core::{Incarnation, Job, JobError, JobId, NewJob, Owner, Payload, Priority, QueueName, Start, Timestamp};
 use windlass_embedded::Embedded;
 use windlass_memory::Memory;
-use windlass_store::{Claim, ClaimedJob, Filter, Lease, Outcome, Query, Scope, Settlement, SharedStore, Store, Verbs};
+use windlass_store::{Claim, ClaimedJob, Lease, Outcome, Scope, Settlement, SharedStore, Store, Verbs};
 use windlass_testkit::Faulty;
+use windlass_testkit::invariants::accounting;
 use windlass_transfer::{Phase, Report, Transfer, TransferError};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -46,18 +47,9 @@ async fn filled(jobs: u64) -> SharedStore {
     store
 }
 
-async fn everything(query: &dyn Query) -> Vec<Job> {
-    let (mut jobs, mut after) = (Vec::new(), Some(0));
-    while after.is_some() {
-        let page = query.list(&Filter { after, limit: 100, ..Filter::default() }).await.unwrap();
-        jobs.extend(page.jobs);
-        after = page.next;
-    }
-    jobs
-}
-
+/// All jobs in order of acceptance, whose counts agree.
 async fn all_of(store: &SharedStore) -> Vec<Job> {
-    everything(store.query().unwrap()).await
+    accounting(store.query().unwrap()).await.unwrap()
 }
 
 async fn transfer(from: &SharedStore, to: &SharedStore) -> Report {

@@ -5,9 +5,10 @@
 use std::time::Duration;
 
 use windlass::open_store;
-use windlass::store::{Claim, Filter, Outcome, Settlement, SharedStore, Verbs};
+use windlass::store::{Claim, Outcome, Settlement, SharedStore, Verbs};
 use windlass::transfer::{Report, Transfer, TransferError};
 use windlass_core::{Incarnation, Job, JobError, NewJob, Payload, QueueName, Start, Timestamp};
+use windlass_testkit::invariants::accounting;
 use windlass_testkit::servers::{PostgresServer, RedisServer};
 
 const JOBS: u64 = 3_000;
@@ -36,14 +37,9 @@ async fn fill(store: &SharedStore) {
     let _ = store.settle(leases.map(settlement).collect()).await.unwrap();
 }
 
+/// All jobs in order of acceptance, whose counts agree.
 async fn everything(store: &SharedStore) -> Vec<Job> {
-    let (query, mut jobs, mut after) = (store.query().unwrap(), Vec::new(), Some(0));
-    while after.is_some() {
-        let page = query.list(&Filter { after, limit: 100, ..Filter::default() }).await.unwrap();
-        jobs.extend(page.jobs);
-        after = page.next;
-    }
-    jobs
+    accounting(store.query().unwrap()).await.unwrap()
 }
 
 async fn transfer(from: &SharedStore, to: &SharedStore) -> Result<Report, TransferError> {

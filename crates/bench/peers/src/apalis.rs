@@ -44,11 +44,13 @@ pub(crate) async fn measure(task: &crate::task::Task) -> Result<Measurement, Fau
     })
 }
 
+/// What its workers do, on PostgreSQL too.
+pub(crate) async fn handle(mail: Mail, tally: Data<Arc<Tally>>) -> Result<(), BoxDynError> {
+    tally.mark(mail.id);
+    Ok(())
+}
+
 async fn work(storage: Storage, tally: Arc<Tally>) -> Result<(), Fault> {
-    async fn handle(mail: Mail, tally: Data<Arc<Tally>>) -> Result<(), BoxDynError> {
-        tally.mark(mail.id);
-        Ok(())
-    }
     let worker = WorkerBuilder::new("bench").backend(storage).data(tally).concurrency(CONCURRENCY).build(handle);
     Ok(worker.run().await?)
 }

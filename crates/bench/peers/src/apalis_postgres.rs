@@ -8,6 +8,7 @@ use apalis::prelude::*;
 use apalis_postgres::{Config, PgPool, PostgresStorage};
 use windlass_testkit::servers::PostgresServer;
 
+use crate::apalis::handle;
 use crate::intake::{Intake, submit};
 use crate::mail::Mail;
 use crate::measurement::Measurement;
@@ -68,10 +69,6 @@ async fn drain(storage: Storage, tables: &mut Tables, jobs: u64, tally: &Arc<Tal
 }
 
 async fn work(storage: Storage, tally: Arc<Tally>) -> Result<(), Fault> {
-    async fn handle(mail: Mail, tally: Data<Arc<Tally>>) -> Result<(), BoxDynError> {
-        tally.mark(mail.id);
-        Ok(())
-    }
     let worker = WorkerBuilder::new("bench").backend(storage).data(tally).concurrency(CONCURRENCY).build(handle);
     Ok(worker.run().await?)
 }

@@ -10,6 +10,7 @@ use tokio_postgres::{Client, NoTls, Statement};
 use windlass_testkit::servers::PostgresServer;
 
 use crate::Fault;
+use crate::floors::Raw;
 use crate::mail::Mail;
 
 /// Jobs settled and claimed per commit when a backlog is worked off.
@@ -74,28 +75,12 @@ impl RawPostgres {
         }
         Ok(took)
     }
+}
 
-    /// Works off everything that waits: settles what was claimed before and claims the next `batch` in each commit.
-    pub(crate) async fn work_off(&self, batch: u64) -> Result<(), Fault> {
-        let mut claimed = self.turn(&[], 0..0, batch).await?;
-        while !claimed.is_empty() {
-            claimed = self.turn(&claimed, 0..0, batch).await?;
-        }
-        Ok(())
-    }
+impl Raw for RawPostgres {
+    type Number = i64;
 
-    /// Lets `jobs` flow through: each commit settles what the one before it claimed, inserts `batch` and claims as many.
-    pub(crate) async fn flow(&self, jobs: u64, batch: u64) -> Result<(), Fault> {
-        let (mut claimed, mut start) = (Vec::new(), 0);
-        while start < jobs || !claimed.is_empty() {
-            let end = jobs.min(start + batch);
-            claimed = self.turn(&claimed, start..end, batch).await?;
-            start = end;
-        }
-        Ok(())
-    }
-
-    /// Settles, inserts and claims in one commit, all sent at once. What it claimed.
+    /// In one commit.
     async fn turn(&self, settled: &[i64], new: Range<u64>, batch: u64) -> Result<Vec<i64>, Fault> {
         let (limit, result, (seqs, payloads)) = (batch as i64, RESULT.as_slice(), rows(new)?);
         let ended: [&(dyn ToSql + Sync); 2] = [&settled, &result];

@@ -10,6 +10,7 @@ use redis::{Client, Pipeline, Script};
 use windlass_testkit::servers::RedisServer;
 
 use crate::Fault;
+use crate::floors::Raw;
 use crate::mail::Mail;
 use crate::rig::REDIS_DURABILITY;
 
@@ -73,27 +74,26 @@ impl RawRedis {
         Ok(took)
     }
 
-    /// Works off everything that waits: settles what was claimed before and claims the next `batch` in each round trip.
-    pub(crate) async fn work_off(&self, batch: u64) -> Result<(), Fault> {
-        let mut claimed = self.claim(batch).await?;
-        while !claimed.is_empty() {
-            claimed = self.turn(&claimed, 0..0, batch).await?;
+    async fn claim(&self, batch: u64) -> Result<Vec<u64>, Fault> {
+        let mut connection = self.connection.clone();
+        let mut claim = self.claim.prepare_invoke();
+        claim.arg(batch).arg(i64::MAX / 2);
+        let answer: Option<(Vec<u64>, Vec<Vec<u8>>)> = match claim.invoke_async(&mut connection).await? {
+            redis::Value::Array(parts) if parts.is_empty() => None,
+            answer => Some(redis::from_redis_value(answer)?),
+        };
+        let (ids, payloads) = answer.unwrap_or_default();
+        for payload in payloads {
+            std::hint::black_box(serde_json::from_slice::<Mail>(&payload)?);
         }
-        Ok(())
+        Ok(ids)
     }
+}
 
-    /// Lets `jobs` flow through: each round trip settles what the one before it claimed, inserts `batch` and claims as many.
-    pub(crate) async fn flow(&self, jobs: u64, batch: u64) -> Result<(), Fault> {
-        let (mut claimed, mut start) = (Vec::new(), 0);
-        while start < jobs || !claimed.is_empty() {
-            let end = jobs.min(start + batch);
-            claimed = self.turn(&claimed, start..end, batch).await?;
-            start = end;
-        }
-        Ok(())
-    }
+impl Raw for RawRedis {
+    type Number = u64;
 
-    /// Settles, inserts and claims, all sent at once. What it claimed.
+    /// In one go.
     async fn turn(&self, settled: &[u64], new: Range<u64>, batch: u64) -> Result<Vec<u64>, Fault> {
         let (mut settling, mut inserting) = (self.connection.clone(), self.connection.clone());
         let settle = async {
@@ -110,21 +110,6 @@ impl RawRedis {
         settled?;
         inserted?;
         next
-    }
-
-    async fn claim(&self, batch: u64) -> Result<Vec<u64>, Fault> {
-        let mut connection = self.connection.clone();
-        let mut claim = self.claim.prepare_invoke();
-        claim.arg(batch).arg(i64::MAX / 2);
-        let answer: Option<(Vec<u64>, Vec<Vec<u8>>)> = match claim.invoke_async(&mut connection).await? {
-            redis::Value::Array(parts) if parts.is_empty() => None,
-            answer => Some(redis::from_redis_value(answer)?),
-        };
-        let (ids, payloads) = answer.unwrap_or_default();
-        for payload in payloads {
-            std::hint::black_box(serde_json::from_slice::<Mail>(&payload)?);
-        }
-        Ok(ids)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::cost::Meter;
 use crate::floors::raw_postgres::{self, RawPostgres};
 use crate::floors::raw_redis::{self, RawRedis};
 use crate::floors::raw_sqlite::{RawSqlite, WORK_BATCH};
-use crate::floors::{self, spawned};
+use crate::floors::{self, Raw, spawned};
 use crate::measurement::Measurement;
 use crate::rig::{BULK, Rig};
 use crate::task::Task;

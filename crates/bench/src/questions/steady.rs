@@ -11,7 +11,7 @@ use crate::Fault;
 use crate::floors::raw_postgres::RawPostgres;
 use crate::floors::raw_redis::RawRedis;
 use crate::floors::raw_sqlite::RawSqlite;
-use crate::floors::{self, spawned};
+use crate::floors::{self, Raw, spawned};
 use crate::measurement::Measurement;
 use crate::moments::Moments;
 use crate::questions::submit::Line;
