@@ -17,13 +17,14 @@ pub(crate) struct Linger {
     allowed: bool,
     /// How long the last lone caller's turn took.
     took: Duration,
+    limit: Duration,
 }
 
 impl Linger {
     /// Goes by the runtime that it is called on, and by whether answers come `in_process`.
     pub(crate) fn new(in_process: bool) -> Self {
         let many_threads = Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread;
-        Self { allowed: in_process && many_threads, took: Duration::ZERO }
+        Self { allowed: in_process && many_threads, took: Duration::ZERO, limit: LIMIT }
     }
 
     /// Notes how long a lone caller's turn took.
@@ -33,11 +34,11 @@ impl Linger {
 
     /// Asks for the answer again and again, until there is one, it takes too long, or `others` wait for this thread.
     pub(crate) fn until<T>(&self, mut answer: impl FnMut() -> Option<T>, others: impl Fn() -> bool) -> Option<T> {
-        if !self.allowed || self.took > LIMIT {
+        if !self.allowed || self.took > self.limit {
             return None;
         }
         let began = Instant::now();
-        while began.elapsed() < LIMIT && !others() {
+        while began.elapsed() < self.limit && !others() {
             if let Some(answer) = answer() {
                 return Some(answer);
             }
@@ -51,6 +52,11 @@ impl Linger {
 mod tests {
     use super::*;
 
+    /// Patient enough for a machine that has other things to do than this test.
+    fn patient() -> Linger {
+        Linger { limit: Duration::from_secs(60), ..Linger::new(true) }
+    }
+
     #[tokio::test(flavor = "multi_thread")]
     async fn an_answer_that_comes_soon_is_waited_for() {
         let mut asked = 0;
@@ -58,7 +64,7 @@ mod tests {
             asked += 1;
             (asked == 3).then_some("here")
         };
-        assert_eq!(Linger::new(true).until(answer, || false), Some("here"));
+        assert_eq!(patient().until(answer, || false), Some("here"));
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -68,7 +74,8 @@ mod tests {
         assert_eq!(linger.until(|| None::<()>, || false), None);
         linger.note(LIMIT * 2);
         assert_eq!(linger.until(|| Some(()), || false), None);
-        linger.note(LIMIT);
+        let mut linger = patient();
+        linger.note(linger.limit);
         assert_eq!(linger.until(|| Some(()), || false), Some(()));
     }
 
