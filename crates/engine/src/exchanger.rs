@@ -213,16 +213,19 @@ impl Exchanger {
         self.in_flight.push(self.crossings.send(turn.send(exchange, self.shared.clone())));
     }
 
+    /// Where no work is known to wait, a turn asks for as many jobs as it brings and ends. What it asks for is kept free
+    /// until it is answered, and the next turn wants room for its own.
     fn claim(&mut self) -> Option<Claim> {
         let settings = &self.shared.settings;
         let held = self.running + self.ahead.len() + self.expected;
         let room = (settings.max_concurrency + self.pace.ahead(Instant::now())).saturating_sub(held);
-        if room == 0 || !self.works() {
+        let limit = if self.hungry { room } else { room.min(self.outgoing.len()) };
+        if limit == 0 || !self.works() {
             return None;
         }
         Some(Claim {
             queues: settings.queues.clone(),
-            limit: room,
+            limit,
             lease: settings.lease,
             worker: self.shared.worker,
             suspects: usize::from(self.suspects == 0),

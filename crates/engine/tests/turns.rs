@@ -1,0 +1,97 @@
+//! What the engine asks of its store, turn by turn.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::future::IntoFuture;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::{Semaphore, mpsc};
+use windlass_core::{Job, JobId, Status};
+use windlass_dispatch::{Context, Handler, Json, Result as Handled};
+use windlass_engine::{Engine, Settings, Submit};
+use windlass_memory::Memory;
+use windlass_store::{Canceled, Exchange, Exchanged, Hints, Result, Scope, Store, Swept};
+
+/// How many jobs a turn brought, and how many it asked for.
+type Seen = (usize, Option<usize>);
+
+/// Tells of each turn that brings jobs, and lets it go on when the test says so.
+struct Watched {
+    inner: Memory,
+    turns: mpsc::UnboundedSender<Seen>,
+    go_on: Semaphore,
+}
+
+#[async_trait]
+impl Store for Watched {
+    async fn exchange(&self, turn: Exchange) -> Result<Exchanged> {
+        if !turn.submit.is_empty() {
+            self.turns.send((turn.submit.len(), turn.claim.as_ref().map(|claim| claim.limit))).unwrap();
+            self.go_on.acquire().await.unwrap().forget();
+        }
+        self.inner.exchange(turn).await
+    }
+
+    async fn get(&self, id: JobId, scope: &Scope) -> Result<Option<Job>> {
+        self.inner.get(id, scope).await
+    }
+
+    async fn cancel(&self, id: JobId, scope: &Scope) -> Result<Option<Canceled>> {
+        self.inner.cancel(id, scope).await
+    }
+
+    async fn sweep(&self, limit: usize) -> Result<Swept> {
+        self.inner.sweep(limit).await
+    }
+
+    fn hints(&self) -> Hints {
+        self.inner.hints()
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.inner.ping().await
+    }
+
+    fn name(&self) -> &'static str {
+        "watched"
+    }
+}
+
+struct Echo;
+
+impl Handler for Echo {
+    type Input = Json<u32>;
+    type Output = Json<u32>;
+    const NAME: &'static str = "Echo";
+
+    async fn run(&self, number: Json<u32>, _: Context) -> Handled<Json<u32>> {
+        Ok(number)
+    }
+}
+
+/// Waits until the job has completed.
+async fn run(engine: &Engine, id: JobId) {
+    let job = engine.wait(id, &Scope::Everything, Duration::from_secs(60)).await.unwrap().unwrap();
+    assert_eq!(job.status, Status::Completed);
+}
+
+/// The first of two turns used to ask for everything that the process could hold. The second, under way beside it, had
+/// room for nothing, and its own jobs went through the queue in place of starting at once.
+#[tokio::test]
+async fn turns_side_by_side_both_have_room_for_what_they_bring() {
+    let (turns, mut seen) = mpsc::unbounded_channel();
+    let store = Arc::new(Watched { inner: Memory::new(), turns, go_on: Semaphore::new(1) });
+    let settings = Settings { poll_interval: Duration::from_secs(3_600), ..Settings::default() };
+    let engine = Engine::builder(store.clone()).settings(settings).handler(Echo).start().await.unwrap();
+    run(&engine, Echo.submit(&engine, 0).await.unwrap().id).await;
+    assert_eq!(seen.recv().await.unwrap().0, 1, "from here on nothing is known to wait");
+    let first = tokio::spawn(Echo.submit(&engine, 1).into_future());
+    assert_eq!(seen.recv().await.unwrap(), (1, Some(1)));
+    let second = tokio::spawn(Echo.submit(&engine, 2).into_future());
+    assert_eq!(seen.recv().await.unwrap(), (1, Some(1)));
+    store.go_on.add_permits(2);
+    for submitted in [first, second] {
+        run(&engine, submitted.await.unwrap().unwrap().id).await;
+    }
+}
