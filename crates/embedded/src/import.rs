@@ -50,7 +50,6 @@ fn keep_state(ledger: &Ledger<'_>, seq: i64, queue: i64, job: &Job) -> Checked<(
         job.updated_at.as_micros(),
         micros(job.scheduled_at),
         micros(job.started_at),
-        micros(job.finished_at),
         job.progress.as_ref().map(codec::seal).transpose()?,
         job.error.as_ref().map(codec::seal).transpose()?,
     ))?;

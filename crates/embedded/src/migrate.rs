@@ -7,7 +7,8 @@ use crate::fault::{Checked, Fault};
 
 /// In order; the place in the list, from 1, is the `user_version` that a migration leads to. Never edit one that
 /// was released.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/001_jobs.sql")];
+const MIGRATIONS: [&str; 2] =
+    [include_str!("migrations/001_jobs.sql"), include_str!("migrations/002_state_of_one_width.sql")];
 
 /// `WIND` in ASCII: tells the file from other databases, for us and for `file(1)`.
 const APPLICATION_ID: i32 = 0x5749_4E44;
@@ -55,6 +56,18 @@ fn check_owner(conn: &Connection, version: usize) -> Checked<()> {
 mod tests {
     use super::*;
 
+    /// One job each that is ready, scheduled, running and failed.
+    const FIRST_VERSION: &str = "
+        INSERT INTO queue VALUES (1, 'default');
+        INSERT INTO job SELECT value, CAST('id' || value AS BLOB), 'Job', NULL, 1, 0, x'', x'' FROM json_each('[1, 2, 3, 4]');
+        INSERT INTO state (seq, status, queue, priority, token, updated_at, due_at, started_at, finished_at, worker, error)
+        VALUES
+            (1, 1, 1, 0, 7, 10, NULL, NULL, NULL, NULL, NULL),
+            (2, 2, 1, 0, 7, 20, 99, NULL, NULL, NULL, NULL),
+            (3, 3, 1, 0, 7, 30, NULL, 30, NULL, x'00', NULL),
+            (4, 5, 1, 0, 7, 40, NULL, 30, 40, x'00', CAST('why' AS BLOB));
+    ";
+
     fn dump(conn: &Connection) -> String {
         let mut statement = conn
             .prepare("SELECT sql || ';' FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY type DESC, name")
@@ -78,6 +91,22 @@ mod tests {
         let before = dump(&conn);
         migrate(&mut conn).expect("has nothing to do");
         assert_eq!(before, dump(&conn));
+    }
+
+    #[test]
+    fn a_store_of_the_first_version_keeps_where_its_jobs_stand() {
+        let mut conn = Connection::open_in_memory().expect("opens");
+        let (version, application) = ("PRAGMA user_version = 1", format!("PRAGMA application_id = {APPLICATION_ID}"));
+        for sql in [MIGRATIONS[0], version, &application, FIRST_VERSION] {
+            conn.execute_batch(sql).expect("runs");
+        }
+        migrate(&mut conn).expect("migrates");
+        let mut statement = conn
+            .prepare("SELECT concat_ws(' ', seq, status, updated_at, finished_at, CAST(error AS TEXT)) FROM jobs ORDER BY seq")
+            .expect("prepares");
+        let jobs = statement.query_map([], |row| row.get::<_, String>(0)).expect("runs");
+        let jobs: Vec<_> = jobs.map(|job| job.expect("reads")).collect();
+        assert_eq!(jobs, ["1 1 10", "2 2 20", "3 3 30", "4 5 40 40 why"]);
     }
 
     #[test]

@@ -120,16 +120,15 @@ impl<'c> Desk<'c> {
     /// A completion clears the error on record, a failure replaces it, anything else leaves it.
     fn write(&mut self, ledger: &Ledger<'_>, running: &Running, ending: &Ending<'_>, event: Event) -> Checked<()> {
         let now = ledger.now.as_micros();
-        let finished_at = ending.status.is_finished().then_some(now);
         let due = ending.due.map(Timestamp::as_micros);
         let (seq, token) = (running.seq, running.token.0 as i64);
         let (status, retries) = (ending.status.code(), ending.retries);
         let error = ending.error.map(codec::seal).transpose()?;
         let changed = if event == Event::Complete || error.is_some() {
-            self.settle.execute((seq, token, status, retries, due, finished_at, now, error))?
+            self.settle.execute((seq, token, status, retries, due, now, error))?
         } else {
             let mut keeping = ledger.conn.prepare_cached(SETTLE_KEEPING_ERROR)?;
-            keeping.execute((seq, token, status, retries, due, finished_at, now))?
+            keeping.execute((seq, token, status, retries, due, now))?
         };
         expect_one(changed)
     }

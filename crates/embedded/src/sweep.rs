@@ -57,7 +57,6 @@ fn reclaim(ledger: &mut Ledger<'_>, id: JobId, running: &Running) -> Checked<Sta
         status.code(),
         crashes,
         running.policy.is_suspect(crashes),
-        status.is_finished().then_some(now),
         now,
         codec::seal(&error)?,
     ))?)?;

@@ -30,10 +30,11 @@ pub enum Imported {
 /// together. A running job belongs to its worker until it is settled.
 pub fn is_importable(job: &Job) -> bool {
     let (due, finished) = (job.scheduled_at.is_some(), job.finished_at.is_some());
+    let end_is_last_change = job.finished_at == Some(job.updated_at);
     let status_fits = match job.status {
         Status::Queued => !due && !finished,
         Status::Scheduled => due && !finished,
-        Status::Failed => !due && finished,
+        Status::Failed => !due && end_is_last_change,
         Status::InProgress | Status::Completed | Status::Canceled => false,
     };
     let ended_well = |outcome| outcome == AttemptOutcome::Completed;

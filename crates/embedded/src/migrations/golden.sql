@@ -16,7 +16,7 @@ SELECT
     state.cancel_requested,
     state.due_at,
     state.started_at,
-    state.finished_at,
+    iif(state.status >= 4, state.updated_at, NULL) AS finished_at,
     state.updated_at,
     state.worker,
     state.progress,
@@ -64,7 +64,7 @@ CREATE TABLE result (
     sum INTEGER NOT NULL
 ) STRICT;
 
-CREATE TABLE state (
+CREATE TABLE "state" (
     seq INTEGER PRIMARY KEY,
     status INTEGER NOT NULL,
     queue INTEGER NOT NULL,
@@ -77,16 +77,14 @@ CREATE TABLE state (
     updated_at INTEGER NOT NULL,
     due_at INTEGER,
     started_at INTEGER,
-    finished_at INTEGER,
     worker BLOB,
     progress BLOB,
     error BLOB,
     CHECK ((status = 2) = (due_at IS NOT NULL)),
-    CHECK ((status >= 4) = (finished_at IS NOT NULL)),
     CHECK (status <> 3 OR (worker IS NOT NULL AND started_at IS NOT NULL))
 ) STRICT;
 
-CREATE INDEX state_finished ON state (status, finished_at) WHERE status >= 4;
+CREATE INDEX state_finished ON state (status, updated_at) WHERE status >= 4;
 
 CREATE INDEX state_ready ON state (queue, suspect, priority) WHERE status = 1;
 

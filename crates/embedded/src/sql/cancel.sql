@@ -1,2 +1,2 @@
 -- Cancels a job that does not run.
-UPDATE state SET status = ?2, due_at = NULL, finished_at = ?3, updated_at = ?3 WHERE seq = ?1 AND status = ?4
+UPDATE state SET status = ?2, due_at = NULL, updated_at = ?3 WHERE seq = ?1 AND status = ?4

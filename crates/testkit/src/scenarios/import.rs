@@ -193,6 +193,7 @@ pub async fn a_job_that_contradicts_itself_is_refused(probe: Probe) -> Verdict {
     let wrong = [
         Job { status: Status::Scheduled, ..job.clone() },
         Job { status: Status::Failed, ..job.clone() },
+        Job { status: Status::Failed, finished_at: Some(now.after(TICK)), ..job.clone() },
         Job { scheduled_at: Some(now), ..job.clone() },
         Job { finished_at: Some(now), ..job.clone() },
         Job { cancel_requested: true, ..job.clone() },
@@ -200,7 +201,7 @@ pub async fn a_job_that_contradicts_itself_is_refused(probe: Probe) -> Verdict {
         Job { attempts: vec![attempt.clone(); HISTORY_MAX + 1], ..job.clone() },
         Job { attempts: vec![Attempt { outcome: AttemptOutcome::Completed, ..attempt }], ..job.clone() },
     ];
-    assert_eq!(import(importer, &wrong).await, [Imported::Refused; 8]);
+    assert_eq!(import(importer, &wrong).await, [Imported::Refused; 9]);
     assert_eq!(probe.find(job.new.id).await, None);
     Verdict::Passed
 }
