@@ -45,8 +45,8 @@ impl Breaker {
     }
 
     /// Whether the store is left alone.
-    pub(crate) fn rests(&self, now: Instant) -> bool {
-        self.failure.as_ref().is_some_and(|failure| now < failure.until)
+    pub(crate) fn rests(&self) -> bool {
+        self.failure.as_ref().is_some_and(Failure::is_fresh)
     }
 
     /// Whether the last turn failed. The next one settles and brings no new jobs: what refuses those must not refuse that.
@@ -60,9 +60,15 @@ impl Breaker {
     }
 
     /// What submitters hear instead of waiting.
-    pub(crate) fn refusal(&self, now: Instant) -> Option<&Error> {
-        let failure = self.failure.as_ref().filter(|failure| failure.away || now < failure.until);
+    pub(crate) fn refusal(&self) -> Option<&Error> {
+        let failure = self.failure.as_ref().filter(|failure| failure.away || failure.is_fresh());
         failure.map(|failure| &failure.error)
+    }
+}
+
+impl Failure {
+    fn is_fresh(&self) -> bool {
+        Instant::now() < self.until
     }
 }
 
@@ -70,24 +76,27 @@ impl Breaker {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_store_that_is_away_is_tried_before_anybody_submits_again() {
-        let (mut breaker, now) = (Breaker::default(), Instant::now());
-        assert!(breaker.refusal(now).is_none() && !breaker.wants_trial());
-        let (until, first) = breaker.fail(Error::Busy, true, now);
-        assert!(first && breaker.rests(now) && !breaker.rests(until));
-        assert!(breaker.refusal(until + LAST_PAUSE).is_some() && breaker.wants_trial());
-        let (_, first) = breaker.fail(Error::Busy, true, until);
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_is_away_is_tried_before_anybody_submits_again() {
+        let mut breaker = Breaker::default();
+        assert!(breaker.refusal().is_none() && !breaker.wants_trial());
+        let (until, first) = breaker.fail(Error::Busy, true, Instant::now());
+        assert!(first && breaker.rests());
+        tokio::time::sleep_until(until).await;
+        assert!(!breaker.rests() && breaker.refusal().is_some() && breaker.wants_trial());
+        let (_, first) = breaker.fail(Error::Busy, true, Instant::now());
         assert!(!first);
-        assert!(breaker.succeed(true) && breaker.refusal(now).is_none());
+        assert!(breaker.succeed(true) && breaker.refusal().is_none());
         assert!(!breaker.succeed(true));
     }
 
-    #[test]
-    fn a_store_that_refuses_is_asked_again_after_the_pause() {
-        let (mut breaker, now) = (Breaker::default(), Instant::now());
-        let (until, _) = breaker.fail(Error::Busy, false, now);
-        assert!(breaker.refusal(now).is_some() && breaker.refusal(until).is_none());
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_refuses_is_asked_again_after_the_pause() {
+        let mut breaker = Breaker::default();
+        let (until, _) = breaker.fail(Error::Busy, false, Instant::now());
+        assert!(breaker.refusal().is_some());
+        tokio::time::sleep_until(until).await;
+        assert!(breaker.refusal().is_none());
         assert!(breaker.failed() && !breaker.wants_trial());
         assert!(!breaker.succeed(false), "jobs are still held back");
         assert!(breaker.succeed(true));

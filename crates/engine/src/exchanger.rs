@@ -54,6 +54,8 @@ pub(crate) struct Exchanger {
     suspects: usize,
     /// Jobs on the turn sent last.
     under_way: usize,
+    /// What waited for the next turn when the loop last gave way to others.
+    gathered: usize,
     linger: Linger,
     pace: Pace,
     /// Whether asking for work may bring some.
@@ -85,6 +87,7 @@ impl Exchanger {
             expected: 0,
             suspects: 0,
             under_way: 0,
+            gathered: 0,
             linger: Linger::new(shared.store.is_in_process()),
             hungry: true,
             breaker: Breaker::default(),
@@ -110,6 +113,9 @@ impl Exchanger {
                     self.absorb(answered);
                     continue;
                 }
+            } else if self.outgoing.len() > self.gathered {
+                self.gather(&mut finished).await;
+                continue;
             }
             let resting = self.in_flight.is_empty();
             tokio::select! {
@@ -136,6 +142,14 @@ impl Exchanger {
             tokio::task::yield_now().await;
             self.gulp(finished);
         }
+    }
+
+    /// Nothing is in a hurry while a turn is under way: who else is about to finish or submit does so first, and the loop
+    /// wakes once for all of them.
+    async fn gather(&mut self, finished: &mut Vec<Finished>) {
+        tokio::task::yield_now().await;
+        self.gulp(finished);
+        self.gathered = self.outgoing.len();
     }
 
     /// Stays awake for the answer to a lone caller, unless it takes long or anybody else comes.
@@ -177,7 +191,7 @@ impl Exchanger {
         }
         self.note_finished(finished);
         while self.accepts()
-            && self.breaker.refusal(Instant::now()).is_none()
+            && self.breaker.refusal().is_none()
             && let Ok(one) = self.submittals.try_recv()
         {
             self.outgoing.submit.push(one);
@@ -185,7 +199,7 @@ impl Exchanger {
     }
 
     fn wants_turn(&self) -> bool {
-        if self.breaker.rests(Instant::now()) {
+        if self.breaker.rests() {
             return false;
         }
         let waiting = self.outgoing.len();
@@ -209,6 +223,7 @@ impl Exchanger {
             self.hungry = false;
         }
         self.under_way = self.outgoing.len();
+        self.gathered = 0;
         let (turn, exchange) = self.outgoing.compose(claim, apart, self.shared.settings.max_queue_size);
         self.in_flight.push(self.crossings.send(turn.send(exchange, self.shared.clone())));
     }
@@ -263,6 +278,7 @@ impl Exchanger {
             }
             Err(error) => self.note_failure(turn, error),
         }
+        self.shared.metrics.running.set((self.running + self.ahead.len()) as f64);
     }
 
     fn note_good_turn(&mut self, exchanged: &Exchanged) {
@@ -329,6 +345,9 @@ impl Exchanger {
 
     /// Starts as many waiting attempts as there are slots.
     fn start_waiting(&mut self) {
+        if self.ahead.is_empty() {
+            return;
+        }
         if self.phase() > Phase::Running {
             self.give_back_unstarted();
         }
@@ -345,7 +364,6 @@ impl Exchanger {
             self.shared.registry.start(started.drain(..));
         }
         self.started = started;
-        self.shared.metrics.running.set((self.running + self.ahead.len()) as f64);
     }
 
     fn note_finished(&mut self, finished: &mut Vec<Finished>) {
@@ -361,7 +379,7 @@ impl Exchanger {
     }
 
     fn note_submittals(&mut self, count: usize, submittals: &mut Vec<Submittal>) {
-        match self.breaker.refusal(Instant::now()) {
+        match self.breaker.refusal() {
             Some(error) => submittals.drain(..).for_each(|submittal| submittal.refuse(error)),
             None => self.outgoing.submit.append(submittals),
         }
