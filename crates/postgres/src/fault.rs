@@ -7,7 +7,7 @@ use windlass_store::{Error, ErrorKind};
 
 /// Why a step inside the store failed. A wrapper, so that `?` can sort foreign errors into kinds.
 #[derive(Debug)]
-pub(crate) struct Fault(Error);
+pub struct Fault(Error);
 
 /// The result of a step inside the store.
 pub(crate) type Checked<T> = Result<T, Fault>;
@@ -60,15 +60,25 @@ impl From<tokio_postgres::Error> for Fault {
     fn from(error: tokio_postgres::Error) -> Self {
         let kind = error.code().map_or_else(|| without_code(&error), kind_of);
         let message = match kind {
-            ErrorKind::Full => "PostgreSQL has no room",
             ErrorKind::Config if wants_encryption(&error) => {
                 "PostgreSQL takes encrypted connections only; add sslmode=require to its address"
             }
-            ErrorKind::Config => "PostgreSQL refused",
-            ErrorKind::Corrupt => "what PostgreSQL keeps contradicts itself",
-            _ => "PostgreSQL did not answer",
+            _ => message(kind),
         };
         Self(Error::with_source(kind, format!("{message} ({})", cause(&error)), error))
+    }
+}
+
+#[cfg(feature = "sqlx")]
+impl From<sqlx::Error> for Fault {
+    fn from(error: sqlx::Error) -> Self {
+        let kind = match &error {
+            sqlx::Error::Database(said) => said.code().map(|code| kind_of(&SqlState::from_code(&code))),
+            sqlx::Error::Encode(_) | sqlx::Error::Decode(_) => Some(ErrorKind::Corrupt),
+            _ => None,
+        };
+        let kind = kind.unwrap_or(ErrorKind::Unavailable);
+        Self(Error::with_source(kind, format!("{} ({error})", message(kind)), error))
     }
 }
 
@@ -79,6 +89,15 @@ impl From<PoolError> for Fault {
             PoolError::Closed => Self(Error::new(ErrorKind::Closed, "the store was closed")),
             other => Self(Error::with_source(ErrorKind::Unavailable, "no connection to PostgreSQL is free", other)),
         }
+    }
+}
+
+fn message(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Full => "PostgreSQL has no room",
+        ErrorKind::Config => "PostgreSQL refused",
+        ErrorKind::Corrupt => "what PostgreSQL keeps contradicts itself",
+        _ => "PostgreSQL did not answer",
     }
 }
 

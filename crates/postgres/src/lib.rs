@@ -13,6 +13,7 @@
 //! - `submit`, `settle`, `extend`, `claim`, `sweep`, `import`: what each verb sends and reads; `sql/` holds their functions in the
 //!   database, one file per verb
 //! - `marks`, `rooms`: where a line's ready jobs begin, and how many more it can take
+//! - `within`, `within_sqlx`: the verbs in transactions of the caller's own
 //! - `record`, `whole`: rows, and jobs with everything that is known of them
 //! - `migrate`: `migrations/`, and the functions of this version
 //! - `lent`: connections out of the pool, and back into it
@@ -49,6 +50,15 @@ mod store;
 mod submit;
 mod sweep;
 mod whole;
+mod within;
+#[cfg(feature = "sqlx")]
+mod within_sqlx;
 
 pub use options::PostgresOptions;
 pub use store::Postgres;
+pub use within::OwnTransaction;
+
+/// Compiles the manual's programs.
+#[cfg(all(doctest, feature = "sqlx"))]
+#[doc = include_str!("../../../docs/postgres.md")]
+struct Manual;

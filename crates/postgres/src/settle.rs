@@ -11,7 +11,7 @@ use windlass_store::{Fate, Outcome, Settlement, codec};
 
 use crate::asking::{Asking, Param};
 use crate::fault::{Checked, Fault};
-use crate::record::{micros, status};
+use crate::record::{Fields, micros, status};
 use crate::submit::Columns;
 
 /// Settlements, a list per column.
@@ -117,25 +117,29 @@ fn on_record(event: Event) -> Option<i16> {
     Some(i16::from(outcome.code()))
 }
 
-/// Sends the endings.
-pub(crate) async fn settle(asking: &Asking<'_>, endings: &Endings<'_>) -> Checked<Vec<Row>> {
-    let history_max = HISTORY_MAX as i32;
-    let mut params: Vec<Param<'_>> = vec![(&asking.at, Type::INT8), (&history_max, Type::INT4)];
+/// How the endings are told, and with which parameters.
+pub(crate) fn question<'a>(at: &'a Option<i64>, endings: &'a Endings<'_>) -> (String, Vec<Param<'a>>) {
+    let mut params: Vec<Param<'_>> = vec![(at, Type::INT8), (&(HISTORY_MAX as i32), Type::INT4)];
     params.extend(endings.params());
     let places: Vec<String> = (1..=params.len()).map(|place| format!("${place}")).collect();
-    let sql = asking.sql(&format!("SELECT fate, status FROM windlass.settle({})", places.join(",")));
-    Ok(asking.client.query_typed(&sql, &params).await?)
+    (format!("SELECT fate, status FROM windlass.settle({})", places.join(",")), params)
+}
+
+/// Sends the endings.
+pub(crate) async fn settle(asking: &Asking<'_>, endings: &Endings<'_>) -> Checked<Vec<Row>> {
+    let (sql, params) = question(&asking.at, endings);
+    Ok(asking.client.query_typed(&asking.sql(&sql), &params).await?)
 }
 
 /// What the answers say.
-pub(crate) fn fates(rows: &[Row]) -> Checked<Vec<Fate>> {
+pub(crate) fn fates(rows: &[impl Fields]) -> Checked<Vec<Fate>> {
     rows.iter().map(fate).collect()
 }
 
-fn fate(row: &Row) -> Checked<Fate> {
-    match row.try_get::<_, i16>(0)? {
+fn fate(row: &impl Fields) -> Checked<Fate> {
+    match row.field::<i16>(0)? {
         0 => Ok(Fate::LeaseLost),
-        1 => Ok(Fate::Settled(status(row.try_get(1)?)?)),
-        _ => Ok(Fate::Repeated(status(row.try_get(1)?)?)),
+        1 => Ok(Fate::Settled(status(row.field(1)?)?)),
+        _ => Ok(Fate::Repeated(status(row.field(1)?)?)),
     }
 }

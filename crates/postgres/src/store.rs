@@ -8,12 +8,12 @@ use async_trait::async_trait;
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use tokio::runtime::{self, Handle};
 use tokio::sync::broadcast;
+use tokio_postgres::Client;
 use tokio_postgres::types::{FromSql, Type};
-use tokio_postgres::{Client, Transaction};
 use windlass_core::{Job, JobId, NewJob, Payload};
 use windlass_store::{
     Admin, Canceled, Counts, Error, ErrorKind, Exchange, Exchanged, Fate, Filter, Hint, Hints, Import, Imported, Lease,
-    Outcome, Page, Query, Replayed, Result, Scope, Settlement, Store, Submitted, Swept,
+    Page, Query, Replayed, Result, Scope, Store, Submitted, Swept,
 };
 
 use crate::address::Address;
@@ -29,9 +29,8 @@ use crate::migrate::migrate;
 use crate::news::{News, tell};
 use crate::options::PostgresOptions;
 use crate::rooms::Rooms;
-use crate::settle::{self, Endings};
-use crate::submit::{self, Columns};
-use crate::{sweep, whole};
+use crate::within::{OwnTransaction, Terms};
+use crate::{sweep, whole, within};
 
 /// Hints that a slow subscriber may be behind before it gets `Ready` in place of what it missed.
 const HINTS: usize = 1_024;
@@ -73,8 +72,8 @@ impl Postgres {
     /// # Errors
     ///
     /// As the transaction's own statements: after one, it can only be rolled back.
-    pub async fn submit_in(&self, transaction: &Transaction<'_>, jobs: Vec<NewJob>) -> Result<Vec<Submitted>> {
-        Ok(self.shared.submit_in(transaction.client(), jobs).await?)
+    pub async fn submit_in(&self, transaction: impl OwnTransaction, jobs: Vec<NewJob>) -> Result<Vec<Submitted>> {
+        Ok(within::submit(transaction, &self.shared.terms(), &jobs).await?)
     }
 
     /// Completes a running job as part of the caller's own transaction on the same database, so that what the handler did
@@ -85,8 +84,8 @@ impl Postgres {
     /// # Errors
     ///
     /// As for [`submit_in`](Self::submit_in).
-    pub async fn complete_in(&self, transaction: &Transaction<'_>, lease: Lease, result: Payload) -> Result<Fate> {
-        Ok(self.shared.complete_in(transaction.client(), lease, result).await?)
+    pub async fn complete_in(&self, transaction: impl OwnTransaction, lease: Lease, result: Payload) -> Result<Fate> {
+        Ok(within::complete(transaction, &self.shared.terms(), lease, result).await?)
     }
 }
 
@@ -145,8 +144,18 @@ impl Shared {
         tokio::time::timeout(self.options.answer_timeout, work).await.map_err(silent)?
     }
 
+    /// A test's clock; `None` for the server's.
+    fn at(&self) -> Option<i64> {
+        self.options.clock.as_ref().map(|clock| clock.now().as_micros())
+    }
+
+    fn terms(&self) -> Terms<'_> {
+        let announced_on = self.options.notify.then_some(&*self.channel);
+        Terms { schema: &self.options.schema, at: self.at(), announced_on }
+    }
+
     fn asking<'a>(&'a self, client: &'a Client) -> Asking<'a> {
-        let at = self.options.clock.as_ref().map(|clock| clock.now().as_micros());
+        let at = self.at();
         let Self { options, channel, marks, rooms, news, .. } = self;
         let news = options.notify.then_some(&**news);
         Asking { client, schema: &options.schema, channel, at, marks, rooms, news }
@@ -155,22 +164,6 @@ impl Shared {
     async fn exchange(&self, turn: &Exchange) -> Checked<Exchanged> {
         let client = self.client().await?;
         client.answered(exchange(&self.asking(&client), turn).await)
-    }
-
-    async fn submit_in(&self, client: &Client, jobs: Vec<NewJob>) -> Checked<Vec<Submitted>> {
-        let asking = self.asking(client);
-        let jobs: Vec<Arc<NewJob>> = jobs.into_iter().map(Arc::new).collect();
-        let columns = Columns::of(jobs.iter().map(|new| &**new))?;
-        let rows = submit::submit(&asking, &columns, None, asking.news.map(|_| asking.channel)).await?;
-        submit::outcomes(&asking, &jobs, rows).await
-    }
-
-    async fn complete_in(&self, client: &Client, lease: Lease, result: Payload) -> Checked<Fate> {
-        let asking = self.asking(client);
-        let settlement = Settlement { lease, outcome: Outcome::Complete(result), emitted: Vec::new() };
-        let rows = settle::settle(&asking, &Endings::of(&[settlement])?).await?;
-        let fate = settle::fates(&rows)?.pop();
-        fate.ok_or_else(|| Fault::corrupt("a function that always answers did not"))
     }
 
     async fn get(&self, id: JobId, scope: &Scope) -> Checked<Option<Job>> {

@@ -14,7 +14,7 @@ use windlass_store::{Error, ErrorKind, Exchange, Scope, SubmitOutcome, Submitted
 
 use crate::asking::{Asking, Param};
 use crate::fault::Checked;
-use crate::record::{micros, status};
+use crate::record::{Fields, micros, status};
 use crate::{rooms, whole};
 
 /// New jobs, a list per column.
@@ -115,41 +115,62 @@ async fn count(asking: &Asking<'_>, line: &QueueName, limit: i64) -> Checked<()>
     Ok(())
 }
 
-/// Sends the jobs. `announced_on` wakes others at once, for a turn that does nothing else.
+/// How the jobs are handed over, and with which parameters. `announced_on` wakes others at once, for a turn that does
+/// nothing else.
+pub(crate) fn question<'a>(
+    at: &'a Option<i64>,
+    columns: &'a Columns<'_>,
+    limit: &'a Option<i64>,
+    announced_on: &'a Option<&str>,
+) -> (String, Vec<Param<'a>>) {
+    let mut params: Vec<Param<'_>> = vec![(at, Type::INT8), (limit, Type::INT8)];
+    params.extend(columns.params());
+    params.push((announced_on, Type::TEXT));
+    let function = if columns.ids.len() <= FEW { "submit_few" } else { "submit" };
+    let places = "$1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13";
+    (format!("SELECT outcome, accepted_at FROM windlass.{function}({places})"), params)
+}
+
+/// Sends the jobs.
 pub(crate) async fn submit(
     asking: &Asking<'_>,
     columns: &Columns<'_>,
     limit: Option<i64>,
     announced_on: Option<&str>,
 ) -> Checked<Vec<Row>> {
-    let mut params: Vec<Param<'_>> = vec![(&asking.at, Type::INT8), (&limit, Type::INT8)];
-    params.extend(columns.params());
-    params.push((&announced_on, Type::TEXT));
-    let function = if columns.ids.len() <= FEW { "submit_few" } else { "submit" };
-    let places = "$1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13";
-    let sql = asking.sql(&format!("SELECT outcome, accepted_at FROM windlass.{function}({places})"));
-    Ok(asking.client.query_typed(&sql, &params).await?)
+    let (sql, params) = question(&asking.at, columns, &limit, &announced_on);
+    Ok(asking.client.query_typed(&asking.sql(&sql), &params).await?)
 }
 
 /// What the answers say. An id that was taken needs a look at who has it, which only then costs a round trip.
 pub(crate) async fn outcomes(asking: &Asking<'_>, jobs: &[Arc<NewJob>], rows: Vec<Row>) -> Checked<Vec<Submitted>> {
     let mut standing = HashMap::new();
     let mut answers = Vec::with_capacity(jobs.len());
-    for (new, row) in jobs.iter().zip(rows) {
-        let outcome = match row.try_get::<_, i16>(0)? {
-            -1 => SubmitOutcome::QueueFull,
-            0 => {
-                if let Entry::Vacant(unknown) = standing.entry(new.id) {
-                    unknown.insert(whole::find(asking, new.id, &Scope::Everything).await?);
-                }
-                taken(standing.get(&new.id).and_then(Option::as_ref).map(|job| &*job.new), new)?
-            }
-            code => SubmitOutcome::Created(status(code)?),
-        };
-        let at = Timestamp::from_micros(row.try_get(1)?);
-        answers.push(Submitted { id: new.id, outcome, at });
+    for (new, row) in jobs.iter().zip(&rows) {
+        if is_taken(row)?
+            && let Entry::Vacant(unknown) = standing.entry(new.id)
+        {
+            unknown.insert(whole::find(asking, new.id, &Scope::Everything).await?);
+        }
+        let known = standing.get(&new.id).and_then(Option::as_ref).map(|job| &*job.new);
+        answers.push(outcome(new, row, known)?);
     }
     Ok(answers)
+}
+
+/// Whether the answer is that another job has the id.
+pub(crate) fn is_taken(row: &impl Fields) -> Checked<bool> {
+    Ok(row.field::<i16>(0)? == 0)
+}
+
+/// What an answer says of a job, given who has its id when that is taken.
+pub(crate) fn outcome(new: &NewJob, row: &impl Fields, standing: Option<&NewJob>) -> Checked<Submitted> {
+    let outcome = match row.field::<i16>(0)? {
+        -1 => SubmitOutcome::QueueFull,
+        0 => taken(standing, new)?,
+        code => SubmitOutcome::Created(status(code)?),
+    };
+    Ok(Submitted { id: new.id, outcome, at: Timestamp::from_micros(row.field(1)?) })
 }
 
 fn taken(standing: Option<&NewJob>, new: &NewJob) -> Checked<SubmitOutcome> {

@@ -33,8 +33,8 @@
 //!
 //! # Features
 //!
-//! `embedded` (the SQLite store), `http` (axum endpoints) and `memory` are on by default; `postgres` and `redis`
-//! are not.
+//! `embedded` (the SQLite store), `http` (axum endpoints) and `memory` are on by default; `postgres`, `redis` and `sqlx`
+//! (jobs in transactions of sqlx on PostgreSQL) are not.
 
 pub mod config;
 pub mod open;
