@@ -234,7 +234,7 @@ impl Exchanger {
         let settings = &self.shared.settings;
         let held = self.running + self.ahead.len() + self.expected;
         let room = (settings.max_concurrency + self.pace.ahead(Instant::now())).saturating_sub(held);
-        let limit = if self.hungry { room } else { room.min(self.outgoing.len()) };
+        let limit = if self.hungry { room } else { room.min(self.outgoing.starts()) };
         if limit == 0 || !self.works() {
             return None;
         }
@@ -278,6 +278,10 @@ impl Exchanger {
             }
             Err(error) => self.note_failure(turn, error),
         }
+        self.note_running();
+    }
+
+    fn note_running(&self) {
         self.shared.metrics.running.set((self.running + self.ahead.len()) as f64);
     }
 
@@ -376,6 +380,7 @@ impl Exchanger {
         // What the registry has given up meanwhile was settled, or lost, without us.
         self.shared.registry.end_all(finished, |one| one.lease);
         self.outgoing.settle.extend(finished.drain(..).filter_map(|one| one.settlement));
+        self.note_running();
     }
 
     fn note_submittals(&mut self, count: usize, submittals: &mut Vec<Submittal>) {

@@ -65,6 +65,11 @@ impl Outgoing {
         self.settle.len() + self.submit.iter().map(|submittal| submittal.jobs.len()).sum::<usize>()
     }
 
+    /// How many jobs may start in consequence: one for each that it brings, ends or emits.
+    pub(crate) fn starts(&self) -> usize {
+        self.len() + self.settle.iter().map(|settlement| settlement.emitted.len()).sum::<usize>()
+    }
+
     /// Makes everything that waits into one turn; when `apart`, new jobs wait for the next if anything is to be settled.
     pub(crate) fn compose(&mut self, claim: Option<Claim>, apart: bool, queue_limit: u64) -> (Turn, Exchange) {
         let settle = std::mem::replace(&mut self.settle, std::mem::take(&mut self.room));

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::{Semaphore, mpsc};
-use windlass_core::{Job, JobId, Status};
+use windlass_core::{Job, JobId, NewJob, Payload, Status};
 use windlass_dispatch::{Context, Handler, Json, Result as Handled};
 use windlass_engine::{Engine, Settings, Submit};
 use windlass_memory::Memory;
@@ -16,7 +16,7 @@ use windlass_store::{Canceled, Exchange, Exchanged, Hints, Result, Scope, Store,
 /// How many jobs a turn brought, and how many it asked for.
 type Seen = (usize, Option<usize>);
 
-/// Tells of each turn that brings jobs, and lets it go on when the test says so.
+/// Tells of each turn that brings jobs, submitted or emitted, and lets it go on when the test says so.
 struct Watched {
     inner: Memory,
     turns: mpsc::UnboundedSender<Seen>,
@@ -26,8 +26,9 @@ struct Watched {
 #[async_trait]
 impl Store for Watched {
     async fn exchange(&self, turn: Exchange) -> Result<Exchanged> {
-        if !turn.submit.is_empty() {
-            self.turns.send((turn.submit.len(), turn.claim.as_ref().map(|claim| claim.limit))).unwrap();
+        let brought = turn.submit.len() + turn.settle.iter().map(|one| one.emitted.len()).sum::<usize>();
+        if brought > 0 {
+            self.turns.send((brought, turn.claim.as_ref().map(|claim| claim.limit))).unwrap();
             self.go_on.acquire().await.unwrap().forget();
         }
         self.inner.exchange(turn).await
@@ -76,16 +77,39 @@ async fn run(engine: &Engine, id: JobId) {
     assert_eq!(job.status, Status::Completed);
 }
 
+/// Emits as many jobs as it is told.
+struct Spread;
+
+impl Handler for Spread {
+    type Input = Json<u32>;
+    type Output = Json<u32>;
+    const NAME: &'static str = "Spread";
+
+    async fn run(&self, Json(number): Json<u32>, cx: Context) -> Handled<Json<u32>> {
+        for one in 0..number {
+            cx.emit(NewJob::build(Echo::NAME, Payload::json(&one)?))?;
+        }
+        Ok(Json(number))
+    }
+}
+
+/// An engine over a store that is watched, once nothing is known to wait in it.
+async fn rested() -> (Engine, Arc<Watched>, mpsc::UnboundedReceiver<Seen>) {
+    let (turns, mut seen) = mpsc::unbounded_channel();
+    let store = Arc::new(Watched { inner: Memory::new(), turns, go_on: Semaphore::new(1) });
+    let settings = Settings { poll_interval: Duration::from_secs(3_600), max_concurrency: 8, ..Settings::default() };
+    let engine = Engine::builder(store.clone()).settings(settings).handler(Echo).handler(Spread);
+    let engine = engine.start().await.unwrap();
+    run(&engine, Echo.submit(&engine, 0).await.unwrap().id).await;
+    assert_eq!(seen.recv().await.unwrap().0, 1);
+    (engine, store, seen)
+}
+
 /// The first of two turns used to ask for everything that the process could hold. The second, under way beside it, had
 /// room for nothing, and its own jobs went through the queue in place of starting at once.
 #[tokio::test]
 async fn turns_side_by_side_both_have_room_for_what_they_bring() {
-    let (turns, mut seen) = mpsc::unbounded_channel();
-    let store = Arc::new(Watched { inner: Memory::new(), turns, go_on: Semaphore::new(1) });
-    let settings = Settings { poll_interval: Duration::from_secs(3_600), ..Settings::default() };
-    let engine = Engine::builder(store.clone()).settings(settings).handler(Echo).start().await.unwrap();
-    run(&engine, Echo.submit(&engine, 0).await.unwrap().id).await;
-    assert_eq!(seen.recv().await.unwrap().0, 1, "from here on nothing is known to wait");
+    let (engine, store, mut seen) = rested().await;
     let first = tokio::spawn(Echo.submit(&engine, 1).into_future());
     assert_eq!(seen.recv().await.unwrap(), (1, Some(1)));
     let second = tokio::spawn(Echo.submit(&engine, 2).into_future());
@@ -94,4 +118,13 @@ async fn turns_side_by_side_both_have_room_for_what_they_bring() {
     for submitted in [first, second] {
         run(&engine, submitted.await.unwrap().unwrap().id).await;
     }
+}
+
+#[tokio::test]
+async fn a_turn_has_room_for_what_its_completions_emit() {
+    let (engine, store, mut seen) = rested().await;
+    store.go_on.add_permits(2);
+    let _submitted = Spread.submit(&engine, 3).await.unwrap();
+    assert_eq!(seen.recv().await.unwrap(), (1, Some(1)));
+    assert_eq!(seen.recv().await.unwrap(), (3, Some(4)), "three emitted and one ended");
 }
