@@ -89,6 +89,8 @@ pub(crate) enum Question {
     Depth,
     /// Does work on PostgreSQL get slower while somebody holds an old snapshot?
     Snapshot,
+    /// Does work get slower while finished jobs are removed?
+    Retention,
     /// What does a worker cost that has nothing to do?
     Idle,
     /// How soon do the jobs of a killed process run again?
@@ -119,6 +121,7 @@ impl Question {
             Self::Http => "http",
             Self::Depth => "depth",
             Self::Snapshot => "snapshot",
+            Self::Retention => "retention",
             Self::Idle => "idle",
             Self::Recovery => "recovery",
         }

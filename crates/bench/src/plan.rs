@@ -118,6 +118,11 @@ fn modes(question: Question, store: Place) -> &'static [(&'static str, u64)] {
         (Question::Depth, _) => &[("million", 1_000_000)],
         (Question::Snapshot, Place::Postgres) => &[("tenminutes", 300_000)],
         (Question::Snapshot, _) => &[],
+        // Several times as long as jobs are kept.
+        (Question::Retention, Place::Memory) => &[("callers64", 3_000_000)],
+        (Question::Retention, Place::Embedded) => &[("callers64", 600_000)],
+        (Question::Retention, Place::Postgres) => &[("callers64", 200_000)],
+        (Question::Retention, Place::Redis) => &[("callers64", 400_000)],
         (Question::Idle, _) => &[("idle", 1_000)],
         (Question::Recovery, Place::Embedded) => &[("kill", 200)],
         // What memory holds does not outlive its process.

@@ -6,6 +6,7 @@ pub(crate) mod http;
 pub(crate) mod idle;
 pub(crate) mod latency;
 pub(crate) mod recovery;
+mod retention;
 pub(crate) mod snapshot;
 mod steady;
 pub(crate) mod submit;
@@ -35,6 +36,8 @@ async fn answer(task: &Task) -> Result<Measurement, Fault> {
         ("http", "floor") => http::floor(task).await,
         ("snapshot", "windlass") => snapshot::windlass(task).await,
         ("snapshot", "floor") => snapshot::floor(task).await,
+        ("retention", "windlass") => retention::windlass(task).await,
+        ("retention", "floor") => retention::floor(task).await,
         ("depth", "windlass") => depth::windlass(task).await,
         ("depth", "floor") => depth::floor(task).await,
         ("idle", "windlass") => idle::windlass(task).await,

@@ -7,10 +7,10 @@ use tokio::runtime::Handle;
 use windlass_core::{Clock, Status, SystemClock};
 use windlass_embedded::Embedded;
 use windlass_engine::{Engine, Settings};
-use windlass_memory::Memory;
+use windlass_memory::{Memory, MemoryOptions};
 use windlass_postgres::Postgres;
 use windlass_redis::Redis;
-use windlass_store::{SharedStore, Verbs};
+use windlass_store::{Retention, SharedStore, Verbs};
 use windlass_testkit::servers::{PostgresServer, RedisServer};
 
 use crate::Fault;
@@ -41,23 +41,31 @@ pub(crate) struct Rig {
 impl Rig {
     /// Opens the store that the task names.
     pub(crate) async fn new(task: &Task) -> Result<Self, Fault> {
+        Self::keeping(task, Retention::default().completed).await
+    }
+
+    /// Opens the store that the task names, which keeps completed jobs for so long.
+    pub(crate) async fn keeping(task: &Task, kept: Duration) -> Result<Self, Fault> {
         let (mut server, mut reached): (Option<Box<dyn Send + Sync>>, _) = (None, None);
         let store: SharedStore = match task.store.as_str() {
-            "memory" => Arc::new(Memory::new()),
-            "embedded" => Arc::new(Embedded::open(&task.dir)?),
+            "memory" => {
+                let options = MemoryOptions { completed_retention: kept, ..MemoryOptions::default() };
+                Arc::new(Memory::with_options(options, Arc::new(SystemClock)))
+            }
+            "embedded" => Arc::new(Embedded::options().completed_retention(kept).open(&task.dir)?),
             "postgres" => {
                 let postgres = PostgresServer::start()?;
                 let url = postgres.url();
                 server = Some(Box::new(postgres));
                 reached = Some(url.clone());
-                Arc::new(Postgres::options().open(&url).await?)
+                Arc::new(Postgres::options().completed_retention(kept).open(&url).await?)
             }
             "redis" => {
                 let redis = RedisServer::start_with(&REDIS_DURABILITY)?;
                 let url = redis.url();
                 server = Some(Box::new(redis));
                 reached = Some(url.clone());
-                Arc::new(Redis::options().open(&url).await?)
+                Arc::new(Redis::options().completed_retention(kept).open(&url).await?)
             }
             other => return Err(format!("no such store: {other}").into()),
         };
@@ -103,10 +111,19 @@ impl Rig {
 
     /// Asks the store and the tally what became of the jobs.
     pub(crate) async fn verify(&self) -> Result<Measurement, Fault> {
+        Ok(self.verify_by(self.kept().await?))
+    }
+
+    /// How many completed jobs the store has.
+    pub(crate) async fn kept(&self) -> Result<u64, Fault> {
         let query = self.store.query().ok_or("this store cannot count its jobs")?;
-        let completed = query.counts().await?.total(Status::Completed);
+        Ok(query.counts().await?.total(Status::Completed))
+    }
+
+    /// Asks the tally what became of the jobs, of which so many completed.
+    pub(crate) fn verify_by(&self, completed: u64) -> Measurement {
         let count = self.handler.tally.count();
-        Ok(Measurement {
+        Measurement {
             jobs: self.jobs,
             completed,
             lost: self.jobs - count.ran.min(completed).min(self.jobs),
@@ -115,7 +132,7 @@ impl Rig {
             settings: self.describe(),
             versions: versions(),
             ..Measurement::default()
-        })
+        }
     }
 
     fn describe(&self) -> String {

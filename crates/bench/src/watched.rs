@@ -64,6 +64,11 @@ impl Watched {
         self.calls.load(Ordering::Relaxed)
     }
 
+    /// How many completions were acknowledged.
+    pub(crate) fn completed(&self) -> u64 {
+        self.completed.load(Ordering::Relaxed)
+    }
+
     /// When the last of the awaited completions was acknowledged; `None` when they stopped coming.
     pub(crate) async fn all_completed(&self) -> Option<Instant> {
         let mut before = u64::MAX;

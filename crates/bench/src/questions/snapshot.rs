@@ -66,7 +66,7 @@ async fn rate(rig: &Rig, first: u64) -> Result<f64, Fault> {
     Ok(TIMED as f64 / took.as_secs_f64())
 }
 
-async fn connect(rig: &Rig) -> Result<Client, Fault> {
+pub(crate) async fn connect(rig: &Rig) -> Result<Client, Fault> {
     let url = rig.url.as_deref().ok_or("snapshots are PostgreSQL's")?;
     let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
     tokio::spawn(connection);
