@@ -58,9 +58,9 @@ fn lines(claim: &Claim) -> Vec<&str> {
     claim.queues.iter().map(QueueName::as_str).collect()
 }
 
-/// What the answers say; where the next claim begins follows from it. One that did not begin at the head and found too
-/// little comes back when it is time to look there again.
-pub(crate) fn claimed(asking: &Asking<'_>, wanted: &Claim, answer: &Answer) -> Checked<Claimed> {
+/// What the answers say; where the next claim begins follows from it. One that did not begin at the head comes
+/// back when it is time to look there again.
+pub(crate) fn claimed(asking: &Asking<'_>, answer: &Answer) -> Checked<Claimed> {
     let jobs: Vec<ClaimedJob> = answer.jobs.iter().map(claimed_job).collect::<Checked<_>>()?;
     let now = Instant::now();
     let found = jobs.iter().zip(&answer.jobs).filter(|(job, _)| !job.is_suspect());
@@ -70,7 +70,7 @@ pub(crate) fn claimed(asking: &Asking<'_>, wanted: &Claim, answer: &Answer) -> C
     let looked = if answer.froms.is_none() { span(&answer.outlook, 2)? } else { None };
     asking.marks.note(jobs.len(), found, looked, now);
     let mut next_due = span(&answer.outlook, 1)?;
-    if answer.froms.is_some() && jobs.len() < wanted.limit {
+    if answer.froms.is_some() {
         next_due = Some(next_due.unwrap_or(Duration::MAX).min(asking.marks.pause(now)));
     }
     Ok(Claimed { jobs, next_due, more: answer.outlook.try_get(0)? })

@@ -40,8 +40,8 @@ pub(crate) async fn exchange(asking: &Asking<'_>, turn: &Exchange) -> Checked<Ex
         fates: settle::fates(&answers.settle)?,
         extended: extend::extensions(&answers.extend)?,
         submitted: submit::outcomes(asking, &turn.submit, answers.submit).await?,
-        claimed: match turn.claim.as_ref().zip(answers.claim) {
-            Some((wanted, answer)) => claim::claimed(asking, wanted, &answer)?,
+        claimed: match &answers.claim {
+            Some(answer) => claim::claimed(asking, answer)?,
             None => Claimed::default(),
         },
     })

@@ -77,9 +77,10 @@ impl Postgres {
     }
 
     /// Completes a running job as part of the caller's own transaction on the same database, so that what the handler did
-    /// there and the completion are one: both or neither. The lease is the handler's, its id and fencing token. When the
-    /// answer is [`Fate::LeaseLost`] somebody else runs the job, and the transaction should be rolled back. The engine's
-    /// own settlement finds the job completed and changes nothing.
+    /// there and the completion are one: both or neither. The lease is the handler's, its id and fencing token. Commit
+    /// on [`Fate::Settled`] and roll back on anything else: on [`Fate::LeaseLost`] somebody else runs the job, on
+    /// [`Fate::Repeated`] this attempt has ended before, as completed or otherwise, and its rows must not count again. The
+    /// engine's own settlement finds the job completed and changes nothing.
     ///
     /// # Errors
     ///

@@ -14,13 +14,17 @@ use crate::record::{Fields, NEW_JOB, new_job};
 use crate::settle::{self, Endings};
 use crate::submit::{self, Columns};
 
-/// A transaction that the caller opened and will end: `&tokio_postgres::Transaction`, or with the feature `sqlx`
-/// `&mut sqlx::PgConnection` (of an `sqlx::Transaction`, `&mut *transaction`).
+/// A transaction that the caller opened and will end: `&Transaction` of tokio-postgres or deadpool-postgres, or with the
+/// feature `sqlx` `&mut Transaction` of sqlx, or the `&mut PgConnection` on which one is open.
 pub trait OwnTransaction: Ask {}
 
 impl<T: Ask> OwnTransaction for T {}
 
 /// Sends one statement within it. Nobody else can implement it, because nobody else can name it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no transaction that Windlass can use",
+    note = "pass `&transaction` of tokio-postgres or deadpool-postgres, or `&mut transaction` of sqlx 0.9 with the feature `sqlx` of windlass-postgres"
+)]
 pub trait Ask: Send {
     /// What an answer consists of.
     type Row: Fields + Send + Sync;
@@ -34,6 +38,22 @@ impl Ask for &Transaction<'_> {
 
     async fn ask(&mut self, sql: &str, params: &[Param<'_>]) -> Checked<Vec<Self::Row>> {
         Ok(self.query_typed(sql, params).await?)
+    }
+}
+
+impl Ask for &mut Transaction<'_> {
+    type Row = tokio_postgres::Row;
+
+    async fn ask(&mut self, sql: &str, params: &[Param<'_>]) -> Checked<Vec<Self::Row>> {
+        (&**self).ask(sql, params).await
+    }
+}
+
+impl Ask for &deadpool_postgres::Transaction<'_> {
+    type Row = tokio_postgres::Row;
+
+    async fn ask(&mut self, sql: &str, params: &[Param<'_>]) -> Checked<Vec<Self::Row>> {
+        (&***self).ask(sql, params).await
     }
 }
 

@@ -5,7 +5,7 @@ use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::types::Oid;
 use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgConnection, PgRow, PgTypeInfo};
-use sqlx::{Arguments, AssertSqlSafe, Encode, Row, ValueRef};
+use sqlx::{Arguments, AssertSqlSafe, Encode, Row, Transaction, ValueRef};
 use tokio_postgres::types::{self, FromSql, Type};
 
 use crate::asking::Param;
@@ -24,6 +24,14 @@ impl Ask for &mut PgConnection {
         // Prepared for this once: the connection may belong to a pooler that knows of no prepared statements.
         let query = sqlx::query_with(AssertSqlSafe(sql.to_owned()), arguments).persistent(false);
         Ok(query.fetch_all(&mut **self).await?)
+    }
+}
+
+impl Ask for &mut Transaction<'_, sqlx::Postgres> {
+    type Row = PgRow;
+
+    async fn ask(&mut self, sql: &str, params: &[Param<'_>]) -> Checked<Vec<PgRow>> {
+        (&mut ***self).ask(sql, params).await
     }
 }
 

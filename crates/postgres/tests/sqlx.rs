@@ -30,7 +30,7 @@ impl Shop {
         let mut transaction = self.connection.begin().await.unwrap();
         sqlx::query("INSERT INTO sale VALUES (gen_random_uuid())").execute(&mut *transaction).await.unwrap();
         let ids: Vec<_> = jobs.iter().map(|new| new.id).collect();
-        for submitted in self.store.submit_in(&mut *transaction, jobs).await.unwrap() {
+        for submitted in self.store.submit_in(&mut transaction, jobs).await.unwrap() {
             assert_eq!(submitted.outcome, SubmitOutcome::Created(Status::Queued));
         }
         assert!(
@@ -106,7 +106,7 @@ async fn an_effect_and_its_completion_are_one() {
     for commit in [false, true] {
         let mut transaction = shop.connection.begin().await.unwrap();
         sqlx::query("INSERT INTO effect VALUES (gen_random_uuid())").execute(&mut *transaction).await.unwrap();
-        let fate = shop.store.complete_in(&mut *transaction, job.lease, Payload::empty()).await.unwrap();
+        let fate = shop.store.complete_in(&mut transaction, job.lease, Payload::empty()).await.unwrap();
         assert_eq!(fate, Fate::Settled(Status::Completed));
         match commit {
             true => transaction.commit().await.unwrap(),

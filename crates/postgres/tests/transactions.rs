@@ -12,7 +12,7 @@ use windlass_testkit::servers::PostgresServer;
 struct Shop {
     store: Postgres,
     client: Client,
-    _server: PostgresServer,
+    server: PostgresServer,
 }
 
 impl Shop {
@@ -21,7 +21,7 @@ impl Shop {
         let (client, connection) = tokio_postgres::connect(&server.url(), NoTls).await.unwrap();
         tokio::spawn(connection);
         client.batch_execute("CREATE TABLE sale (id uuid PRIMARY KEY); CREATE TABLE effect (id uuid)").await.unwrap();
-        Self { store: Postgres::options().open(&server.url()).await.unwrap(), client, _server: server }
+        Self { store: Postgres::options().open(&server.url()).await.unwrap(), client, server }
     }
 
     /// A row and its job in one transaction.
@@ -90,4 +90,20 @@ async fn an_effect_and_its_completion_are_one() {
     let transaction = shop.client.transaction().await.unwrap();
     let again = shop.store.complete_in(&transaction, job.lease, Payload::empty()).await.unwrap();
     assert_eq!(again, Fate::Repeated(Status::Completed));
+}
+
+#[tokio::test]
+async fn a_pooled_transaction_and_a_borrowed_one_will_do_too() {
+    let mut shop = Shop::open().await;
+    let job = || NewJob::build("Ship", Payload::empty()).finish(SystemClock.now()).unwrap();
+    let config = shop.server.url().parse().unwrap();
+    let pool = deadpool_postgres::Pool::builder(deadpool_postgres::Manager::new(config, NoTls)).build().unwrap();
+    let mut pooled = pool.get().await.unwrap();
+    let transaction = pooled.transaction().await.unwrap();
+    let _created = shop.store.submit_in(&transaction, vec![job()]).await.unwrap();
+    transaction.commit().await.unwrap();
+    let mut transaction = shop.client.transaction().await.unwrap();
+    let _created = shop.store.submit_in(&mut transaction, vec![job()]).await.unwrap();
+    transaction.commit().await.unwrap();
+    assert_eq!(shop.count("windlass.ready").await, 2);
 }
