@@ -1,61 +1,39 @@
 //! What the engine asks of its store, turn by turn.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod guarded;
+
 use std::future::IntoFuture;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::{Semaphore, mpsc};
-use windlass_core::{Job, JobId, NewJob, Payload, Status};
+use windlass_core::{JobId, NewJob, Payload, Status};
 use windlass_dispatch::{Context, Handler, Json, Result as Handled};
 use windlass_engine::{Engine, Settings, Submit};
-use windlass_memory::Memory;
-use windlass_store::{Canceled, Exchange, Exchanged, Hints, Result, Scope, Store, Swept};
+use windlass_store::{Exchange, Result, Scope};
+
+use crate::guarded::{Guard, Guarded};
 
 /// How many jobs a turn brought, and how many it asked for.
 type Seen = (usize, Option<usize>);
 
 /// Tells of each turn that brings jobs, submitted or emitted, and lets it go on when the test says so.
 struct Watched {
-    inner: Memory,
     turns: mpsc::UnboundedSender<Seen>,
     go_on: Semaphore,
 }
 
 #[async_trait]
-impl Store for Watched {
-    async fn exchange(&self, turn: Exchange) -> Result<Exchanged> {
+impl Guard for Watched {
+    async fn pass(&self, turn: &Exchange) -> Result<()> {
         let brought = turn.submit.len() + turn.settle.iter().map(|one| one.emitted.len()).sum::<usize>();
         if brought > 0 {
             self.turns.send((brought, turn.claim.as_ref().map(|claim| claim.limit))).unwrap();
             self.go_on.acquire().await.unwrap().forget();
         }
-        self.inner.exchange(turn).await
-    }
-
-    async fn get(&self, id: JobId, scope: &Scope) -> Result<Option<Job>> {
-        self.inner.get(id, scope).await
-    }
-
-    async fn cancel(&self, id: JobId, scope: &Scope) -> Result<Option<Canceled>> {
-        self.inner.cancel(id, scope).await
-    }
-
-    async fn sweep(&self, limit: usize) -> Result<Swept> {
-        self.inner.sweep(limit).await
-    }
-
-    fn hints(&self) -> Hints {
-        self.inner.hints()
-    }
-
-    async fn ping(&self) -> Result<()> {
-        self.inner.ping().await
-    }
-
-    fn name(&self) -> &'static str {
-        "watched"
+        Ok(())
     }
 }
 
@@ -94,9 +72,9 @@ impl Handler for Spread {
 }
 
 /// An engine over a store that is watched, once nothing is known to wait in it.
-async fn rested() -> (Engine, Arc<Watched>, mpsc::UnboundedReceiver<Seen>) {
+async fn rested() -> (Engine, Arc<Guarded<Watched>>, mpsc::UnboundedReceiver<Seen>) {
     let (turns, mut seen) = mpsc::unbounded_channel();
-    let store = Arc::new(Watched { inner: Memory::new(), turns, go_on: Semaphore::new(1) });
+    let store = Arc::new(Guarded::new(Watched { turns, go_on: Semaphore::new(1) }));
     let settings = Settings { poll_interval: Duration::from_secs(3_600), max_concurrency: 8, ..Settings::default() };
     let engine = Engine::builder(store.clone()).settings(settings).handler(Echo).handler(Spread);
     let engine = engine.start().await.unwrap();
@@ -114,7 +92,7 @@ async fn turns_side_by_side_both_have_room_for_what_they_bring() {
     assert_eq!(seen.recv().await.unwrap(), (1, Some(1)));
     let second = tokio::spawn(Echo.submit(&engine, 2).into_future());
     assert_eq!(seen.recv().await.unwrap(), (1, Some(1)));
-    store.go_on.add_permits(2);
+    store.guard.go_on.add_permits(2);
     for submitted in [first, second] {
         run(&engine, submitted.await.unwrap().unwrap().id).await;
     }
@@ -123,7 +101,7 @@ async fn turns_side_by_side_both_have_room_for_what_they_bring() {
 #[tokio::test]
 async fn a_turn_has_room_for_what_its_completions_emit() {
     let (engine, store, mut seen) = rested().await;
-    store.go_on.add_permits(2);
+    store.guard.go_on.add_permits(2);
     let _submitted = Spread.submit(&engine, 3).await.unwrap();
     assert_eq!(seen.recv().await.unwrap(), (1, Some(1)));
     assert_eq!(seen.recv().await.unwrap(), (3, Some(4)), "three emitted and one ended");
