@@ -65,6 +65,7 @@ impl Case {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         match (self.question, self.store) {
             _ if matches!(system, System::Peer(_)) => cores,
+            (Question::Submit, Place::Redis) if self.mode == "one" => (cores - 1).max(1),
             (Question::Http, Place::Embedded) | (Question::Drain, Place::Postgres) => (cores - 1).max(1),
             _ => cores,
         }

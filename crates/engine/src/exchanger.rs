@@ -109,7 +109,7 @@ impl Exchanger {
             if self.wants_turn() {
                 self.wait_for_company(&mut finished).await;
                 self.take_turn();
-                if let Some(answered) = self.linger() {
+                if let Some(answered) = self.linger().await {
                     self.absorb(answered);
                     continue;
                 }
@@ -153,13 +153,13 @@ impl Exchanger {
     }
 
     /// Stays awake for the answer to a lone caller, unless it takes long or anybody else comes.
-    fn linger(&mut self) -> Option<Answered> {
+    async fn linger(&mut self) -> Option<Answered> {
         let lone = self.in_flight.len() == 1 && (1..=LONE_MAX).contains(&self.under_way);
         if !lone {
             return None;
         }
         let others = || !self.submittals.is_empty() || !self.finished.is_empty();
-        self.linger.until(|| self.in_flight.next().now_or_never().flatten(), others)
+        self.linger.until(|| self.in_flight.next().now_or_never().flatten(), others).await
     }
 
     /// Hints are few; a stream of finished jobs must not make a cancellation wait.

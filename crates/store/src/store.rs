@@ -46,8 +46,8 @@ pub trait Store: Send + Sync + 'static {
     /// What this backend is called in metrics and messages: `memory`, `embedded`, `redis`, …
     fn name(&self) -> &'static str;
 
-    /// Whether answers come from a thread of this process, which goes on whatever the caller does. Only then a thread that
-    /// waits for one may stay awake; an answer over a socket is read by a thread of the runtime, which should be free.
+    /// Whether answers come from a thread of this process, which goes on whatever the caller does. Who stays awake for one
+    /// may keep its own thread then; an answer over a socket is read by the runtime, which is let run meanwhile.
     fn is_in_process(&self) -> bool {
         false
     }
