@@ -35,7 +35,7 @@ pub(crate) struct Figure {
     pub(crate) floor_rss_mib: Option<f64>,
     /// Jobs per second over the floor's; for questions of time, p99 over the floor's.
     pub(crate) ratio_to_floor: Option<f64>,
-    /// Jobs per second over those of the round's best peer that is as durable.
+    /// Jobs per second over those of the round's best peer that is as durable; for questions of time, p99 over its p99.
     pub(crate) ratio_to_best_peer: Option<f64>,
     pub(crate) settings: String,
     pub(crate) floor_settings: String,
@@ -116,9 +116,14 @@ impl Rounds<'_> {
     fn ratio_to_best_peer(&self, system: System, round: &[Measurement]) -> Option<f64> {
         let durable = |system: &System| matches!(system, System::Peer(peer) if peer.durable);
         let peers = self.case.systems.iter().zip(round).filter(|(system, _)| durable(system));
-        let best = peers.filter_map(|(_, found)| found.jobs_per_s).reduce(f64::max)?;
-        (system == System::Windlass).then_some(round[self.place].jobs_per_s? / best)
+        let best = peers.map(|(_, found)| found).min_by(|one, other| slowness(one).total_cmp(&slowness(other)))?;
+        (system == System::Windlass).then(|| ratio(&round[self.place], best))?
     }
+}
+
+/// Less is better.
+fn slowness(found: &Measurement) -> f64 {
+    found.jobs_per_s.map(|rate| -rate).or(found.p99_ms).unwrap_or(f64::INFINITY)
 }
 
 fn ratio(own: &Measurement, floor: &Measurement) -> Option<f64> {

@@ -41,22 +41,24 @@ const EMBEDDED_PEERS: [Peer; 3] = [
 ];
 
 /// Those that keep jobs on PostgreSQL, on servers of the same settings.
-const POSTGRES_PEERS: [Peer; 6] = [
+const POSTGRES_PEERS: [Peer; 7] = [
     Peer { name: "graphile-worker-postgres", jobs_max: 100_000, durable: true },
     Peer { name: "graphile-worker-rs-postgres", jobs_max: 100_000, durable: true },
     Peer { name: "pg-boss-postgres", jobs_max: 50_000, durable: true },
     Peer { name: "awa-postgres", jobs_max: 20_000, durable: true },
     Peer { name: "apalis-postgres", jobs_max: 40_000, durable: true },
     Peer { name: "asyncmq-postgres", jobs_max: 1_000, durable: true },
+    Peer { name: "procrastinate-postgres", jobs_max: 5_000, durable: true },
 ];
 
 /// Those that keep jobs on Redis, on servers of the same settings. apalis fails above about 8 000 waiting jobs.
-const REDIS_PEERS: [Peer; 5] = [
+const REDIS_PEERS: [Peer; 6] = [
     Peer { name: "bullmq-redis", jobs_max: 50_000, durable: true },
     Peer { name: "bullmq-js-redis", jobs_max: 50_000, durable: true },
     Peer { name: "apalis-redis", jobs_max: 7_000, durable: true },
     Peer { name: "oxana-redis", jobs_max: 20_000, durable: true },
     Peer { name: "asyncmq-redis", jobs_max: 5_000, durable: true },
+    Peer { name: "saq-redis", jobs_max: 5_000, durable: true },
 ];
 
 impl Case {
@@ -136,12 +138,13 @@ fn modes(question: Question, store: Place) -> &'static [(&'static str, u64)] {
 fn systems(asked: &Asked, question: Question, store: Place) -> Vec<System> {
     let mut systems = vec![System::Floor, System::Windlass];
     let peers: &[Peer] = match store {
+        Place::Embedded if question == Question::Latency => &[],
         Place::Embedded => &EMBEDDED_PEERS,
         Place::Postgres => &POSTGRES_PEERS,
         Place::Redis => &REDIS_PEERS,
         Place::Memory => &[],
     };
-    if asked.peers && matches!(question, Question::Submit | Question::Drain) {
+    if asked.peers && matches!(question, Question::Submit | Question::Drain | Question::Latency) {
         systems.extend(peers.iter().copied().map(System::Peer));
     }
     systems

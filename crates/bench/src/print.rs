@@ -77,7 +77,8 @@ fn note(figure: &Figure) {
         println!("  floor: {}", figure.floor_settings);
     }
     if let Some(ratio) = figure.ratio_to_best_peer {
-        println!("  {ratio:.2} times the best peer that is as durable");
+        let what = if figure.jobs_per_s.is_some() { "as fast as" } else { "the p99 of" };
+        println!("  {ratio:.2} times {what} the best peer that is as durable");
     }
     if let Some(costs) = costs(figure) {
         println!("  a job cost {costs}");

@@ -1,20 +1,21 @@
 //! apalis-postgres 1.0.0. One by one: `push`. Many callers: `push` from 64 clones. Bulk: `push_bulk` of 1000. A backlog: one
-//! worker with a concurrency and a batch of 1000; jobs are locked and results kept, which is its default.
+//! worker with a concurrency and a batch of 1000. One job now and then: a worker that listens (`with_pubsub`). Jobs are
+//! locked and results kept, which is its default.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use apalis::prelude::*;
 use apalis_postgres::{Config, PgPool, PostgresStorage};
+use tokio::task::JoinHandle;
 use windlass_testkit::servers::PostgresServer;
 
+use crate::Fault;
 use crate::apalis::handle;
-use crate::intake::{Intake, submit};
+use crate::intake::Intake;
 use crate::mail::Mail;
 use crate::measurement::Measurement;
 use crate::tables::Tables;
-use crate::tally::Tally;
-use crate::{Fault, report};
+use crate::trial::{self, Load, Marks, Queue};
 
 const QUEUE: &str = "mail";
 const CONCURRENCY: usize = 1_000;
@@ -29,17 +30,60 @@ pub(crate) async fn measure(task: &crate::task::Task) -> Result<Measurement, Fau
     let pool = PgPool::connect(&server.url()).await?;
     PostgresStorage::setup(&pool).await?;
     let storage = Storage::new(&pool).with_config(Config::default().queue(QUEUE).batch_size(CONCURRENCY));
-    let mut tables = Tables::connect(&server.url()).await?;
-    let submitted = submit(&storage, task).await?;
-    let tally = Arc::new(Tally::of(task.jobs));
-    let drained = drain(storage, &mut tables, task.jobs, &tally).await?;
-    let took = if task.question == "drain" { drained } else { submitted };
-    let completed = tables.count(DONE).await?;
+    let (marks, load) = (Marks::of(task.jobs), Load::of(task));
+    let tables = Tables::connect(&server.url()).await?;
+    let mut apalis = Apalis { storage, tables, load, marks: marks.clone() };
+    let found = trial::run(&mut apalis, task, &marks, &server.url()).await?;
+    let listens = if load == Load::Trickle { "listens; " } else { "" };
     Ok(Measurement {
-        settings: format!("concurrency and batch {CONCURRENCY}, 10 connections"),
+        settings: format!("{listens}concurrency and batch {CONCURRENCY}, 10 connections"),
         versions: "apalis-postgres 1.0.0, sqlx 0.9".to_owned(),
-        ..report(task, took, tally.count(), completed)
+        ..found
     })
+}
+
+struct Apalis {
+    storage: Storage,
+    tables: Tables,
+    load: Load,
+    marks: Arc<Marks>,
+}
+
+impl Queue for Apalis {
+    type Intake = Storage;
+    type Worker = JoinHandle<Result<(), Fault>>;
+
+    fn intake(&self) -> Storage {
+        self.storage.clone()
+    }
+
+    async fn work(&mut self) -> Result<Self::Worker, Fault> {
+        Ok(tokio::spawn(work(self.storage.clone(), self.load, self.marks.clone())))
+    }
+
+    async fn is_done(&mut self, _jobs: u64) -> Result<bool, Fault> {
+        Ok(!self.tables.hold(UNDONE).await?)
+    }
+
+    async fn completed(&mut self, _jobs: u64) -> Result<u64, Fault> {
+        self.tables.count(DONE).await
+    }
+
+    async fn stop(&mut self, worker: Self::Worker) -> Result<(), Fault> {
+        worker.abort();
+        Ok(())
+    }
+}
+
+async fn work(storage: Storage, load: Load, marks: Arc<Marks>) -> Result<(), Fault> {
+    let worker = WorkerBuilder::new("bench");
+    match load {
+        Load::Backlog => worker.backend(storage).data(marks).concurrency(CONCURRENCY).build(handle).run().await?,
+        Load::Trickle => {
+            worker.backend(storage.with_pubsub()).data(marks).concurrency(CONCURRENCY).build(handle).run().await?;
+        }
+    }
+    Ok(())
 }
 
 impl Intake for Storage {
@@ -50,25 +94,4 @@ impl Intake for Storage {
     async fn add_all(&mut self, mails: Vec<Mail>) -> Result<(), Fault> {
         Ok(self.push_bulk(mails).await?)
     }
-}
-
-/// How long the whole backlog takes, to the last stored result.
-async fn drain(storage: Storage, tables: &mut Tables, jobs: u64, tally: &Arc<Tally>) -> Result<Duration, Fault> {
-    let began = Instant::now();
-    let worker = tokio::spawn(work(storage, tally.clone()));
-    let patience = Duration::from_secs(120);
-    while (tally.count().ran < jobs || tables.hold(UNDONE).await?) && began.elapsed() < patience {
-        if worker.is_finished() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
-    let took = began.elapsed();
-    worker.abort();
-    Ok(took)
-}
-
-async fn work(storage: Storage, tally: Arc<Tally>) -> Result<(), Fault> {
-    let worker = WorkerBuilder::new("bench").backend(storage).data(tally).concurrency(CONCURRENCY).build(handle);
-    Ok(worker.run().await?)
 }

@@ -1,9 +1,9 @@
 //! awa 0.6.9 with its queue storage. One by one: `insert_with`. Many callers: `insert_with` from 64 tasks. Bulk:
 //! `enqueue_params_copy` of 1000. A backlog: one worker that runs 500 jobs at a time and whose jobs have no deadline, which
-//! is its fastest path; completed jobs are kept, which is its default.
+//! is its fastest path. One job now and then: a worker with its defaults. Completed jobs are kept, which is its default.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use awa::model::migrations;
 use awa::{
@@ -12,13 +12,13 @@ use awa::{
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use windlass_testkit::servers::PostgresServer;
 
-use crate::intake::{Intake, submit};
+use crate::Fault;
+use crate::intake::Intake;
 use crate::mail::Mail;
 use crate::measurement::Measurement;
 use crate::tables::Tables;
-use crate::tally::Tally;
 use crate::task::Task;
-use crate::{Fault, report};
+use crate::trial::{self, Load, Marks, Queue};
 
 const QUEUE: &str = "mail";
 const CONNECTIONS: u32 = 20;
@@ -38,24 +38,62 @@ impl JobArgs for Mail {
 pub(crate) async fn measure(task: &Task) -> Result<Measurement, Fault> {
     let server = PostgresServer::start()?;
     let pool = PgPoolOptions::new().max_connections(CONNECTIONS).connect(&server.url()).await?;
-    let tally = Arc::new(Tally::of(task.jobs));
-    let intake = AwaIntake { storage: Arc::new(set_up(&pool, &tally).await?), pool: pool.clone() };
-    let mut tables = Tables::connect(&server.url()).await?;
-    let submitted = submit(&intake, task).await?;
-    let drained = drain(&pool, &mut tables, task.jobs, &tally).await?;
-    let took = if task.question == "drain" { drained } else { submitted };
-    let completed = u64::try_from(intake.storage.queue_counts(&pool, QUEUE).await?.terminal)?;
+    let (marks, load) = (Marks::of(task.jobs), Load::of(task));
+    let storage = Arc::new(set_up(&pool, load, &marks).await?);
+    let tables = Tables::connect(&server.url()).await?;
+    let mut awa = Awa { intake: AwaIntake { pool, storage }, tables, load, marks: marks.clone() };
+    let found = trial::run(&mut awa, task, &marks, &server.url()).await?;
+    let worker = match load {
+        Load::Backlog => format!("max_workers {WORKERS}, no deadline"),
+        Load::Trickle => "default".to_owned(),
+    };
     Ok(Measurement {
-        settings: format!("queue storage, max_workers {WORKERS}, no deadline, {CONNECTIONS} connections"),
+        settings: format!("queue storage, {worker}, {CONNECTIONS} connections"),
         versions: "awa 0.6.9, sqlx 0.8".to_owned(),
-        ..report(task, took, tally.count(), completed)
+        ..found
     })
 }
 
+struct Awa {
+    intake: AwaIntake,
+    tables: Tables,
+    load: Load,
+    marks: Arc<Marks>,
+}
+
+impl Queue for Awa {
+    type Intake = AwaIntake;
+    type Worker = Client;
+
+    fn intake(&self) -> AwaIntake {
+        self.intake.clone()
+    }
+
+    async fn work(&mut self) -> Result<Client, Fault> {
+        let worker = client(&self.intake.pool, self.load, &self.marks)?;
+        worker.start().await?;
+        Ok(worker)
+    }
+
+    async fn is_done(&mut self, jobs: u64) -> Result<bool, Fault> {
+        Ok(self.tables.count(STORED).await? >= jobs)
+    }
+
+    async fn completed(&mut self, _jobs: u64) -> Result<u64, Fault> {
+        let AwaIntake { pool, storage } = &self.intake;
+        Ok(u64::try_from(storage.queue_counts(pool, QUEUE).await?.terminal)?)
+    }
+
+    async fn stop(&mut self, worker: Client) -> Result<(), Fault> {
+        worker.shutdown(Duration::from_secs(5)).await;
+        Ok(())
+    }
+}
+
 /// A fresh schema keeps jobs in its older tables until the first worker has started.
-async fn set_up(pool: &PgPool, tally: &Arc<Tally>) -> Result<QueueStorage, Fault> {
+async fn set_up(pool: &PgPool, load: Load, marks: &Arc<Marks>) -> Result<QueueStorage, Fault> {
     migrations::run(pool).await?;
-    let first = client(pool, tally)?;
+    let first = client(pool, load, marks)?;
     first.start().await?;
     first.shutdown(Duration::from_secs(5)).await;
     match QueueStorage::active_schema(pool).await? {
@@ -64,16 +102,17 @@ async fn set_up(pool: &PgPool, tally: &Arc<Tally>) -> Result<QueueStorage, Fault
     }
 }
 
-fn client(pool: &PgPool, tally: &Arc<Tally>) -> Result<Client, Fault> {
-    let config = QueueConfig {
+fn client(pool: &PgPool, load: Load, marks: &Arc<Marks>) -> Result<Client, Fault> {
+    let backlog = QueueConfig {
         max_workers: WORKERS,
         poll_interval: Duration::from_millis(50),
         deadline_duration: Duration::ZERO,
         ..Default::default()
     };
-    let tally = tally.clone();
+    let config = if load == Load::Backlog { backlog } else { QueueConfig::default() };
+    let marks = marks.clone();
     let handler = move |mail: Mail, _: &_| {
-        tally.mark(mail.id);
+        marks.mark(mail.id);
         async { Ok(JobResult::Completed) }
     };
     Ok(Client::builder(pool.clone()).queue(QUEUE, config).register::<Mail, _, _>(handler).build()?)
@@ -104,18 +143,4 @@ fn parameters(mail: &Mail) -> serde_json::Result<InsertParams> {
 
 fn options() -> InsertOpts {
     InsertOpts { queue: QUEUE.to_owned(), ..Default::default() }
-}
-
-/// How long the whole backlog takes, to the last stored completion.
-async fn drain(pool: &PgPool, tables: &mut Tables, jobs: u64, tally: &Arc<Tally>) -> Result<Duration, Fault> {
-    let worker = client(pool, tally)?;
-    let began = Instant::now();
-    worker.start().await?;
-    let patience = Duration::from_secs(120);
-    while (tally.count().ran < jobs || tables.count(STORED).await? < jobs) && began.elapsed() < patience {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    let took = began.elapsed();
-    worker.shutdown(Duration::from_secs(5)).await;
-    Ok(took)
 }

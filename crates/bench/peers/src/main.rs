@@ -5,23 +5,30 @@
 //!
 //! - `rustqueue`, `azums`, `bullmq`, `apalis`, `apalis_postgres`, `graphile_worker`, `awa`, `oxana`: one file per queue,
 //!   with its best documented settings
+//! - `trial`: what every queue on a server is put through
 //! - `intake`: the ways of submitting, the same for every queue that has them
 //! - `script`: the queues for JavaScript and Python, one script each under `js` and `py`
 //! - `tables`: asks what a queue on PostgreSQL keeps
-//! - `mail`, `measurement`, `tally`, `task`: shared with the bench
+//! - `cost`, `machine`, `mail`, `measurement`, `moments`, `tally`, `task`: shared with the bench
 
 mod apalis;
 mod apalis_postgres;
 mod awa;
 mod azums;
 mod bullmq;
+#[path = "../../src/cost.rs"]
+mod cost;
 mod graphile_worker;
 mod intake;
+#[allow(dead_code, reason = "nobody asks a peer what it takes when it has nothing to do")]
+#[path = "../../src/machine.rs"]
+mod machine;
 #[path = "../../src/mail.rs"]
 mod mail;
 #[path = "../../src/measurement.rs"]
 mod measurement;
-
+#[path = "../../src/moments.rs"]
+mod moments;
 mod oxana;
 mod rustqueue;
 mod script;
@@ -30,6 +37,7 @@ mod tables;
 mod tally;
 #[path = "../../src/task.rs"]
 mod task;
+mod trial;
 
 use std::time::Duration;
 
@@ -61,14 +69,16 @@ async fn run(task: task::Task) -> Result<(), Fault> {
         "azums-sqlite-full" => azums::measure(&task, azums::Durability::Full).await?,
         "bullmq-redis" => bullmq::measure(&task).await?,
         "apalis-redis" => apalis::measure(&task).await?,
-        "graphile-worker-postgres" => script::measure_on_postgres(&task, "graphile-worker.mjs")?,
-        "pg-boss-postgres" => script::measure_on_postgres(&task, "pg-boss.mjs")?,
-        "bullmq-js-redis" => script::measure_on_redis(&task, "bullmq.mjs")?,
+        "graphile-worker-postgres" => script::measure_on_postgres(&task, "graphile-worker.mjs").await?,
+        "pg-boss-postgres" => script::measure_on_postgres(&task, "pg-boss.mjs").await?,
+        "bullmq-js-redis" => script::measure_on_redis(&task, "bullmq.mjs").await?,
         "graphile-worker-rs-postgres" => graphile_worker::measure(&task).await?,
         "apalis-postgres" => apalis_postgres::measure(&task).await?,
         "awa-postgres" => awa::measure(&task).await?,
-        "asyncmq-redis" => script::measure_on_redis(&task, "asyncmq_adapter.py")?,
-        "asyncmq-postgres" => script::measure_on_postgres(&task, "asyncmq_adapter.py")?,
+        "asyncmq-redis" => script::measure_on_redis(&task, "asyncmq_adapter.py").await?,
+        "asyncmq-postgres" => script::measure_on_postgres(&task, "asyncmq_adapter.py").await?,
+        "saq-redis" => script::measure_on_redis(&task, "saq_adapter.py").await?,
+        "procrastinate-postgres" => script::measure_on_postgres(&task, "procrastinate_adapter.py").await?,
         "oxana-redis" => oxana::measure(&task).await?,
         other => return Err(format!("no adapter for {other}").into()),
     };
@@ -86,6 +96,7 @@ fn report(task: &Task, took: Duration, count: Count, completed: u64) -> Measurem
         lost: task.jobs - count.ran.min(completed).min(task.jobs),
         duplicated: count.again + completed.saturating_sub(task.jobs),
         jobs_per_s: Some(task.jobs as f64 / took.as_secs_f64()),
+        rss_mib: machine::peak_rss_mib(),
         ..Measurement::default()
     }
 }

@@ -13,6 +13,7 @@ use windlass_core::{Clock, SystemClock};
 use windlass_engine::Engine;
 
 use crate::Fault;
+use crate::cost::Meter;
 use crate::floors::raw_postgres::RawPostgres;
 use crate::floors::raw_redis::RawRedis;
 use crate::floors::raw_sqlite::RawSqlite;
@@ -26,6 +27,7 @@ use crate::task::Task;
 pub(crate) async fn windlass(task: &Task) -> Result<Measurement, Fault> {
     let rig = Rig::new(task).await?;
     let engine = rig.start_serving().await?;
+    let meter = Meter::start(rig.url.as_deref()).await?;
     let began = Instant::now();
     match task.mode.as_str() {
         "bulk1000" => bulk(&engine, task.jobs).await?,
@@ -35,9 +37,11 @@ pub(crate) async fn windlass(task: &Task) -> Result<Measurement, Fault> {
         }
     }
     let took = began.elapsed();
+    let spent = meter.stop().await?;
     engine.shutdown().await;
     rig.drain(task.jobs).await?;
-    Ok(Measurement { jobs_per_s: Some(task.jobs as f64 / took.as_secs_f64()), ..rig.verify().await? })
+    let found = spent.added_to(rig.verify().await?);
+    Ok(Measurement { jobs_per_s: Some(task.jobs as f64 / took.as_secs_f64()), ..found })
 }
 
 /// How many callers a mode has.
