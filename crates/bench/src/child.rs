@@ -63,6 +63,7 @@ fn task(case: &Case, system: System, asked: &Asked, directory: &Path) -> Task {
         mode: case.mode.to_owned(),
         jobs: case.jobs.min(most),
         dir: directory.to_owned(),
+        url: None,
         concurrency: asked.concurrency.unwrap_or(case.store.concurrency()),
         batch: asked.batch.unwrap_or(case.store.batch()),
         threads: asked.threads.unwrap_or(case.threads(system)),
@@ -82,5 +83,6 @@ pub(crate) fn arguments(task: &Task) -> Vec<String> {
         ("--batch", task.batch.to_string()),
         ("--threads", task.threads.to_string()),
     ];
-    named.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect()
+    let url = task.url.iter().map(|url| ("--url", url.clone()));
+    named.into_iter().chain(url).flat_map(|(name, value)| [name.to_owned(), value]).collect()
 }

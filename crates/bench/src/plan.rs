@@ -3,6 +3,7 @@
 use std::num::NonZero;
 
 use crate::args::{Asked, Place, Question};
+use crate::machine;
 
 /// One row of the answer: the systems that are measured beside each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +51,10 @@ const POSTGRES_PEERS: [Peer; 7] = [
     Peer { name: "asyncmq-postgres", jobs_max: 1_000, durable: true },
     Peer { name: "procrastinate-postgres", jobs_max: 5_000, durable: true },
 ];
+
+/// Needs a server that understands `XADD` with `IDMP`.
+const CHASQUIMQ: Peer = Peer { name: "chasquimq-redis", jobs_max: 100_000, durable: true };
+const CHASQUIMQ_NEEDS: (u32, u32) = (8, 6);
 
 /// Those that keep jobs on Redis, on servers of the same settings. apalis fails above about 8 000 waiting jobs.
 const REDIS_PEERS: [Peer; 6] = [
@@ -127,11 +132,9 @@ fn modes(question: Question, store: Place) -> &'static [(&'static str, u64)] {
         (Question::Retention, Place::Postgres) => &[("callers64", 200_000)],
         (Question::Retention, Place::Redis) => &[("callers64", 400_000)],
         (Question::Idle, _) => &[("idle", 1_000)],
-        (Question::Recovery, Place::Embedded) => &[("kill", 200)],
         // What memory holds does not outlive its process.
         (Question::Recovery, Place::Memory) => &[],
-        // Not measured yet on a server.
-        (Question::Recovery, Place::Postgres | Place::Redis) => &[],
+        (Question::Recovery, _) => &[("kill", 200)],
     }
 }
 
@@ -146,6 +149,9 @@ fn systems(asked: &Asked, question: Question, store: Place) -> Vec<System> {
     };
     if asked.peers && matches!(question, Question::Submit | Question::Drain | Question::Latency) {
         systems.extend(peers.iter().copied().map(System::Peer));
+        if store == Place::Redis && machine::redis_version() >= Some(CHASQUIMQ_NEEDS) {
+            systems.push(System::Peer(CHASQUIMQ));
+        }
     }
     systems
 }
@@ -168,7 +174,8 @@ mod tests {
         let systems = |line| planned(line).iter().map(|case| case.systems.len()).collect::<Vec<_>>();
         assert_eq!(systems("drain --peers"), [2, 5]);
         assert_eq!(systems("steady --peers"), [2, 2]);
-        let servers = [2 + POSTGRES_PEERS.len(), 2 + REDIS_PEERS.len()];
+        let newest = usize::from(machine::redis_version() >= Some(CHASQUIMQ_NEEDS));
+        let servers = [2 + POSTGRES_PEERS.len(), 2 + REDIS_PEERS.len() + newest];
         assert_eq!(systems("drain --store postgres,redis --peers"), servers);
     }
 

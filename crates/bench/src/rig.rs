@@ -31,46 +31,60 @@ pub(crate) struct Rig {
     pub(crate) store: SharedStore,
     pub(crate) handler: SendMail,
     pub(crate) settings: Settings,
-    /// Where the store's own server is reached.
-    pub(crate) url: Option<String>,
     jobs: u64,
-    /// The store's own server, where it needs one. It goes last.
-    _server: Option<Box<dyn Send + Sync>>,
+    /// It goes last.
+    pub(crate) server: Server,
+}
+
+/// What a store needs besides this process: nothing, or a server.
+pub(crate) struct Server {
+    pub(crate) url: Option<String>,
+    /// `None` where somebody else keeps it running.
+    _running: Option<Box<dyn Send + Sync>>,
+}
+
+impl Server {
+    /// A server of its own for `store`, where it needs one.
+    pub(crate) fn start(store: &str) -> Result<Self, Fault> {
+        let (url, running): (_, Box<dyn Send + Sync>) = match store {
+            "postgres" => {
+                let postgres = PostgresServer::start()?;
+                (postgres.url(), Box::new(postgres))
+            }
+            "redis" => {
+                let redis = RedisServer::start_with(&REDIS_DURABILITY)?;
+                (redis.url(), Box::new(redis))
+            }
+            _ => return Ok(Self { url: None, _running: None }),
+        };
+        Ok(Self { url: Some(url), _running: Some(running) })
+    }
 }
 
 impl Rig {
-    /// Opens the store that the task names.
+    /// Opens the store that the task names, on a server of its own unless the task says where one is.
     pub(crate) async fn new(task: &Task) -> Result<Self, Fault> {
         Self::keeping(task, Retention::default().completed).await
     }
 
     /// Opens the store that the task names, which keeps completed jobs for so long.
     pub(crate) async fn keeping(task: &Task, kept: Duration) -> Result<Self, Fault> {
-        let (mut server, mut reached): (Option<Box<dyn Send + Sync>>, _) = (None, None);
-        let store: SharedStore = match task.store.as_str() {
-            "memory" => {
+        let server = match &task.url {
+            Some(url) => Server { url: Some(url.clone()), _running: None },
+            None => Server::start(&task.store)?,
+        };
+        let store: SharedStore = match (task.store.as_str(), &server.url) {
+            ("memory", _) => {
                 let options = MemoryOptions { completed_retention: kept, ..MemoryOptions::default() };
                 Arc::new(Memory::with_options(options, Arc::new(SystemClock)))
             }
-            "embedded" => Arc::new(Embedded::options().completed_retention(kept).open(&task.dir)?),
-            "postgres" => {
-                let postgres = PostgresServer::start()?;
-                let url = postgres.url();
-                server = Some(Box::new(postgres));
-                reached = Some(url.clone());
-                Arc::new(Postgres::options().completed_retention(kept).open(&url).await?)
-            }
-            "redis" => {
-                let redis = RedisServer::start_with(&REDIS_DURABILITY)?;
-                let url = redis.url();
-                server = Some(Box::new(redis));
-                reached = Some(url.clone());
-                Arc::new(Redis::options().completed_retention(kept).open(&url).await?)
-            }
-            other => return Err(format!("no such store: {other}").into()),
+            ("embedded", _) => Arc::new(Embedded::options().completed_retention(kept).open(&task.dir)?),
+            ("postgres", Some(url)) => Arc::new(Postgres::options().completed_retention(kept).open(url).await?),
+            ("redis", Some(url)) => Arc::new(Redis::options().completed_retention(kept).open(url).await?),
+            (other, _) => return Err(format!("no such store: {other}").into()),
         };
         let handler = SendMail::counting(task.jobs);
-        Ok(Self { store, handler, settings: settings(task), url: reached, jobs: task.jobs, _server: server })
+        Ok(Self { store, handler, settings: settings(task), jobs: task.jobs, server })
     }
 
     /// Starts an engine that works, over `store`.

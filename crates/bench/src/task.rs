@@ -23,6 +23,9 @@ pub(crate) struct Task {
     /// An empty directory on the disk to be measured.
     #[arg(long)]
     pub(crate) dir: PathBuf,
+    /// Where the store's server is, if one is running already.
+    #[arg(long)]
+    pub(crate) url: Option<String>,
     /// Windlass's `max_concurrency`.
     #[arg(long)]
     pub(crate) concurrency: usize,

@@ -3,7 +3,7 @@
 //!
 //! # Layout
 //!
-//! - `rustqueue`, `azums`, `bullmq`, `apalis`, `apalis_postgres`, `graphile_worker`, `awa`, `oxana`: one file per queue,
+//! - `rustqueue`, `azums`, `bullmq`, `apalis`, `apalis_postgres`, `graphile_worker`, `awa`, `oxana`, `chasquimq`: one file per queue,
 //!   with its best documented settings
 //! - `trial`: what every queue on a server is put through
 //! - `intake`: the ways of submitting, the same for every queue that has them
@@ -16,11 +16,12 @@ mod apalis_postgres;
 mod awa;
 mod azums;
 mod bullmq;
+mod chasquimq;
 #[path = "../../src/cost.rs"]
 mod cost;
 mod graphile_worker;
 mod intake;
-#[allow(dead_code, reason = "nobody asks a peer what it takes when it has nothing to do")]
+#[allow(dead_code, reason = "some of it only the bench asks")]
 #[path = "../../src/machine.rs"]
 mod machine;
 #[path = "../../src/mail.rs"]
@@ -79,6 +80,7 @@ async fn run(task: task::Task) -> Result<(), Fault> {
         "asyncmq-postgres" => script::measure_on_postgres(&task, "asyncmq_adapter.py").await?,
         "saq-redis" => script::measure_on_redis(&task, "saq_adapter.py").await?,
         "procrastinate-postgres" => script::measure_on_postgres(&task, "procrastinate_adapter.py").await?,
+        "chasquimq-redis" => chasquimq::measure(&task).await?,
         "oxana-redis" => oxana::measure(&task).await?,
         other => return Err(format!("no adapter for {other}").into()),
     };

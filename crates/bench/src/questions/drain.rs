@@ -21,7 +21,7 @@ use crate::task::Task;
 pub(crate) async fn windlass(task: &Task) -> Result<Measurement, Fault> {
     let rig = Rig::new(task).await?;
     rig.fill(0, task.jobs).await?;
-    let meter = Meter::start(rig.url.as_deref()).await?;
+    let meter = Meter::start(rig.server.url.as_deref()).await?;
     let took = rig.drain(task.jobs).await?;
     let spent = meter.stop().await?;
     let found = spent.added_to(rig.verify().await?);

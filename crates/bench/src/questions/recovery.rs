@@ -12,7 +12,7 @@ use crate::Fault;
 use crate::child::arguments;
 use crate::measurement::Measurement;
 use crate::moments::Moments;
-use crate::rig::{Rig, versions};
+use crate::rig::{Rig, Server, versions};
 use crate::task::Task;
 use crate::watched::Watched;
 
@@ -23,6 +23,8 @@ const FOR_EVER: Duration = Duration::from_secs(600);
 const RUNNING: &str = "running";
 
 pub(crate) async fn windlass(task: &Task) -> Result<Measurement, Fault> {
+    let server = Server::start(&task.store)?;
+    let task = &Task { url: server.url.clone(), ..task.clone() };
     let mut victim = start_victim(task)?;
     tokio::time::sleep(LEASE.mul_f64(random_share())).await;
     let killed = Moments::of(task.jobs);

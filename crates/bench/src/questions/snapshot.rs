@@ -67,7 +67,7 @@ async fn rate(rig: &Rig, first: u64) -> Result<f64, Fault> {
 }
 
 pub(crate) async fn connect(rig: &Rig) -> Result<Client, Fault> {
-    let url = rig.url.as_deref().ok_or("snapshots are PostgreSQL's")?;
+    let url = rig.server.url.as_deref().ok_or("snapshots are PostgreSQL's")?;
     let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
     tokio::spawn(connection);
     Ok(client)

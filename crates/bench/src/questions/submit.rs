@@ -27,7 +27,7 @@ use crate::task::Task;
 pub(crate) async fn windlass(task: &Task) -> Result<Measurement, Fault> {
     let rig = Rig::new(task).await?;
     let engine = rig.start_serving().await?;
-    let meter = Meter::start(rig.url.as_deref()).await?;
+    let meter = Meter::start(rig.server.url.as_deref()).await?;
     let began = Instant::now();
     match task.mode.as_str() {
         "bulk1000" => bulk(&engine, task.jobs).await?,
