@@ -30,9 +30,13 @@ impl JobId {
     }
 
     /// The id of the `index`-th job that `self` emits. It depends on nothing else, so a handler that runs
-    /// again after a crash emits the same ids and the store keeps each only once.
+    /// again after a crash emits the same ids and the store keeps each only once. Its last byte is its parent's: stores
+    /// that spread jobs by it keep both in one place, where they commit together.
     pub fn emitted(self, index: u32) -> Self {
-        Self::keyed(&[b"emitted", self.0.as_bytes(), &index.to_be_bytes()])
+        let keyed = Self::keyed(&[b"emitted", self.0.as_bytes(), &index.to_be_bytes()]);
+        let (mut bytes, [.., last]) = (*keyed.as_bytes(), *self.as_bytes());
+        bytes[15] = last;
+        Self::from_bytes(bytes)
     }
 
     /// An id that any process computes alike from the same parts (an `Idempotency-Key` with its scope, say).

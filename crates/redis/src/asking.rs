@@ -17,6 +17,8 @@ const KEYS: [&str; 14] = [
 pub(crate) struct Keys {
     keys: Vec<String>,
     pub(crate) channel: String,
+    /// Among how many shards the store is spread, and which this is; nothing where there is one.
+    shard: String,
     /// Written to before replicas are waited for.
     mark: String,
 }
@@ -24,8 +26,22 @@ pub(crate) struct Keys {
 impl Keys {
     /// One hash tag for all, so that they live in one slot of a cluster.
     pub(crate) fn of(prefix: &str) -> Self {
-        let key = |name: &str| format!("{{{prefix}}}:{name}");
-        Self { keys: KEYS.map(key).to_vec(), channel: key("hints"), mark: key("confirmed") }
+        Self::tagged(prefix, prefix, String::new())
+    }
+
+    /// A hash tag for each shard, so that each lives in a slot of its own.
+    pub(crate) fn of_shard(prefix: &str, shard: usize, shards: usize) -> Self {
+        Self::tagged(prefix, &format!("{prefix}:{shard}"), format!("{shards} {shard}"))
+    }
+
+    fn tagged(prefix: &str, tag: &str, shard: String) -> Self {
+        let key = |name: &str| format!("{{{tag}}}:{name}");
+        Self { keys: KEYS.map(key).to_vec(), channel: format!("{{{prefix}}}:hints"), mark: key("confirmed"), shard }
+    }
+
+    /// Whether they are one shard of several.
+    pub(crate) fn is_shard(&self) -> bool {
+        !self.shard.is_empty()
     }
 
     /// Some key, for questions about none.
@@ -35,6 +51,7 @@ impl Keys {
 }
 
 /// A way to the server, the keys there, and a test's clock.
+#[derive(Clone, Copy)]
 pub(crate) struct Asking<'a> {
     pub(crate) link: &'a Link,
     pub(crate) keys: &'a Keys,
@@ -82,7 +99,7 @@ impl Asking<'_> {
             Some(at) => question.arg(at),
             None => question.arg(""),
         };
-        question.arg(&self.keys.channel);
+        question.arg(&self.keys.channel).arg(&self.keys.shard);
         write(&mut question);
         question
     }

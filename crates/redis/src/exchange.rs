@@ -10,7 +10,7 @@ use crate::answer::{bytes, exactly, groups, list, number};
 use crate::asking::Asking;
 use crate::fault::Checked;
 use crate::record::{self, State, micros};
-use crate::scripts::{Script, Scripts};
+use crate::scripts::Script;
 use crate::settle::{self, Endings};
 use crate::submit::{self, Group};
 
@@ -61,7 +61,7 @@ async fn at_once(asking: &Asking<'_>, turn: &Exchange) -> Checked<Exchanged> {
 /// and whatever else is in it makes room.
 async fn run(asking: &Asking<'_>, turn: &Exchange, write: impl Fn(&mut Cmd)) -> Checked<Value> {
     if !turn.submit.is_empty() {
-        match asking.run_acknowledged(script(asking.scripts, turn), &write).await {
+        match asking.run_acknowledged(script(asking, turn), &write).await {
             Err(fault) if fault.is_full() => {}
             answer => return answer,
         }
@@ -70,10 +70,11 @@ async fn run(asking: &Asking<'_>, turn: &Exchange, write: impl Fn(&mut Cmd)) -> 
 }
 
 /// The quickest script for a turn that brings jobs.
-fn script<'a>(scripts: &'a Scripts, turn: &Exchange) -> &'a Script {
+fn script(asking: &Asking<'_>, turn: &Exchange) -> &'static Script {
+    let (scripts, alone) = (asking.scripts, !asking.keys.is_shard());
     let nothing_else = turn.settle.is_empty() && turn.extend.is_empty() && turn.claim.is_none();
     match turn.submit.len() {
-        1 if nothing_else => &scripts.submit_one,
+        1 if nothing_else && alone => &scripts.submit_one,
         _ if nothing_else => &scripts.submit,
         _ => &scripts.exchange,
     }

@@ -3,7 +3,7 @@
 //! Acknowledged means executed by the server, and as durable as the server is set up to be: with `appendonly yes` and
 //! `appendfsync always` it is on disk, with `everysec` the last second or two may be lost with the server, without either
 //! everything. A turn is one script: one round trip, and all of it or nothing. Time is the server's. All keys share one
-//! hash tag, so that they live in one slot of a cluster.
+//! hash tag, so that they live in one slot of a cluster, unless the store is spread among shards.
 //!
 //! # Layout
 //!
@@ -12,6 +12,7 @@
 //! - `driver`: a thread for what must go on when all others are blocked
 //! - `scripts`: the scripts in `lua/`, one file per verb, and what `core::state` decides for them; `asking`: running one
 //! - `submit`, `settle`, `exchange`, `sweep`, `import`, `whole`: what each verb sends and reads
+//! - `shards`: which job is where in a store that is spread, and how one turn becomes several
 //! - `record`: the bytes that are kept; `answer`: the server's answers taken apart
 //! - `opening`: what a server must be like; `listen`: the connection that hears hints
 //! - `fault`: what a server's errors mean to a caller
@@ -39,6 +40,7 @@ mod options;
 mod record;
 mod scripts;
 mod settle;
+mod shards;
 mod store;
 mod submit;
 mod sweep;

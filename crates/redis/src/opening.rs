@@ -2,13 +2,17 @@
 
 use redis::Value;
 
-use crate::answer::{bytes, exactly, number};
+use crate::answer::{bytes, exactly};
 use crate::asking::Asking;
 use crate::fault::{Checked, Fault};
 use crate::scripts::{PLAIN, RELIEVING, Scripts};
 
-/// The layout of what this version keeps.
+/// The layout of what this version keeps in one shard, and in several: what knows of no shards must not open those.
 const LAYOUT: i64 = 1;
+const LAYOUT_OF_SHARDS: i64 = 2;
+
+/// The most shards that a store may be spread among.
+pub(crate) const SHARDS_MAX: usize = 64;
 
 /// The oldest server with every command that the scripts use (`ZRANGE` by member).
 const OLDEST: (u32, u32) = (6, 2);
@@ -17,20 +21,37 @@ const OLDEST: (u32, u32) = (6, 2);
 const TELLS_SCRIPTS_APART: (u32, u32) = (7, 0);
 
 /// Refuses a server that would drop jobs or cannot run the scripts, and warns of one that forgets them when it stops. The
-/// scripts for it.
-pub(crate) async fn check(asking: &Asking<'_>) -> Checked<&'static Scripts> {
+/// scripts for it, and among how many shards the store is spread, which is as many as were asked for if any were.
+pub(crate) async fn check(asking: &Asking<'_>, shards: Option<usize>) -> Checked<(&'static Scripts, usize)> {
+    let wanted = shards.unwrap_or(1);
+    if !(1..=SHARDS_MAX).contains(&wanted) {
+        return Err(Fault::config(format!("a store has 1 to {SHARDS_MAX} shards, not {wanted}")));
+    }
     let answer = asking.run(&asking.scripts.opening, |question| {
-        question.arg(LAYOUT);
+        question.arg(if wanted == 1 { LAYOUT } else { LAYOUT_OF_SHARDS }).arg(wanted);
     });
-    let [layout, server, memory, persistence] = exactly(answer.await?)?;
-    if number(&layout)? != LAYOUT {
+    let [layout, kept, server, memory, persistence] = exactly(answer.await?)?;
+    let (layout, kept) = (whole_number(layout)?, whole_number(kept)?);
+    if layout > LAYOUT_OF_SHARDS {
         return Err(Fault::config(format!(
-            "a newer Windlass wrote this store (layout {}, this one knows {LAYOUT}); use that version",
-            number(&layout)?
+            "a newer Windlass wrote this store (layout {layout}, this one knows {LAYOUT_OF_SHARDS}); use that version"
+        )));
+    }
+    let kept = usize::try_from(kept).ok().filter(|kept| (1..=SHARDS_MAX).contains(kept));
+    let kept = kept.ok_or_else(|| Fault::corrupt("a store has no number of shards that could be"))?;
+    if shards.is_some_and(|wanted| wanted != kept) {
+        return Err(Fault::config(format!(
+            "this store has {kept} shards, not {wanted}: open it so, or transfer its jobs to a store that has {wanted}"
         )));
     }
     let version = judge(&text(server)?, &text(memory)?, &text(persistence)?)?;
-    Ok(if version < TELLS_SCRIPTS_APART { &PLAIN } else { &RELIEVING })
+    Ok((if version < TELLS_SCRIPTS_APART { &PLAIN } else { &RELIEVING }, kept))
+}
+
+/// A number that a hash keeps as text.
+fn whole_number(kept: Value) -> Checked<i64> {
+    let number = text(kept)?.parse();
+    number.map_err(|_| Fault::corrupt("a number about the store is none"))
 }
 
 /// Stands when the server answers about a key of this store.

@@ -25,6 +25,7 @@ pub struct RedisOptions {
     pub(crate) patience: Duration,
     pub(crate) answer_timeout: Duration,
     pub(crate) replicas: Option<Replicas>,
+    pub(crate) shards: Option<usize>,
     pub(crate) retention: Retention,
 }
 
@@ -69,6 +70,15 @@ impl RedisOptions {
         self
     }
 
+    /// Spreads the jobs among so many shards, 64 at most, each of which is a slot of its own in a cluster, so that the store can
+    /// live on several nodes. A job's id says in which shard it is, every queue is in all of them, and a claim asks all. In
+    /// exchange, order and the limit of waiting jobs hold within a shard and only roughly between them. It is settled when
+    /// a store is first opened; afterwards every process may leave it out, and another number is refused. Default: one.
+    pub fn shards(mut self, shards: usize) -> Self {
+        self.shards = Some(shards);
+        self
+    }
+
     /// How long completed and canceled jobs stay readable. Default 24 hours.
     pub fn completed_retention(mut self, retention: Duration) -> Self {
         self.retention.completed = retention;
@@ -91,6 +101,7 @@ impl Default for RedisOptions {
             patience: Duration::from_secs(5),
             answer_timeout: Duration::from_secs(10),
             replicas: None,
+            shards: None,
             retention: Retention::default(),
         }
     }
@@ -103,6 +114,7 @@ impl fmt::Debug for RedisOptions {
             .field("patience", &self.patience)
             .field("answer_timeout", &self.answer_timeout)
             .field("replicas", &self.replicas)
+            .field("shards", &self.shards)
             .field("retention", &self.retention)
             .finish_non_exhaustive()
     }

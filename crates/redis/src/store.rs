@@ -16,15 +16,14 @@ use windlass_store::{
 use crate::address::Address;
 use crate::asking::{Asking, Keys};
 use crate::driver::Driver;
-use crate::exchange::exchange;
 use crate::fault::{Checked, Fault};
-use crate::import::import;
 use crate::link::Link;
 use crate::listen::listen;
 use crate::opening;
 use crate::options::RedisOptions;
 use crate::scripts::{PLAIN, Scripts};
-use crate::{sweep, whole};
+use crate::shards::{Shards, ask_all};
+use crate::whole;
 
 /// Hints that a slow subscriber may be behind before it gets `Ready` in place of what it missed.
 const HINTS: usize = 1_024;
@@ -47,7 +46,9 @@ struct Shared {
     lifeline: Link,
     /// The connection for what replicas are waited for.
     confirming: Link,
+    /// The keys of a store of one shard; what kind of store it is stands there in any case.
     keys: Keys,
+    shards: Shards,
     scripts: &'static Scripts,
     options: RedisOptions,
     hints: broadcast::Sender<Hint>,
@@ -85,12 +86,15 @@ async fn open(options: RedisOptions, url: &str) -> Checked<Redis> {
         lifeline: Link::new(address.clone(), Some(driver.handle())),
         confirming: Link::new(address.clone(), Some(driver.handle())),
         keys: Keys::of(&options.prefix),
+        shards: Shards::of(&options.prefix, 1),
         scripts: &PLAIN,
         options,
         hints,
         _driver: driver,
     };
-    shared.scripts = opening::check(&shared.asking()).await?;
+    let shards;
+    (shared.scripts, shards) = opening::check(&shared.asking(), shared.options.shards).await?;
+    shared.shards = Shards::of(&shared.options.prefix, shards);
     let mut first = Hints::new(shared.hints.subscribe());
     shared._driver.spawn(listen(address, shared.keys.channel.clone(), shared.hints.clone()));
     // It says so when it has begun to listen. Without it the store works all the same, by polling.
@@ -117,8 +121,32 @@ impl Shared {
         Asking { link, keys: &self.keys, scripts: self.scripts, at, replicas }
     }
 
+    /// The shard that has the job, if anyone has.
+    fn with(&self, id: JobId) -> Asking<'_> {
+        self.shards.with(id, &self.asking())
+    }
+
+    async fn counts(&self) -> Checked<Counts> {
+        let mut counts = Counts::default();
+        for shard in self.shards.all(&self.asking()) {
+            counts = whole::count(&shard, counts).await?;
+        }
+        Ok(counts)
+    }
+
+    async fn list(&self, filter: &Filter) -> Checked<Page> {
+        let all = self.shards.all(&self.asking());
+        let found = ask_all(&all, |shard| whole::some_after(shard, filter)).await?;
+        Ok(whole::page(filter, found.into_iter().flatten().collect()))
+    }
+
+    async fn ping(&self) -> Checked<()> {
+        ask_all(&self.shards.all(&self.asking()), opening::ping).await?;
+        Ok(())
+    }
+
     async fn cancel(&self, id: JobId, scope: &Scope) -> Checked<Option<Canceled>> {
-        let canceled = whole::change(&self.asking(), &self.scripts.cancel, id, scope).await?;
+        let canceled = whole::change(&self.with(id), &self.scripts.cancel, id, scope).await?;
         Ok(canceled.map(|(said, job)| match said {
             1 => Canceled::Done(job),
             2 => Canceled::Requested(job),
@@ -127,7 +155,7 @@ impl Shared {
     }
 
     async fn replay(&self, id: JobId, scope: &Scope) -> Checked<Option<Replayed>> {
-        let replayed = whole::change(&self.asking(), &self.scripts.replay, id, scope).await?;
+        let replayed = whole::change(&self.with(id), &self.scripts.replay, id, scope).await?;
         Ok(replayed.map(|(said, job)| if said == 1 { Replayed::Done(job) } else { Replayed::NotFailed(job) }))
     }
 }
@@ -135,11 +163,11 @@ impl Shared {
 #[async_trait]
 impl Store for Redis {
     async fn exchange(&self, turn: Exchange) -> Result<Exchanged> {
-        Ok(exchange(&self.shared.asking(), &turn).await?)
+        Ok(self.shared.shards.exchange(&self.shared.asking(), &turn).await?)
     }
 
     async fn get(&self, id: JobId, scope: &Scope) -> Result<Option<Job>> {
-        Ok(whole::find(&self.shared.asking(), id, scope).await?)
+        Ok(whole::find(&self.shared.with(id), id, scope).await?)
     }
 
     async fn cancel(&self, id: JobId, scope: &Scope) -> Result<Option<Canceled>> {
@@ -147,7 +175,7 @@ impl Store for Redis {
     }
 
     async fn sweep(&self, limit: usize) -> Result<Swept> {
-        Ok(sweep::sweep(&self.shared.asking(), limit, self.shared.options.retention).await?)
+        Ok(self.shared.shards.sweep(&self.shared.asking(), limit, self.shared.options.retention).await?)
     }
 
     fn hints(&self) -> Hints {
@@ -155,7 +183,7 @@ impl Store for Redis {
     }
 
     async fn ping(&self) -> Result<()> {
-        Ok(opening::ping(&self.shared.asking()).await?)
+        Ok(self.shared.ping().await?)
     }
 
     fn name(&self) -> &'static str {
@@ -178,18 +206,18 @@ impl Store for Redis {
 #[async_trait]
 impl Import for Redis {
     async fn import(&self, jobs: Vec<Job>) -> Result<Vec<Imported>> {
-        Ok(import(&self.shared.asking(), &jobs).await?)
+        Ok(self.shared.shards.import(&self.shared.asking(), jobs).await?)
     }
 }
 
 #[async_trait]
 impl Query for Redis {
     async fn counts(&self) -> Result<Counts> {
-        Ok(whole::counts(&self.shared.asking()).await?)
+        Ok(self.shared.counts().await?)
     }
 
     async fn list(&self, filter: &Filter) -> Result<Page> {
-        Ok(whole::list_page(&self.shared.asking(), filter).await?)
+        Ok(self.shared.list(filter).await?)
     }
 }
 

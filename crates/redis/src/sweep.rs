@@ -11,17 +11,19 @@ use crate::fault::{Checked, Fault};
 use crate::record::micros;
 use crate::submit::status;
 
-/// Does at most `limit` of each.
-pub(crate) async fn sweep(asking: &Asking<'_>, limit: usize, retention: Retention) -> Checked<Swept> {
+/// Does at most `limit` of each, with what was `swept` elsewhere already.
+pub(crate) async fn sweep(asking: &Asking<'_>, limit: usize, retention: Retention, mut swept: Swept) -> Checked<Swept> {
+    let most = limit - swept.promoted;
     let promoted = asking.run(&asking.scripts.promote, |question| {
-        question.arg(limit);
+        question.arg(most);
     });
-    let mut swept = Swept { promoted: count(&promoted.await?)?, ..Swept::default() };
-    let lost = reclaim(asking, limit, &mut swept).await?;
+    swept.promoted += count(&promoted.await?)?;
+    let most = limit - (swept.reclaimed + swept.quarantined + swept.stopped);
+    let lost = reclaim(asking, most, &mut swept).await?;
     for status in [Status::Completed, Status::Failed] {
         swept.pruned += prune(asking, status, retention, limit - swept.pruned).await?;
     }
-    swept.more = limit > 0 && [swept.promoted, lost, swept.pruned].contains(&limit);
+    swept.more |= limit > 0 && (swept.promoted == limit || lost == most || swept.pruned == limit);
     Ok(swept)
 }
 

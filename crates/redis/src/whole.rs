@@ -46,8 +46,17 @@ pub(crate) async fn change(
     }
 }
 
-/// A page of jobs in order of acceptance.
-pub(crate) async fn list_page(asking: &Asking<'_>, filter: &Filter) -> Checked<Page> {
+/// A page of jobs in order of acceptance, of `found` that come after the page before, in any order.
+pub(crate) fn page(filter: &Filter, mut found: Vec<(Job, u64)>) -> Page {
+    let limit = filter.limit.clamp(1, PAGE_MAX);
+    found.sort_unstable_by_key(|(_, seq)| *seq);
+    let next = found.get(limit).and(found.get(limit - 1)).map(|(_, seq)| *seq);
+    found.truncate(limit);
+    Page { jobs: found.into_iter().map(|(job, _)| job).collect(), next }
+}
+
+/// The jobs of a page with their numbers, and one more where there is one.
+pub(crate) async fn some_after(asking: &Asking<'_>, filter: &Filter) -> Checked<Vec<(Job, u64)>> {
     let limit = filter.limit.clamp(1, PAGE_MAX);
     let mut found: Vec<(Job, u64)> = Vec::new();
     let mut after = i64::try_from(filter.after.unwrap_or(0)).unwrap_or(i64::MAX);
@@ -58,9 +67,7 @@ pub(crate) async fn list_page(asking: &Asking<'_>, filter: &Filter) -> Checked<P
         }
         after = number(&next)?;
     }
-    let next = found.get(limit).and(found.get(limit - 1)).map(|(_, seq)| *seq);
-    found.truncate(limit);
-    Ok(Page { jobs: found.into_iter().map(|(job, _)| job).collect(), next })
+    Ok(found)
 }
 
 async fn some(asking: &Asking<'_>, filter: &Filter, after: i64, most: usize) -> Checked<Value> {
@@ -75,14 +82,13 @@ async fn some(asking: &Asking<'_>, filter: &Filter, after: i64, most: usize) -> 
         .await
 }
 
-/// Jobs by queue and status.
-pub(crate) async fn counts(asking: &Asking<'_>) -> Checked<Counts> {
-    let mut counts = Counts::default();
+/// Adds jobs by queue and status.
+pub(crate) async fn count(asking: &Asking<'_>, mut counts: Counts) -> Checked<Counts> {
     for [field, count] in groups::<2>(asking.run(&asking.scripts.counts, |_| ()).await?)? {
         let (field, count) = (bytes(field)?, number(&count).unwrap_or(0));
         let Some((code @ b'0'..=b'9', queue)) = field.split_first() else { continue };
         if let (Ok(count @ 1..), Ok(queue)) = (u64::try_from(count), std::str::from_utf8(queue)) {
-            counts.0.insert((QueueName::new(queue)?, status(i64::from(code - b'0'))?), count);
+            *counts.0.entry((QueueName::new(queue)?, status(i64::from(code - b'0'))?)).or_default() += count;
         }
     }
     Ok(counts)

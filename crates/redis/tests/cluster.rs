@@ -16,4 +16,4 @@ fn on_the_cluster() -> (RedisOptions, String) {
     (Redis::options(), cluster.url())
 }
 
-windlass_testkit::conformance!(Prefixes(on_the_cluster), histories = 12);
+windlass_testkit::conformance!(Prefixes(on_the_cluster, &[]), histories = 12);

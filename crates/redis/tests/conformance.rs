@@ -16,4 +16,4 @@ fn on_the_server() -> (RedisOptions, String) {
     (Redis::options(), server.url())
 }
 
-windlass_testkit::conformance!(Prefixes(on_the_server), histories = 24);
+windlass_testkit::conformance!(Prefixes(on_the_server, &[]), histories = 24);

@@ -16,4 +16,4 @@ fn by_sentinels() -> (RedisOptions, String) {
     (Redis::options(), sentinels.url())
 }
 
-windlass_testkit::conformance!(Prefixes(by_sentinels), histories = 12);
+windlass_testkit::conformance!(Prefixes(by_sentinels, &[]), histories = 12);

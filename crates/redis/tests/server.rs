@@ -39,10 +39,106 @@ async fn a_server_that_evicts_is_refused() {
 #[tokio::test]
 async fn a_store_of_a_newer_layout_is_refused() {
     let server = RedisServer::start().unwrap();
-    server.command(&["HSET", "{windlass}:counts", "layout", "2"]).unwrap();
+    server.command(&["HSET", "{windlass}:counts", "layout", "3"]).unwrap();
     let refused = refused(&server.url()).await;
     assert_eq!(refused.kind(), ErrorKind::Config);
     assert!(refused.to_string().contains("newer Windlass"), "{refused}");
+}
+
+#[tokio::test]
+async fn the_number_of_shards_is_settled_when_a_store_is_first_opened() {
+    let server = RedisServer::start().unwrap();
+    let open_with = async |shards| Redis::options().shards(shards).open(&server.url()).await;
+    for impossible in [0, 65] {
+        assert_eq!(open_with(impossible).await.unwrap_err().kind(), ErrorKind::Config);
+    }
+    let first = open_with(3).await.unwrap();
+    let new = job("kept");
+    let _ = first.submit(vec![new.clone()]).await.unwrap();
+    let otherwise = open_with(4).await.unwrap_err();
+    assert_eq!(otherwise.kind(), ErrorKind::Config);
+    assert!(otherwise.to_string().contains("has 3 shards, not 4"), "{otherwise}");
+    assert!(open(&server.url()).await.get(new.id, &Scope::Everything).await.unwrap().is_some());
+}
+
+/// A store that was there before there were shards must not be taken for an empty one that is spread.
+#[tokio::test]
+async fn a_store_that_knew_of_no_shards_has_one() {
+    let server = RedisServer::start().unwrap();
+    server.command(&["HSET", "{windlass}:counts", "layout", "1"]).unwrap();
+    let spread = Redis::options().shards(2).open(&server.url()).await.unwrap_err();
+    assert!(spread.to_string().contains("has 1 shards, not 2"), "{spread}");
+    open(&server.url()).await;
+}
+
+/// One queue, a hundred jobs, five shards on three nodes: all of it is spread, and one claim gathers it.
+#[tokio::test]
+async fn a_busy_queue_is_spread_over_the_nodes_of_a_cluster() {
+    let mut cluster = RedisCluster::start().unwrap();
+    let store = Redis::options().shards(5).open(&cluster.url()).await.unwrap();
+    let jobs: Vec<_> = (0..100).map(|number| job(&number.to_string())).collect();
+    let _ = store.submit(jobs.clone()).await.unwrap();
+    let keys = (0..3).map(|node| cluster.node(node).command(&["DBSIZE"]).unwrap());
+    assert!(keys.into_iter().all(|size| size.trim() != ":0"), "a node has nothing to do");
+    let mut claimed: Vec<_> = store.claim(wanted(100)).await.unwrap().jobs.iter().map(|job| job.lease.id).collect();
+    let mut submitted: Vec<_> = jobs.iter().map(|job| job.id).collect();
+    claimed.sort_unstable();
+    submitted.sort_unstable();
+    assert_eq!(claimed, submitted);
+}
+
+/// A claim asks every shard, whatever is left in which of them and however little is wanted.
+#[tokio::test]
+async fn a_claim_finds_what_is_left_in_any_shard() {
+    let server = RedisServer::start().unwrap();
+    let store = Redis::options().shards(7).open(&server.url()).await.unwrap();
+    let _ = store.submit((0..50).map(|number| job(&number.to_string())).collect()).await.unwrap();
+    let mut found = 0;
+    while found < 50 {
+        let claimed = store.claim(wanted(3)).await.unwrap();
+        assert_eq!(claimed.jobs.len(), 3.min(50 - found));
+        found += claimed.jobs.len();
+        assert_eq!(claimed.more, found < 50);
+    }
+}
+
+/// Lists of several shards are merged by numbers that no two jobs share: every page goes on where the one before ended.
+#[tokio::test]
+async fn pages_of_several_shards_are_complete_and_in_order() {
+    let server = RedisServer::start().unwrap();
+    let store = Redis::options().shards(7).open(&server.url()).await.unwrap();
+    let mut submitted = Vec::new();
+    for number in 0..60 {
+        let new = job(&number.to_string());
+        submitted.push(new.id);
+        let _ = store.submit(vec![new]).await.unwrap();
+    }
+    let (mut listed, mut filter) = (Vec::new(), windlass_store::Filter { limit: 7, ..Default::default() });
+    loop {
+        let page = store.list(&filter).await.unwrap();
+        listed.extend(page.jobs.iter().map(|job| job.new.id));
+        filter.after = page.next;
+        if page.next.is_none() {
+            break;
+        }
+    }
+    assert_eq!(listed, submitted, "they came one after the other, by the server's clock");
+}
+
+/// What others gave out reaches the worker: a lease that nobody knows of would count as a crash of its job.
+#[tokio::test]
+async fn a_shard_that_is_away_keeps_no_work_of_the_others_back() {
+    let mut cluster = RedisCluster::start().unwrap();
+    let second = Duration::from_secs(1);
+    let options = Redis::options().shards(5).patience(second).answer_timeout(second);
+    let store = options.open(&cluster.url()).await.unwrap();
+    let _ = store.submit((0..100).map(|number| job(&number.to_string())).collect()).await.unwrap();
+    cluster.node(0).pause().unwrap();
+    let claimed = store.claim(wanted(100)).await.unwrap().jobs.len();
+    assert!((1..100).contains(&claimed), "{claimed} of 100");
+    let submitted = store.submit((0..100).map(|number| job(&number.to_string())).collect()).await;
+    assert_eq!(submitted.unwrap_err().kind(), ErrorKind::Unavailable);
+    cluster.node(0).resume().unwrap();
 }
 
 #[tokio::test]
@@ -104,6 +200,20 @@ async fn the_rights_in_the_manual_are_enough() {
     server.command(&["ACL", "SETUSER", "app", "-hset"]).unwrap();
     let refused = open(&url).await.submit(vec![job("3")]).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Config, "{refused}");
+}
+
+#[tokio::test]
+async fn the_rights_in_the_manual_are_enough_for_shards() {
+    let server = RedisServer::start().unwrap();
+    let_in(&server, &rights_in_the_manual(Some("- For a store with shards")));
+    let store =
+        Redis::options().shards(3).open(&server.url().replace("redis://", "redis://app:secret@")).await.unwrap();
+    let _ = store.submit((0..9).map(|number| job(&number.to_string())).collect()).await.unwrap();
+    let lease = store.claim(wanted(9)).await.unwrap().jobs[0].lease;
+    assert_eq!(store.settle_one(lease, Outcome::Fail(windlass_core::JobError::new("X", "why"))).await, Status::Failed);
+    store.sweep(10).await.unwrap();
+    store.ping().await.unwrap();
+    assert_eq!(store.counts().await.unwrap().total(Status::Failed), 1);
 }
 
 #[tokio::test]

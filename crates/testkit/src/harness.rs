@@ -20,6 +20,11 @@ pub trait Harness: Send + Sync + 'static {
         drop(fixture);
         None
     }
+
+    /// Scenarios, as `area::name`, whose promises these stores document not to make. They are skipped visibly.
+    fn excused(&self) -> &'static [&'static str] {
+        &[]
+    }
 }
 
 /// One store under test.

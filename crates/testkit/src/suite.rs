@@ -19,7 +19,7 @@ pub enum Verdict {
 /// A scenario as the list has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Entry {
-    /// `core` scenarios return nothing, so that they cannot be skipped; `optional` ones return a [`Verdict`].
+    /// `core` scenarios return nothing, so that they cannot skip themselves; `optional` ones return a [`Verdict`].
     pub kind: &'static str,
     /// The file that it is in.
     pub area: &'static str,
@@ -77,13 +77,20 @@ pub fn core<F: Future<Output = ()>>(harness: impl Harness, entry: Entry, scenari
 /// Runs a scenario about something that not every store offers.
 #[doc(hidden)]
 pub fn optional<F: Future<Output = Verdict>>(harness: impl Harness, entry: Entry, scenario: impl FnOnce(Probe) -> F) {
+    if harness.excused().contains(&entry.to_string().as_str()) {
+        return skip(entry, "documented otherwise");
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let verdict = runtime.expect("a runtime").block_on(async {
         let probe = Probe::start(Arc::new(harness)).await;
         scenario(probe).await
     });
     if let Verdict::Skipped(reason) = verdict {
-        // Not `println!`, which the test harness swallows, and in one write, so that lines do not mix.
-        let _ = std::io::stderr().write_all(format!("SKIP {entry}: {reason}\n").as_bytes());
+        skip(entry, reason);
     }
+}
+
+fn skip(entry: Entry, reason: &str) {
+    // Not `println!`, which the test harness swallows, and in one write, so that lines do not mix.
+    let _ = std::io::stderr().write_all(format!("SKIP {entry}: {reason}\n").as_bytes());
 }

@@ -124,3 +124,13 @@ async fn fault_workers_carry_on_when_a_cluster_loses_a_node() {
     let (url, primary) = (cluster.url(), cluster.primary_of_slot(slot).unwrap());
     failed_over(&url, || cluster.node(primary).kill().unwrap()).await;
 }
+
+/// Of a store that is spread, every node has a part.
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_workers_carry_on_when_a_store_among_shards_loses_a_node() {
+    let mut cluster = RedisCluster::start_with_replicas().unwrap();
+    let url = cluster.url();
+    drop(Redis::options().shards(6).open(&url).await.unwrap());
+    let node = cluster.primary_of_slot(0).unwrap();
+    failed_over(&url, || cluster.node(node).kill().unwrap()).await;
+}

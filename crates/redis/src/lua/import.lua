@@ -14,7 +14,8 @@ for place = 1, tonumber(take()) do
     if not find(id) then
         kept_or_not[place] = 1
         local job = decode(id, state)
-        job.token, job.seq = math.max(now, 0), redis.call('INCRBY', SEQ, 1)
+        local last, apart = numbers(1)
+        job.token, job.seq = math.max(now, 0), last + apart
         kept[id], known[id] = state, job
         redis.call('HSET', JOB, id, submitted)
         redis.call('ZADD', ALL, text(job.seq), id)

@@ -17,11 +17,13 @@
 --  14 seq        the last number given out
 -- In front of it stand what core::state decides, and FULL: whether the server's memory is. No script but exchange stores
 -- more than it takes away. A script that has begun to write is let go on by every server.
--- ARGV[1]: the time in microseconds, or '' for the server's. ARGV[2]: the channel for hints.
+-- ARGV[1]: the time in microseconds, or '' for the server's. ARGV[2]: the channel for hints. ARGV[3]: among how many shards the
+-- store is spread, and which this is, or '' where there is one.
 local JOB, STATE, RESULT, ERROR, PROGRESS, ATTEMPTS = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local READY, DUE, LEASES, DONE, DEAD, ALL, COUNTS, SEQ =
     KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12], KEYS[13], KEYS[14]
 local CHANNEL = ARGV[2]
+local SHARDS, SHARD = string.match(ARGV[3], '^(%d+) (%d+)$')
 
 local pack_struct, unpack_struct, sub = struct.pack, struct.unpack, string.sub
 
@@ -47,7 +49,7 @@ local function text(number)
     return known
 end
 
-local cursor = 2
+local cursor = 3
 local function take()
     cursor = cursor + 1
     return ARGV[cursor]
@@ -66,6 +68,19 @@ local function fetch(ids)
             end
         end
     end
+end
+
+-- Numbers for new jobs: the last one given out, and how far the next ones are apart. Those of several shards go with the clock,
+-- so that jobs can be put in order, and are never the same.
+local function numbers(many)
+    if not SHARDS then
+        return redis.call('INCRBY', SEQ, many) - many, 1
+    end
+    local kept = redis.call('INCRBY', SEQ, 0)
+    local last = math.max(kept, now)
+    last = last - (last - SHARD) % SHARDS
+    redis.call('INCRBY', SEQ, text(last - kept + many * SHARDS))
+    return last, tonumber(SHARDS)
 end
 
 -- Changes are gathered, and written many at a time.

@@ -12,7 +12,7 @@ end
 local jobs = {}
 while #jobs < most and looks > 0 do
     local some = math.min(looks, 100)
-    local ids = redis.call('ZRANGE', ALL, '(' .. after, '+inf', 'BYSCORE', 'LIMIT', 0, some)
+    local ids = redis.call('ZRANGE', ALL, '(' .. text(after), '+inf', 'BYSCORE', 'LIMIT', 0, some)
     fetch(ids)
     for _, id in ipairs(ids) do
         if #jobs == most then

@@ -36,9 +36,10 @@ local function ids_of(group)
     return ids
 end
 
--- Puts jobs of a group in their line, `new` being their arguments' places and `seq` the last number before theirs. They are
--- alike but for ids and numbers, so that one state serves all.
-local function line_up(group, new, seq)
+-- Puts jobs of a group in their line, `new` being their arguments' places. They are alike but for ids and numbers, so that one
+-- state serves all.
+local function line_up(group, new)
+    local seq, apart = numbers(#new)
     local queue, line = group.queue, group.status == QUEUED and ready_in or due_in
     local before = queue .. (group.status == QUEUED and pack_struct('>BBB', 0, 0, group.priority)
         or pack_struct('>BI8', 0, group.at))
@@ -46,7 +47,7 @@ local function line_up(group, new, seq)
     local tail = pack_struct('<IIddddc16', 0, 0, now, now, group.at, 0, NOBODY) .. group.fixed
     local fresh, all, submitted, queued = {}, {}, {}, group.status == QUEUED
     for place, argument in ipairs(new) do
-        seq = seq + 1
+        seq = seq + apart
         local id, to = ARGV[argument], 2 * place
         submitted[to - 1], submitted[to] = id, ARGV[argument + 1]
         kept[id] = head .. pack_struct('<d', seq) .. tail
@@ -64,7 +65,7 @@ local function keep(group, new)
     if #new == 0 then
         return
     end
-    line_up(group, new, redis.call('INCRBY', SEQ, #new) - #new)
+    line_up(group, new)
     count(group.queue, group.status, #new)
     if group.status == QUEUED then
         note_ready(group.queue, 0)

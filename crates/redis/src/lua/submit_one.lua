@@ -1,10 +1,10 @@
 -- A turn that does nothing but submit one job: what submit and the ledger do, in a straight line. It shares no code with
 -- them, because setting that up takes as long as the work; the conformance suite holds both to the same promises.
--- KEYS as in ledger.lua; ARGV and what it returns are exchange's.
+-- KEYS as in ledger.lua; ARGV and what it returns are exchange's. For a store of one shard.
 local call, pack_struct = redis.call, struct.pack
 local JOB, STATE, READY, DUE, ALL, COUNTS, SEQ = KEYS[1], KEYS[2], KEYS[7], KEYS[8], KEYS[12], KEYS[13], KEYS[14]
 local now, channel = tonumber(ARGV[1]), ARGV[2]
-local limit, _, priority, delay, moment, fixed, id, submitted = unpack(ARGV, 7, 14)
+local limit, _, priority, delay, moment, fixed, id, submitted = unpack(ARGV, 8, 15)
 if not now then
     local time = call('TIME')
     now = time[1] * 1000000 + time[2]

@@ -10,8 +10,8 @@ use windlass_testkit::{Fixture, Harness};
 
 static NEXT: AtomicUsize = AtomicUsize::new(0);
 
-/// How to reach the server: options, and the address to open them with.
-pub(crate) struct Prefixes(pub(crate) fn() -> (RedisOptions, String));
+/// How to reach the server: options, and the address to open them with; and what its stores do not promise.
+pub(crate) struct Prefixes(pub(crate) fn() -> (RedisOptions, String), pub(crate) &'static [&'static str]);
 
 impl Prefixes {
     async fn open(&self, prefix: &str, clock: &ManualClock) -> Arc<Redis> {
@@ -33,5 +33,9 @@ impl Harness for Prefixes {
         drop(store);
         let prefix = guard.downcast::<String>().expect("the guard of start");
         Some(Fixture { store: self.open(&prefix, &clock).await, clock, guard: prefix })
+    }
+
+    fn excused(&self) -> &'static [&'static str] {
+        self.1
     }
 }

@@ -149,7 +149,7 @@ pub async fn a_requested_cancellation_survives(probe: Probe) -> Verdict {
 
 pub async fn emitted_jobs_survive_with_their_cause(probe: Probe) -> Verdict {
     let parent = probe.run(&plain()).await;
-    let child = plain();
+    let child = NewJob { id: parent.lease.id.emitted(0), ..plain() };
     probe.settle_emitting(parent.lease, complete(), std::slice::from_ref(&child)).await;
     let Some(probe) = probe.reopen().await else { return NOT_KEPT };
     assert_eq!(probe.status(parent.lease.id).await, Status::Completed);

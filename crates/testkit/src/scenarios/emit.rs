@@ -5,7 +5,7 @@ use std::time::Duration;
 use windlass_core::{JobId, NewJob, Payload, Status};
 use windlass_store::{Exchange, Fate, Outcome};
 
-use crate::jobs::{complete, delayed, fail, job, many, plain, retry, snooze};
+use crate::jobs::{complete, delayed, fail, job, plain, retry, snooze};
 use crate::probe::{LEASE, Probe, settlement};
 
 fn child_of(parent: JobId, index: u32) -> NewJob {
@@ -34,7 +34,7 @@ pub async fn emitted_jobs_are_claimable_in_the_same_turn(probe: Probe) {
 
 pub async fn an_emitted_job_may_be_delayed(probe: Probe) {
     let parent = probe.run(&plain()).await;
-    let child = delayed(Duration::from_secs(60));
+    let child = NewJob { id: parent.lease.id.emitted(0), ..delayed(Duration::from_secs(60)) };
     probe.settle_emitting(parent.lease, complete(), std::slice::from_ref(&child)).await;
     assert_eq!(probe.status(child.id).await, Status::Scheduled);
     assert_eq!(probe.claim(probe.want(&["default"], 1)).await.next_due, Some(Duration::from_secs(60)));
@@ -42,7 +42,7 @@ pub async fn an_emitted_job_may_be_delayed(probe: Probe) {
 
 pub async fn an_emitted_job_waits_in_its_own_queue(probe: Probe) {
     let parent = probe.run(&plain()).await;
-    let child = crate::jobs::waiting_in("mail");
+    let child = NewJob { id: parent.lease.id.emitted(0), ..crate::jobs::waiting_in("mail") };
     probe.settle_emitting(parent.lease, complete(), std::slice::from_ref(&child)).await;
     assert!(probe.take(1).await.is_empty());
     assert_eq!(probe.take_from(&["mail"], 1).await[0].lease.id, child.id);
@@ -93,7 +93,7 @@ pub async fn a_retried_parent_emits_when_it_completes(probe: Probe) {
 pub async fn emitted_jobs_are_exempt_from_the_queue_limit(probe: Probe) {
     let parent = probe.run(&plain()).await;
     probe.submit_within(1, &[plain()]).await;
-    let children = many(3);
+    let children = [0, 1, 2].map(|index| child_of(parent.lease.id, index));
     let settle = vec![settlement(parent.lease, complete(), &children)];
     probe.exchange(Exchange { settle, queue_limit: Some(1), ..Exchange::default() }).await;
     for child in &children {
@@ -103,7 +103,7 @@ pub async fn emitted_jobs_are_exempt_from_the_queue_limit(probe: Probe) {
 
 pub async fn an_emitted_id_that_exists_changes_nothing(probe: Probe) {
     let parent = probe.run(&plain()).await;
-    let child = plain();
+    let child = child_of(parent.lease.id, 0);
     probe.submit(&child).await;
     let before = probe.job(child.id).await;
     let other = NewJob { payload: Payload::empty(), ..child.clone() };

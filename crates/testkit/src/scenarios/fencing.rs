@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use windlass_core::{Incarnation, Status};
+use windlass_core::{Incarnation, NewJob, Status};
 use windlass_store::{Claim, ClaimedJob, Extension, Fate, Lease, Outcome, Token};
 
 use crate::jobs::{complete, fail, plain, progress, result, retry, snooze};
@@ -61,7 +61,7 @@ pub async fn a_zombie_cannot_undo_the_holders_result(probe: Probe) {
 
 pub async fn a_zombie_emits_nothing(probe: Probe) {
     let (zombie, _) = zombie_and_holder(&probe).await;
-    let child = plain();
+    let child = NewJob { id: zombie.lease.id.emitted(0), ..plain() };
     assert_eq!(probe.settle_emitting(zombie.lease, complete(), std::slice::from_ref(&child)).await, Fate::LeaseLost);
     assert_eq!(probe.find(child.id).await, None);
 }

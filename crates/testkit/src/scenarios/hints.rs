@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use windlass_core::JobId;
+use windlass_core::{JobId, NewJob};
 use windlass_store::{Exchange, Hint, Hints, Outcome};
 
 use crate::jobs::{complete, delayed, plain};
@@ -84,7 +84,8 @@ pub async fn an_earlier_due_job_wakes(probe: Probe) {
 pub async fn emitted_work_wakes(probe: Probe) {
     let parent = probe.run(&plain()).await;
     let mut hints = probe.store().hints();
-    probe.settle_emitting(parent.lease, complete(), &[plain()]).await;
+    let child = NewJob { id: parent.lease.id.emitted(0), ..plain() };
+    probe.settle_emitting(parent.lease, complete(), &[child]).await;
     expect(&mut hints, Hint::Ready).await;
 }
 
