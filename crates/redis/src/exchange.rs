@@ -60,22 +60,26 @@ async fn at_once(asking: &Asking<'_>, turn: &Exchange) -> Checked<Exchanged> {
 /// A turn that brings no jobs needs no room, and one whose jobs find none is tried again without them: they are refused,
 /// and whatever else is in it makes room.
 async fn run(asking: &Asking<'_>, turn: &Exchange, write: impl Fn(&mut Cmd)) -> Checked<Value> {
-    if !turn.submit.is_empty() {
-        match asking.run_acknowledged(script(asking, turn), &write).await {
-            Err(fault) if fault.is_full() => {}
+    let scripts = asking.scripts;
+    let for_jobs = [script(asking, turn), &scripts.exchange];
+    for script in for_jobs.into_iter().filter(|_| !turn.submit.is_empty()) {
+        match asking.run_acknowledged(script, &write).await {
+            // It can do too little for this turn, and has done nothing.
+            Ok(Value::Nil) => {}
+            Err(fault) if fault.is_full() => break,
             answer => return answer,
         }
     }
-    asking.run_acknowledged(&asking.scripts.exchange_when_full, &write).await
+    asking.run_acknowledged(&scripts.exchange_when_full, &write).await
 }
 
 /// The quickest script for a turn that brings jobs.
 fn script(asking: &Asking<'_>, turn: &Exchange) -> &'static Script {
     let (scripts, alone) = (asking.scripts, !asking.keys.is_shard());
-    let nothing_else = turn.settle.is_empty() && turn.extend.is_empty() && turn.claim.is_none();
+    let nothing_else = turn.settle.is_empty() && turn.extend.is_empty();
     match turn.submit.len() {
         1 if nothing_else && alone => &scripts.submit_one,
-        _ if nothing_else => &scripts.submit,
+        _ if nothing_else && turn.claim.is_none() => &scripts.submit,
         _ => &scripts.exchange,
     }
 }

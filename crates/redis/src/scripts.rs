@@ -19,7 +19,7 @@ pub(crate) struct Scripts {
     pub(crate) exchange: Script,
     /// The same for a turn that does nothing but submit.
     pub(crate) submit: Script,
-    /// The same for a turn that does nothing but submit one job.
+    /// The same for a turn that does nothing but submit one job, and perhaps take it.
     pub(crate) submit_one: Script,
     /// The same for a server whose memory is full: submissions are refused, everything else goes on.
     pub(crate) exchange_when_full: Script,
@@ -67,7 +67,7 @@ impl Scripts {
         Self {
             exchange: with(false, "", &EXCHANGE),
             submit: with(false, "", &[SUBMIT, include_str!("lua/submit_only.lua")]),
-            submit_one: Script::of(codes() + include_str!("lua/submit_one.lua")),
+            submit_one: Script::of(codes() + &claimed() + include_str!("lua/submit_one.lua")),
             exchange_when_full: with(true, flags, &EXCHANGE),
             get: script(include_str!("lua/get.lua")),
             cancel: script(include_str!("lua/cancel.lua")),
@@ -112,13 +112,17 @@ fn codes() -> String {
     format!("local QUEUED, SCHEDULED, IN_PROGRESS, FAILED = {queued}, {scheduled}, {in_progress}, {failed}\n")
 }
 
+/// Where a claim takes a job.
+fn claimed() -> String {
+    format!("local CLAIMED = {}\n", to(Status::Queued, Event::Claim).unwrap_or_default())
+}
+
 /// The state table as Lua.
 fn decisions() -> String {
     let code = |status: Status| status.code();
     let crashed = AttemptOutcome::Crashed.code();
     let mut lua = format!("local HISTORY_MAX = {HISTORY_MAX}\nlocal CRASHED, REQUESTED = {crashed}, -1\n");
-    let claimed = to(Status::Queued, Event::Claim).unwrap_or_default();
-    lua.push_str(&format!("local CLAIMED = {claimed}\n"));
+    lua.push_str(&claimed());
     lua.push_str(&table("CANCEL", Status::ALL.map(|from| (code(from).to_string(), to(from, Event::Cancel)))));
     lua.push_str(&table("REPLAY", Status::ALL.map(|from| (code(from).to_string(), to(from, Event::Replay)))));
     lua.push_str(&table("ENDINGS", ENDINGS.map(|event| (word(event).to_owned(), Some(ending(event))))));

@@ -1,19 +1,49 @@
--- A turn that does nothing but submit one job: what submit and the ledger do, in a straight line. It shares no code with
--- them, because setting that up takes as long as the work; the conformance suite holds both to the same promises.
--- KEYS as in ledger.lua; ARGV and what it returns are exchange's. For a store of one shard.
+-- A turn that does nothing but submit one job, or gives it to whoever brings it: what submit, claim and the ledger do, in a
+-- straight line. It shares no code with them, because setting that up takes longer than the work; the conformance suite
+-- holds both to the same promises. For a store of one shard. KEYS as in ledger.lua; ARGV and what it returns are exchange's,
+-- or nothing, and nothing is done, where a claim could take anything but this job.
 local call, pack_struct = redis.call, struct.pack
-local JOB, STATE, READY, DUE, ALL, COUNTS, SEQ = KEYS[1], KEYS[2], KEYS[7], KEYS[8], KEYS[12], KEYS[13], KEYS[14]
+local JOB, STATE, READY, DUE, LEASES = KEYS[1], KEYS[2], KEYS[7], KEYS[8], KEYS[9]
+local ALL, COUNTS, SEQ = KEYS[12], KEYS[13], KEYS[14]
 local now, channel = tonumber(ARGV[1]), ARGV[2]
-local limit, _, priority, delay, moment, fixed, id, submitted = unpack(ARGV, 8, 15)
+local limit, _, priority, delay, moment, fixed, id, submitted, most, _, lease, worker = unpack(ARGV, 8, 19)
+local FIRST_QUEUE = 20
 if not now then
     local time = call('TIME')
     now = time[1] * 1000000 + time[2]
 end
 local queue = struct.unpack('s', fixed, 5)
 local start = delay ~= '' and now + delay or moment ~= '' and tonumber(moment) or now
+local given, next_due = {}, -1
+
+local function first_in(line, of)
+    return call('ZRANGE', line, '[' .. of .. '\0', '(' .. of .. '\1', 'BYLEX', 'LIMIT', 0, 1)[1]
+end
+
+-- Whether this job is all that a claim can take. When the next of its queues is due is noted on the way.
+local function is_all_there_is()
+    local asked_for = false
+    for place = FIRST_QUEUE, #ARGV do
+        local of = ARGV[place]
+        asked_for = asked_for or of == queue
+        local due = first_in(DUE, of)
+        local pause = due and struct.unpack('>I8', due, #of + 2) - now
+        if first_in(READY, of) or pause and pause <= 0 then
+            return false
+        end
+        if pause and (next_due < 0 or pause < next_due) then
+            next_due = pause
+        end
+    end
+    return asked_for and start <= now and tonumber(most) > 0
+end
+
+if most and not is_all_there_is() then
+    return false
+end
 
 local function answer(outcome, standing)
-    return { now, {}, {}, { outcome }, standing, {}, 0, -1 }
+    return { now, {}, {}, { outcome }, standing, given, 0, next_due }
 end
 
 local function known(otherwise)
@@ -32,15 +62,23 @@ if call('HSETNX', JOB, id, submitted) == 0 then
 end
 
 -- LAYOUT in job.lua.
-local level, seq, nobody = tonumber(priority), call('INCRBY', SEQ, 1), string.rep('\0', 16)
-local status, at = QUEUED, 0
-if start > now then
+local level, seq, token, by = tonumber(priority), call('INCRBY', SEQ, 1), math.max(now, 0), string.rep('\0', 16)
+local status, at, started = QUEUED, 0, 0
+if most then
+    status, token, at, started, by = CLAIMED, token + 1, now + lease, now, worker
+elseif start > now then
     status, at = SCHEDULED, start
 end
-call('HSET', STATE, id, pack_struct('<BBBBddIIddddc16', status, 0, level, 0, math.max(now, 0), seq, 0, 0, now, now, at, 0,
-    nobody) .. fixed)
+local state = pack_struct('<BBBBddIIddddc16', status, 0, level, 0, token, seq, 0, 0, now, now, at, started, by) .. fixed
+call('HSET', STATE, id, state)
 call('ZADD', ALL, string.format('%d', seq), id)
 call('HINCRBY', COUNTS, status .. queue, 1)
+
+if most then
+    call('ZADD', LEASES, string.format('%.0f', at), id)
+    given = { id, state, submitted }
+    return answer(QUEUED, {})
+end
 
 -- Among the ready jobs that are no suspects, or among those that wait for their time.
 local line, place, from, to = READY, pack_struct('>BBBI8', 0, 0, level, seq), '\0\0', '\0\1'
