@@ -26,16 +26,16 @@ pub(crate) struct Keys {
 impl Keys {
     /// One hash tag for all, so that they live in one slot of a cluster.
     pub(crate) fn of(prefix: &str) -> Self {
-        Self::tagged(prefix, prefix, String::new())
+        Self::tagged(prefix, &format!("{{{prefix}}}:"), String::new())
     }
 
-    /// A hash tag for each shard, so that each lives in a slot of its own.
+    /// A hash tag for each shard, so that each lives in a slot of its own. No store with another prefix has the same keys.
     pub(crate) fn of_shard(prefix: &str, shard: usize, shards: usize) -> Self {
-        Self::tagged(prefix, &format!("{prefix}:{shard}"), format!("{shards} {shard}"))
+        Self::tagged(prefix, &format!("{{{prefix}:{shard}}}:shard:"), format!("{shards} {shard}"))
     }
 
-    fn tagged(prefix: &str, tag: &str, shard: String) -> Self {
-        let key = |name: &str| format!("{{{tag}}}:{name}");
+    fn tagged(prefix: &str, before: &str, shard: String) -> Self {
+        let key = |name: &str| format!("{before}{name}");
         Self { keys: KEYS.map(key).to_vec(), channel: format!("{{{prefix}}}:hints"), mark: key("confirmed"), shard }
     }
 

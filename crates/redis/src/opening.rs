@@ -27,7 +27,7 @@ pub(crate) async fn check(asking: &Asking<'_>, shards: Option<usize>) -> Checked
     if !(1..=SHARDS_MAX).contains(&wanted) {
         return Err(Fault::config(format!("a store has 1 to {SHARDS_MAX} shards, not {wanted}")));
     }
-    let answer = asking.run(&asking.scripts.opening, |question| {
+    let answer = asking.run_acknowledged(&asking.scripts.opening, |question| {
         question.arg(if wanted == 1 { LAYOUT } else { LAYOUT_OF_SHARDS }).arg(wanted);
     });
     let [layout, kept, server, memory, persistence] = exactly(answer.await?)?;

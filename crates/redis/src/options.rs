@@ -73,7 +73,7 @@ impl RedisOptions {
     /// Spreads the jobs among so many shards, 64 at most, each of which is a slot of its own in a cluster, so that the store can
     /// live on several nodes. A job's id says in which shard it is, every queue is in all of them, and a claim asks all. In
     /// exchange, order and the limit of waiting jobs hold within a shard and only roughly between them. It is settled when
-    /// a store is first opened; afterwards every process may leave it out, and another number is refused. Default: one.
+    /// a store is first opened; afterwards another number is refused, and leaving it out takes it as it is. Default: one.
     pub fn shards(mut self, shards: usize) -> Self {
         self.shards = Some(shards);
         self

@@ -14,6 +14,9 @@ use crate::asking::{Asking, Keys};
 use crate::fault::{Checked, Fault};
 use crate::{exchange, import, sweep};
 
+/// A claim waits for a silent shard this part of its lease: the leases that others gave meanwhile run already.
+const PATIENCE: u32 = 6;
+
 /// The keys of each shard, and whose turn it is to be asked first.
 pub(crate) struct Shards {
     keys: Vec<Keys>,
@@ -96,7 +99,7 @@ impl Shards {
     }
 }
 
-/// Which of so many shards has the job: its last byte, which is random, or its parent's.
+/// Which of so many shards has the job: its last byte says, which is random in ids that Windlass makes, or the parent's.
 fn place(id: JobId, shards: usize) -> usize {
     let [.., last] = *id.as_bytes();
     usize::from(last) % shards
@@ -245,8 +248,11 @@ impl<'a> Round<'a> {
                 claim: Some(Claim { limit: *share, suspects, ..self.claim.clone() }),
                 ..Exchange::default()
             };
-            let shard = &self.shards[self.seats[*index].shard];
-            async move { exchange::exchange(shard, &turn).await }
+            let (shard, patience) = (&self.shards[self.seats[*index].shard], self.claim.lease / PATIENCE);
+            async move {
+                let answer = tokio::time::timeout(patience, exchange::exchange(shard, &turn)).await;
+                answer.unwrap_or_else(|_| Err(Fault::unavailable(format!("a shard has said nothing for {patience:?}"))))
+            }
         });
         let answers = join_all(claims).await;
         for ((index, share), answer) in seats.into_iter().zip(shares).zip(answers) {

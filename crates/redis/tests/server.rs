@@ -125,6 +125,25 @@ async fn pages_of_several_shards_are_complete_and_in_order() {
     assert_eq!(listed, submitted, "they came one after the other, by the server's clock");
 }
 
+/// Whose next crash would be the last never runs beside another such job, in whichever shards they are.
+#[tokio::test]
+async fn no_more_suspects_than_allowed_come_from_all_shards_together() {
+    let (server, clock) = (RedisServer::start().unwrap(), windlass_core::ManualClock::default());
+    let options = Redis::options().shards(5).clock(std::sync::Arc::new(clock.clone()));
+    let store = options.open(&server.url()).await.unwrap();
+    let retry = windlass_core::RetryPolicy { max_crashes: 2, ..Default::default() };
+    let draft = || NewJob::build("Job", Payload::new("text/plain", "x")).retry(retry);
+    let _ = store.submit((0..20).map(|_| draft().finish(clock.now()).unwrap()).collect()).await.unwrap();
+    assert_eq!(store.claim(wanted(20)).await.unwrap().jobs.len(), 20);
+    clock.advance(Duration::from_secs(31));
+    assert_eq!(store.sweep(100).await.unwrap().reclaimed, 20);
+    for left in (0..20).rev() {
+        let claimed = store.claim(Claim { suspects: 1, ..wanted(20) }).await.unwrap();
+        assert_eq!((claimed.jobs.len(), claimed.more), (1, left > 0));
+    }
+    assert_eq!(store.claim(Claim { suspects: 1, ..wanted(20) }).await.unwrap().jobs.len(), 0);
+}
+
 /// What others gave out reaches the worker: a lease that nobody knows of would count as a crash of its job.
 #[tokio::test]
 async fn a_shard_that_is_away_keeps_no_work_of_the_others_back() {

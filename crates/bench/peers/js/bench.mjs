@@ -97,8 +97,9 @@ async function measured(action) {
   lines.close();
   const [since, before] = [performance.now(), process.cpuUsage()];
   await action();
-  const { user, system } = process.cpuUsage(before);
-  return { seconds: (performance.now() - since) / 1_000, cpu_seconds: (user + system) / 1e6 };
+  const [seconds, { user, system }] = [(performance.now() - since) / 1_000, process.cpuUsage(before)];
+  console.log("done");
+  return { seconds, cpu_seconds: (user + system) / 1e6 };
 }
 
 async function submit(add, addBulk) {

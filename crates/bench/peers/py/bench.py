@@ -132,7 +132,9 @@ async def measured(action) -> dict:
     await asyncio.to_thread(sys.stdin.readline)
     since, before = time.perf_counter(), time.process_time()
     await action
-    return {"seconds": time.perf_counter() - since, "cpu_seconds": time.process_time() - before}
+    found = {"seconds": time.perf_counter() - since, "cpu_seconds": time.process_time() - before}
+    print("done", flush=True)
+    return found
 
 
 async def submit(queue: Queue) -> None:

@@ -1,8 +1,8 @@
 //! Queues for other languages: one script each under `js` and `py`, run against a server of its own. The pinned packages are
 //! brought where they are missing or older than the file that names them, for Python into an environment of their own.
 //!
-//! A script is given the task as its first argument. It says `ready` before what is measured begins, waits for a line, and
-//! says what it found when it is done.
+//! A script is given the task as its first argument. It says `ready` before what is measured begins, waits for a line, says
+//! `done` when it has ended, and at last what it found.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -57,15 +57,20 @@ async fn measure(task: &Task, script: &str, url: &str) -> Result<Measurement, Fa
     let (Some(mut asking), Some(said)) = (running.stdin.take(), running.stdout.take()) else {
         return Err("a script without input and output".into());
     };
-    let (mut said, mut last, mut meter) = (BufReader::new(said).lines(), String::new(), None);
+    let (mut said, mut last) = (BufReader::new(said).lines(), String::new());
+    let (mut meter, mut spent) = (None, None);
     while let Some(line) = said.next_line().await? {
         if line == "ready" {
             meter = Some(Meter::start(Some(url)).await?);
             asking.write_all(b"go\n").await?;
+        } else if line == "done"
+            && let Some(meter) = meter.take()
+        {
+            spent = Some(meter.stop().await?);
         }
         last = line;
     }
-    let spent = meter.ok_or(format!("{script} has never been ready"))?.stop().await?;
+    let spent = spent.ok_or(format!("{script} has never been done"))?;
     if !running.wait().await?.success() {
         return Err(format!("{script} failed").into());
     }
