@@ -4,13 +4,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::Fault;
-use crate::args::Asked;
+use crate::args::{Asked, Dispatch};
 use crate::measurement::Measurement;
 use crate::plan::{Case, System};
 use crate::task::Task;
 
 /// The adapters have dependencies of their own, so they are a workspace of their own.
 const PEERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/Cargo.toml");
+/// This package, from wherever the bench is started.
+const MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
 
 /// Measures `system` in a process of its own.
 pub(crate) fn measure(case: &Case, system: System, asked: &Asked) -> Result<Measurement, Fault> {
@@ -41,9 +43,26 @@ pub(crate) fn build_peers() -> Result<(), Fault> {
 }
 
 fn cargo(verb: &str) -> Command {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args([verb, "--release", "--quiet", "--manifest-path", PEERS]);
+    let mut cargo = plain_cargo(verb);
+    cargo.args(["--manifest-path", PEERS]);
     cargo
+}
+
+fn plain_cargo(verb: &str) -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args([verb, "--release", "--quiet"]);
+    cargo
+}
+
+/// Has messages measured, by a program of its own: it counts allocations, which would slow everything else.
+pub(crate) fn dispatch(asked: &Dispatch) -> Result<bool, Fault> {
+    let mut command = plain_cargo("run");
+    command.args(["--manifest-path", MANIFEST, "--bin", "windlass-bench-dispatch", "--"]);
+    command.args(["--repeat", &asked.repeat.to_string()]);
+    if asked.json {
+        command.arg("--json");
+    }
+    Ok(command.status()?.success())
 }
 
 fn place(directory: &Path) -> Result<PathBuf, Fault> {

@@ -42,6 +42,14 @@ pub(crate) fn bytes(value: Value) -> Checked<Vec<u8>> {
     some_bytes(value)?.ok_or_else(|| Fault::corrupt("half of a job is missing"))
 }
 
+/// Bytes that must be there, and may have come in two parts.
+pub(crate) fn one_or_two(value: Value) -> Checked<Vec<u8>> {
+    match value {
+        Value::Array(parts) => Ok(parts.into_iter().map(bytes).collect::<Checked<Vec<_>>>()?.concat()),
+        one => bytes(one),
+    }
+}
+
 /// A whole number.
 pub(crate) fn number(value: &Value) -> Checked<i64> {
     let number = match value {

@@ -8,9 +8,9 @@ use crate::options::Replicas;
 use crate::scripts::{Script, Scripts};
 
 /// The keys in the order that `lua/ledger.lua` gives.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 16] = [
     "job", "state", "result", "error", "progress", "attempts", "ready", "due", "leases", "done", "dead", "all",
-    "counts", "seq",
+    "counts", "seq", "gone", "long",
 ];
 
 /// What every question begins with.

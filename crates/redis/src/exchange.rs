@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use redis::{Cmd, Value};
-use windlass_core::{JobId, Timestamp};
-use windlass_store::{Claim, Claimed, ClaimedJob, Exchange, Exchanged, Extend, Extension, Lease, codec};
+use windlass_core::Timestamp;
+use windlass_store::{Claim, Claimed, ClaimedJob, Exchange, Exchanged, Extend, Extension, Lease, Token, codec};
 
-use crate::answer::{bytes, exactly, groups, list, number};
+use crate::answer::{bytes, exactly, groups, list, number, one_or_two, some_bytes};
 use crate::asking::Asking;
 use crate::fault::Checked;
-use crate::record::{self, State, micros};
+use crate::record::{self, First, State, micros};
 use crate::scripts::Script;
 use crate::settle::{self, Endings};
 use crate::submit::{self, Group};
@@ -125,14 +125,17 @@ fn extension(answer: &Value) -> Checked<Extension> {
 }
 
 fn claimed_job([id, state, submitted]: [Value; 3], now: i64) -> Checked<ClaimedJob> {
-    let id: JobId = record::id(&bytes(id)?)?;
-    let state = State::read(&bytes(state)?)?;
+    let first = First::read(record::id(&bytes(id)?)?, &one_or_two(submitted)?)?;
+    let state = some_bytes(state)?.map(|state| State::read(&state)).transpose()?;
+    // What running_first in layout.lua gives a job that nothing has happened to.
+    let (token, retries, crashes) =
+        state.map_or((Token(now.max(0) as u64), 0, 0), |state| (state.token, state.retries, state.crashes));
     Ok(ClaimedJob {
-        lease: Lease { id, token: state.token },
-        new: state.new_job(id, &bytes(submitted)?)?.into(),
-        retries: state.retries,
-        crashes: state.crashes,
-        created_at: state.created_at,
+        lease: Lease { id: first.new.id, token },
+        new: first.new.into(),
+        retries,
+        crashes,
+        created_at: first.created_at,
         started_at: Timestamp::from_micros(now),
     })
 }

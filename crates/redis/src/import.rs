@@ -10,8 +10,8 @@ use crate::asking::Asking;
 use crate::fault::{Checked, Fault};
 use crate::record;
 
-/// A job as the script takes it: id, what was submitted, state, error, progress, history.
-struct Parts([Vec<u8>; 6]);
+/// A job as the script takes it: id, what was submitted, priority, when it was created, state, error, progress, history.
+struct Parts([Vec<u8>; 8]);
 
 /// Keeps each job whose id is new just as it stands.
 pub(crate) async fn import(asking: &Asking<'_>, jobs: &[Job]) -> Checked<Vec<Imported>> {
@@ -37,6 +37,8 @@ impl Parts {
         Ok(Self([
             job.new.id.as_bytes().to_vec(),
             record::submitted(&job.new)?,
+            job.new.priority.level().to_string().into_bytes(),
+            job.created_at.as_micros().to_string().into_bytes(),
             record::state(job),
             job.error.as_ref().map(seal).transpose()?.unwrap_or_default(),
             job.progress.as_ref().map(seal).transpose()?.unwrap_or_default(),

@@ -7,9 +7,9 @@ use crate::asking::Asking;
 use crate::fault::{Checked, Fault};
 use crate::scripts::{PLAIN, RELIEVING, Scripts};
 
-/// The layout of what this version keeps in one shard, and in several: what knows of no shards must not open those.
-const LAYOUT: i64 = 1;
-const LAYOUT_OF_SHARDS: i64 = 2;
+/// The layout of what this version keeps. The first kept a state of each job from the beginning, the second was its form for
+/// several shards.
+const LAYOUT: i64 = 3;
 
 /// The most shards that a store may be spread among.
 pub(crate) const SHARDS_MAX: usize = 64;
@@ -28,13 +28,15 @@ pub(crate) async fn check(asking: &Asking<'_>, shards: Option<usize>) -> Checked
         return Err(Fault::config(format!("a store has 1 to {SHARDS_MAX} shards, not {wanted}")));
     }
     let answer = asking.run_acknowledged(&asking.scripts.opening, |question| {
-        question.arg(if wanted == 1 { LAYOUT } else { LAYOUT_OF_SHARDS }).arg(wanted);
+        question.arg(LAYOUT).arg(wanted);
     });
     let [layout, kept, server, memory, persistence] = exactly(answer.await?)?;
     let (layout, kept) = (whole_number(layout)?, whole_number(kept)?);
-    if layout > LAYOUT_OF_SHARDS {
+    if layout != LAYOUT {
+        let whose = if layout > LAYOUT { "a newer" } else { "an early" };
         return Err(Fault::config(format!(
-            "a newer Windlass wrote this store (layout {layout}, this one knows {LAYOUT_OF_SHARDS}); use that version"
+            "{whose} Windlass wrote this store (layout {layout}, this one knows {LAYOUT}): open it with that version, or \
+             have the keys below another prefix"
         )));
     }
     let kept = usize::try_from(kept).ok().filter(|kept| (1..=SHARDS_MAX).contains(kept));

@@ -1,4 +1,4 @@
-//! The bytes that are kept: where a job stands, which scripts write, and what was submitted, which only this file reads.
+//! The bytes that are kept: where a job stands, which scripts write, and what was submitted, of which they read the beginning.
 
 use std::time::Duration;
 
@@ -6,36 +6,42 @@ use windlass_core::{
     Attempt, AttemptOutcome, Incarnation, Job, JobId, JobName, NewJob, Owner, Payload, Priority, QueueName, Status,
     Timestamp,
 };
-use windlass_store::Token;
 use windlass_store::codec::{Spec, payload_of, seal, unseal};
+use windlass_store::{Lease, Token};
 
 use crate::fault::{Checked, Fault};
 
-/// Where a job stands: `LAYOUT` in `lua/job.lua`, and what never changes of it.
+/// What is kept of a job from the beginning, as `lua/layout.lua` lays it out.
+pub(crate) struct First {
+    status: Status,
+    at: Timestamp,
+    pub(crate) seq: u64,
+    pub(crate) created_at: Timestamp,
+    pub(crate) new: NewJob,
+}
+
+/// Where a job stands, as `lua/layout.lua` lays it out.
 pub(crate) struct State {
     pub(crate) status: Status,
-    pub(crate) cancel_requested: bool,
-    pub(crate) priority: Priority,
-    pub(crate) token: Token,
-    pub(crate) seq: u64,
-    pub(crate) retries: u32,
-    pub(crate) crashes: u32,
-    pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
     /// When it is due, or when its lease ends.
     pub(crate) at: Timestamp,
+    pub(crate) token: Token,
     pub(crate) started_at: Timestamp,
     /// `None` when no worker ever had it.
     pub(crate) worker: Option<Incarnation>,
-    pub(crate) queue: QueueName,
-    pub(crate) name: JobName,
-    pub(crate) owner: Option<Owner>,
+    pub(crate) retries: u32,
+    pub(crate) crashes: u32,
+    pub(crate) cancel_requested: bool,
 }
 
-/// What never changes of a job's state: crashes at most, queue, name and owner.
-pub(crate) fn fixed(new: &NewJob) -> Vec<u8> {
+/// The part of a job's origin that comes with it: crashes at most, queue, name and owner, behind their length.
+fn fixed(new: &NewJob) -> Vec<u8> {
     let owner = new.owner.as_ref().map_or("", Owner::as_str);
-    let mut bytes = new.retry.max_crashes.to_le_bytes().to_vec();
+    let length = 4 + new.queue.as_str().len() + new.name.as_str().len() + owner.len() + 3;
+    let mut bytes = Vec::with_capacity(2 + length);
+    bytes.extend_from_slice(&(length as u16).to_le_bytes());
+    bytes.extend_from_slice(&new.retry.max_crashes.to_le_bytes());
     for text in [new.queue.as_str(), new.name.as_str(), owner] {
         bytes.extend_from_slice(text.as_bytes());
         bytes.push(0);
@@ -43,10 +49,12 @@ pub(crate) fn fixed(new: &NewJob) -> Vec<u8> {
     bytes
 }
 
-/// What was submitted besides.
+/// What was submitted: the job's [`fixed`], the rest behind its length, and the payload. Scripts keep in front of it where the
+/// job stood at first.
 pub(crate) fn submitted(new: &NewJob) -> Checked<Vec<u8>> {
-    let spec = Spec::encode(new)?;
-    let mut bytes = Vec::with_capacity(4 + spec.len() + new.payload.bytes.len());
+    let (fixed, spec) = (fixed(new), Spec::encode(new)?);
+    let mut bytes = Vec::with_capacity(4 + fixed.len() + spec.len() + new.payload.bytes.len());
+    bytes.extend_from_slice(&fixed);
     bytes.extend_from_slice(&(spec.len() as u32).to_le_bytes());
     bytes.extend_from_slice(&spec);
     bytes.extend_from_slice(&new.payload.bytes);
@@ -76,72 +84,94 @@ pub(crate) fn read_result(kept: &[u8]) -> Checked<Payload> {
     Ok(payload_of(content_type.to_owned(), bytes.0))
 }
 
-impl State {
-    pub(crate) fn read(kept: &[u8]) -> Checked<Self> {
+impl First {
+    pub(crate) fn read(id: JobId, kept: &[u8]) -> Checked<Self> {
         let mut bytes = Bytes(kept);
-        let [status, cancel, priority, _suspect] = bytes.array()?;
-        let (token, seq) = (bytes.whole_number()?, bytes.whole_number()?);
-        let (retries, crashes) = (u32::from_le_bytes(bytes.array()?), u32::from_le_bytes(bytes.array()?));
-        let (created_at, updated_at) = (bytes.moment()?, bytes.moment()?);
-        let (at, started_at) = (bytes.moment()?, bytes.moment()?);
-        let worker: [u8; 16] = bytes.array()?;
+        let [status] = bytes.array()?;
+        let at = bytes.moment()?;
+        let [priority] = bytes.array()?;
+        let (seq, created_at) = (bytes.whole_number()?, bytes.moment()?);
+        let _length: [u8; 2] = bytes.array()?;
         let _max_crashes: [u8; 4] = bytes.array()?;
         let (queue, name, owner) = (bytes.word()?, bytes.word()?, bytes.word()?);
-        Ok(Self {
-            status: Status::from_code(status).ok_or_else(|| Fault::corrupt("a job has an unknown status"))?,
-            cancel_requested: cancel != 0,
-            priority: Priority::new(priority)?,
-            token: Token(token),
-            seq,
-            retries,
-            crashes,
-            created_at,
-            updated_at,
-            at,
-            started_at,
-            worker: (worker != [0; 16]).then(|| Incarnation::from_bytes(worker)),
-            queue: QueueName::new(queue)?,
-            name: JobName::new(name)?,
-            owner: (!owner.is_empty()).then(|| Owner::new(owner)).transpose()?,
-        })
-    }
-
-    /// The job as it was submitted.
-    pub(crate) fn new_job(&self, id: JobId, submitted: &[u8]) -> Checked<NewJob> {
-        let mut bytes = Bytes(submitted);
         let length = u32::from_le_bytes(bytes.array()?);
         let spec = Spec::decode(bytes.take(length as usize)?)?;
-        Ok(NewJob {
+        let new = NewJob {
             id,
-            name: self.name.clone(),
-            queue: self.queue.clone(),
-            priority: self.priority,
+            name: JobName::new(name)?,
+            queue: QueueName::new(queue)?,
+            priority: Priority::new(priority)?,
             start: spec.start,
             payload: payload_of(spec.content_type, bytes.0),
             retry: spec.retry,
             timeout: spec.timeout,
-            owner: self.owner.clone(),
+            owner: (!owner.is_empty()).then(|| Owner::new(owner)).transpose()?,
             context: spec.context,
             traceparent: spec.traceparent,
+        };
+        Ok(Self { status: known(status)?, at, seq, created_at, new })
+    }
+}
+
+impl State {
+    /// Where a job stands that nothing has happened to.
+    pub(crate) fn at_first(first: &First) -> Self {
+        Self {
+            status: first.status,
+            updated_at: first.created_at,
+            at: first.at,
+            token: Token(first.created_at.as_micros().max(0) as u64),
+            started_at: Timestamp::default(),
+            worker: None,
+            retries: 0,
+            crashes: 0,
+            cancel_requested: false,
+        }
+    }
+
+    pub(crate) fn read(kept: &[u8]) -> Checked<Self> {
+        let mut bytes = Bytes(kept);
+        let [status] = bytes.array()?;
+        let (updated_at, at) = (bytes.moment()?, bytes.moment()?);
+        let (token, started_at) = (bytes.whole_number()?, bytes.moment()?);
+        let worker: [u8; 16] = bytes.array()?;
+        let (retries, crashes) = (u32::from_le_bytes(bytes.array()?), u32::from_le_bytes(bytes.array()?));
+        let [cancel, _suspect] = bytes.array()?;
+        Ok(Self {
+            status: known(status)?,
+            updated_at,
+            at,
+            token: Token(token),
+            started_at,
+            worker: (worker != [0; 16]).then(|| Incarnation::from_bytes(worker)),
+            retries,
+            crashes,
+            cancel_requested: cancel != 0,
         })
     }
 }
 
-/// Where an imported job stands, as `LAYOUT` in `lua/job.lua` says. The script gives it its token and its number.
+/// A status by its code.
+fn known(code: u8) -> Checked<Status> {
+    Status::from_code(code).ok_or_else(|| Fault::corrupt("a job has an unknown status"))
+}
+
+/// Where an imported job stands, as `lua/layout.lua` lays it out. The script gives it its token.
 pub(crate) fn state(job: &Job) -> Vec<u8> {
     let new = &*job.new;
     let suspect = u8::from(new.retry.is_suspect(job.crashes));
     let at = job.scheduled_at.unwrap_or_default();
     let started = job.started_at.unwrap_or_default();
-    let mut bytes = vec![job.status.code(), 0, new.priority.level(), suspect];
-    bytes.extend([0; 16]);
+    let mut bytes = vec![job.status.code()];
+    bytes.extend([job.updated_at, at].map(moment_bytes).concat());
+    bytes.extend([0; 8]);
+    bytes.extend(moment_bytes(started));
+    bytes.extend(job.started_at.map_or([0; 16], |_| last_worker(job)));
     bytes.extend(job.retries.to_le_bytes());
     bytes.extend(job.crashes.to_le_bytes());
-    for moment in [job.created_at, job.updated_at, at, started] {
-        bytes.extend(moment_bytes(moment));
-    }
-    bytes.extend(job.started_at.map_or([0; 16], |_| last_worker(job)));
-    bytes.extend(fixed(new));
+    bytes.extend([0, suspect]);
+    bytes.extend(new.queue.as_str().as_bytes());
+    bytes.push(0);
     bytes
 }
 
@@ -168,6 +198,14 @@ pub(crate) fn history(attempts: &[Attempt]) -> Checked<Vec<u8>> {
 
 fn moment_bytes(moment: Timestamp) -> [u8; 8] {
     (moment.as_micros() as f64).to_le_bytes()
+}
+
+/// How a settlement begins: id, token, and how the attempt ended.
+pub(crate) fn settled(lease: Lease, how: u8) -> [u8; 25] {
+    let mut bytes = [how; 25];
+    bytes[..16].copy_from_slice(lease.id.as_bytes());
+    bytes[16..24].copy_from_slice(&(lease.token.0 as f64).to_le_bytes());
+    bytes
 }
 
 /// A duration as scripts count.
@@ -260,7 +298,11 @@ mod tests {
     fn what_is_cut_off_is_corrupt_and_no_panic() {
         let whole = [0_u8; 90];
         for length in 0..whole.len() {
-            assert!(State::read(&whole[..length]).is_err() && attempt(&whole[..length.min(36)]).is_err());
+            let cut = &whole[..length];
+            assert!(
+                State::read(&cut[..length.min(59)]).is_err() && First::read(JobId::from_bytes([1; 16]), cut).is_err()
+            );
+            assert!(attempt(&whole[..length.min(36)]).is_err());
         }
         assert!(read_result(&[9]).is_err() && read_result(&[9, 0, 1]).is_err());
     }

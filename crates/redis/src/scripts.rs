@@ -36,8 +36,10 @@ pub(crate) struct Scripts {
     pub(crate) opening: Script,
 }
 
+const LAYOUT: &str = include_str!("lua/layout.lua");
 const LEDGER: &str = include_str!("lua/ledger.lua");
 const JOB: &str = include_str!("lua/job.lua");
+const BLOCKS: &str = include_str!("lua/blocks.lua");
 const SUBMIT: &str = include_str!("lua/submit.lua");
 
 const EXCHANGE: [&str; 6] = [
@@ -61,24 +63,29 @@ pub(crate) static RELIEVING: LazyLock<Scripts> = LazyLock::new(|| Scripts::new(A
 impl Scripts {
     fn new(flags: &str) -> Self {
         let with = |full: bool, flags: &str, verbs: &[&str]| {
-            Script::of(format!("{flags}local FULL = {full}\n{}{}{LEDGER}{}", codes(), decisions(), verbs.concat()))
+            Script::of(format!(
+                "{flags}local FULL = {full}\n{}{}{LAYOUT}{LEDGER}{}",
+                codes(),
+                decisions(),
+                verbs.concat()
+            ))
         };
         let script = |verb: &str| with(false, flags, &[JOB, verb]);
         Self {
             exchange: with(false, "", &EXCHANGE),
             submit: with(false, "", &[SUBMIT, include_str!("lua/submit_only.lua")]),
-            submit_one: Script::of(codes() + &claimed() + include_str!("lua/submit_one.lua")),
+            submit_one: Script::of(codes() + &claimed() + LAYOUT + include_str!("lua/submit_one.lua")),
             exchange_when_full: with(true, flags, &EXCHANGE),
             get: script(include_str!("lua/get.lua")),
             cancel: script(include_str!("lua/cancel.lua")),
             replay: script(include_str!("lua/replay.lua")),
             import: with(false, "", &[JOB, include_str!("lua/import.lua")]),
-            list: script(include_str!("lua/list.lua")),
+            list: with(false, flags, &[JOB, BLOCKS, include_str!("lua/list.lua")]),
             counts: script(include_str!("lua/counts.lua")),
             promote: script(include_str!("lua/promote.lua")),
             lost: script(include_str!("lua/lost.lua")),
             reclaim: script(include_str!("lua/reclaim.lua")),
-            prune: script(include_str!("lua/prune.lua")),
+            prune: with(false, flags, &[JOB, BLOCKS, include_str!("lua/prune.lua")]),
             opening: with(false, "", &[include_str!("lua/opening.lua")]),
         }
     }
@@ -155,14 +162,14 @@ fn to(from: Status, event: Event) -> Option<String> {
 /// What an ending makes of a running job, and which attempts it puts on record.
 fn ending(event: Event) -> String {
     let status = to(Status::InProgress, event).unwrap_or_default();
-    let (fails, clears) = (matches!(event, Event::Retry | Event::Fail), event == Event::Complete);
+    let fails = matches!(event, Event::Retry | Event::Fail);
     let outcome = match event {
         Event::Retry | Event::Fail => AttemptOutcome::Failed.code().to_string(),
         Event::Stop => AttemptOutcome::Canceled.code().to_string(),
         _ => "nil".to_owned(),
     };
     let retries = u8::from(event == Event::Retry);
-    format!("{{ status = {status}, retries = {retries}, outcome = {outcome}, fails = {fails}, clears = {clears} }}")
+    format!("{{ status = {status}, retries = {retries}, outcome = {outcome}, fails = {fails} }}")
 }
 
 #[cfg(test)]

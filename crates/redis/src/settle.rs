@@ -2,6 +2,7 @@
 
 use redis::{Cmd, Value};
 use windlass_core::JobError;
+use windlass_core::state::Event;
 use windlass_store::{Fate, Outcome, Settlement, codec};
 
 use crate::answer::{list, number};
@@ -9,6 +10,11 @@ use crate::fault::Checked;
 use crate::record::{self, micros};
 use crate::scripts::word;
 use crate::submit::{Group, status};
+
+/// How an attempt ended, as `lua/settle.lua` reads it.
+const WITHOUT_RESULT: u8 = 0;
+const WITH_RESULT: u8 = 1;
+const OTHERWISE: u8 = 2;
 
 /// Settlements as they are sent.
 pub(crate) struct Endings<'a> {
@@ -62,10 +68,22 @@ impl<'a> Ending<'a> {
     }
 
     fn write(&self, question: &mut Cmd) {
-        let lease = self.settlement.lease;
-        question.arg(lease.id.as_bytes()).arg(lease.token.0);
-        question.arg(word(self.settlement.outcome.event()));
-        question.arg(self.delay).arg(&self.error).arg(&self.result);
+        let (lease, event) = (self.settlement.lease, self.settlement.outcome.event());
+        let how = match event {
+            Event::Complete if self.result.is_empty() => WITHOUT_RESULT,
+            Event::Complete => WITH_RESULT,
+            _ => OTHERWISE,
+        };
+        question.arg(record::settled(lease, how).as_slice());
+        match how {
+            WITHOUT_RESULT => {}
+            WITH_RESULT => {
+                question.arg(&self.result);
+            }
+            _ => {
+                question.arg(word(event)).arg(self.delay).arg(&self.error);
+            }
+        }
     }
 }
 

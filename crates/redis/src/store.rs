@@ -69,7 +69,7 @@ impl RedisOptions {
     /// # Errors
     ///
     /// `Config` when the address is none, the server is older than 6.2, evicts keys, does not trust this user or holds
-    /// what a newer Windlass wrote; `Unavailable` when no server answers.
+    /// what a newer Windlass wrote, or an early one; `Unavailable` when no server answers.
     pub async fn open(self, url: &str) -> Result<Redis> {
         Ok(open(self, url).await?)
     }

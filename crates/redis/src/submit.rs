@@ -1,19 +1,22 @@
 //! Submit: new jobs as arguments, and what became of them.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use redis::{Cmd, Value};
-use windlass_core::{NewJob, Start, Status, Timestamp};
+use windlass_core::{JobId, NewJob, Start, Status, Timestamp};
 use windlass_store::{SubmitOutcome, Submitted};
 
-use crate::answer::{bytes, groups, list, number};
+use crate::answer::{list, number, one_or_two};
 use crate::fault::{Checked, Fault};
-use crate::record::{self, State};
+use crate::record::{self, First};
 
-/// Neighbours that differ in their ids and inputs only, so that the rest is sent once. Most batches are one group.
+/// Neighbours that go to one place of one queue, so that it is sent once, and no two of them with the same id. Most batches
+/// are one group.
 pub(crate) struct Group<'a> {
     first: &'a NewJob,
-    fixed: Vec<u8>,
+    /// Of all but the first.
+    ids: HashSet<JobId>,
     jobs: Vec<(&'a NewJob, Vec<u8>)>,
 }
 
@@ -22,9 +25,14 @@ impl<'a> Group<'a> {
         let mut groups: Vec<Self> = Vec::new();
         for new in jobs {
             let submitted = record::submitted(new)?;
-            match groups.last_mut() {
-                Some(group) if group.takes(new) => group.jobs.push((new, submitted)),
-                _ => groups.push(Self { first: new, fixed: record::fixed(new), jobs: vec![(new, submitted)] }),
+            if let Some(group) = groups.last_mut()
+                && group.takes(new)
+                && new.id != group.first.id
+                && group.ids.insert(new.id)
+            {
+                group.jobs.push((new, submitted));
+            } else {
+                groups.push(Self { first: new, ids: HashSet::new(), jobs: vec![(new, submitted)] });
             }
         }
         Ok(groups)
@@ -32,8 +40,7 @@ impl<'a> Group<'a> {
 
     fn takes(&self, new: &NewJob) -> bool {
         let first = self.first;
-        (first.retry.max_crashes, first.priority, first.start) == (new.retry.max_crashes, new.priority, new.start)
-            && (&first.queue, &first.name, &first.owner) == (&new.queue, &new.name, &new.owner)
+        (first.priority, first.start, &first.queue) == (new.priority, new.start, &new.queue)
     }
 
     pub(crate) fn write(&self, question: &mut Cmd) {
@@ -43,7 +50,7 @@ impl<'a> Group<'a> {
             Start::After(delay) => question.arg(record::micros(delay)).arg(""),
             Start::At(moment) => question.arg("").arg(moment.as_micros()),
         };
-        question.arg(&self.fixed);
+        question.arg(self.first.queue.as_str());
         for (new, submitted) in &self.jobs {
             question.arg(new.id.as_bytes()).arg(submitted);
         }
@@ -56,7 +63,7 @@ pub(crate) fn outcomes(jobs: &[Arc<NewJob>], at: i64, outcomes: Value, standing:
     if outcomes.len() != jobs.len() {
         return Err(Fault::corrupt("an id is taken by half a job"));
     }
-    let mut standing = groups::<2>(standing)?.into_iter();
+    let mut standing = list(standing)?.into_iter();
     let mut answers = Vec::with_capacity(jobs.len());
     for (new, outcome) in jobs.iter().zip(&outcomes) {
         let outcome = match number(outcome)? {
@@ -72,9 +79,9 @@ pub(crate) fn outcomes(jobs: &[Arc<NewJob>], at: i64, outcomes: Value, standing:
     Ok(answers)
 }
 
-fn compare(new: &NewJob, [state, submitted]: [Value; 2]) -> Checked<SubmitOutcome> {
-    let kept = State::read(&bytes(state)?)?.new_job(new.id, &bytes(submitted)?)?;
-    Ok(if kept.asks_the_same(new) { SubmitOutcome::Existing } else { SubmitOutcome::Conflict })
+fn compare(new: &NewJob, kept: Value) -> Checked<SubmitOutcome> {
+    let kept = First::read(new.id, &one_or_two(kept)?)?;
+    Ok(if kept.new.asks_the_same(new) { SubmitOutcome::Existing } else { SubmitOutcome::Conflict })
 }
 
 /// The status of a code in an answer.

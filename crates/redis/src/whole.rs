@@ -6,10 +6,10 @@ use windlass_core::{Job, JobId, Owner, QueueName, Status, Timestamp};
 use windlass_store::codec::unseal;
 use windlass_store::{Counts, Filter, Page, Scope};
 
-use crate::answer::{bytes, exactly, groups, list, number, some_bytes};
+use crate::answer::{bytes, exactly, groups, list, number, one_or_two, some_bytes};
 use crate::asking::Asking;
 use crate::fault::{Checked, Fault};
-use crate::record::{self, State};
+use crate::record::{self, First, State};
 use crate::scripts::Script;
 use crate::submit::status;
 
@@ -105,15 +105,18 @@ fn owner_in(scope: &Scope) -> &str {
 /// What `whole` in `lua/job.lua` tells of a job, and its number.
 fn read(answer: Value) -> Checked<(Job, u64)> {
     let [id, state, submitted, result, error, progress, attempts] = exactly(answer)?;
-    let state = State::read(&bytes(state)?)?;
-    let new = state.new_job(record::id(&bytes(id)?)?, &bytes(submitted)?)?;
+    let first = First::read(record::id(&bytes(id)?)?, &one_or_two(submitted)?)?;
+    let state = match some_bytes(state)? {
+        Some(state) => State::read(&state)?,
+        None => State::at_first(&first),
+    };
     let mut job = Job {
-        new: new.into(),
+        new: first.new.into(),
         status: state.status,
         retries: state.retries,
         crashes: state.crashes,
         cancel_requested: state.cancel_requested,
-        created_at: state.created_at,
+        created_at: first.created_at,
         scheduled_at: only(state.status == Status::Scheduled, state.at),
         started_at: only(state.worker.is_some(), state.started_at),
         finished_at: only(state.status.is_finished(), state.updated_at),
@@ -129,7 +132,7 @@ fn read(answer: Value) -> Checked<(Job, u64)> {
             return Err(Fault::corrupt("a completed job never started"));
         }
     }
-    Ok((job, state.seq))
+    Ok((job, first.seq))
 }
 
 fn only(applies: bool, moment: Timestamp) -> Option<Timestamp> {

@@ -1,27 +1,17 @@
 //! What the store asks of a server, and what it does with one that is short of memory, of rights or of trust.
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
 use std::time::Duration;
 
-use windlass_core::{Clock, Incarnation, JobId, NewJob, Payload, QueueName, Status, SystemClock};
+use common::{Settle, forgetful, job, listed, open, wanted};
+use windlass_core::{Clock, JobId, NewJob, Payload, Status};
 use windlass_redis::Redis;
 use windlass_store::{
     Claim, Error, ErrorKind, Exchange, Fate, Hint, Outcome, Query, Scope, Settlement, Store, SubmitOutcome, Verbs,
 };
 use windlass_testkit::servers::{RedisCluster, RedisServer, Sentinels};
-
-fn job(payload: &str) -> NewJob {
-    NewJob::build("Job", Payload::new("text/plain", payload.to_owned())).finish(SystemClock.now()).unwrap()
-}
-
-fn wanted(limit: usize) -> Claim {
-    let (queues, worker) = (vec![QueueName::default()], Incarnation::random());
-    Claim { queues, limit, lease: Duration::from_secs(30), worker, suspects: limit }
-}
-
-async fn open(url: &str) -> Redis {
-    Redis::options().open(url).await.unwrap()
-}
 
 async fn refused(url: &str) -> Error {
     let opened = Redis::options().patience(Duration::from_secs(3)).open(url).await;
@@ -37,12 +27,14 @@ async fn a_server_that_evicts_is_refused() {
 }
 
 #[tokio::test]
-async fn a_store_of_a_newer_layout_is_refused() {
+async fn a_store_of_another_layout_is_refused() {
     let server = RedisServer::start().unwrap();
-    server.command(&["HSET", "{windlass}:counts", "layout", "3"]).unwrap();
-    let refused = refused(&server.url()).await;
-    assert_eq!(refused.kind(), ErrorKind::Config);
-    assert!(refused.to_string().contains("newer Windlass"), "{refused}");
+    for (layout, whose) in [("1", "an early Windlass"), ("2", "an early Windlass"), ("4", "a newer Windlass")] {
+        server.command(&["HSET", "{windlass}:counts", "layout", layout]).unwrap();
+        let refused = refused(&server.url()).await;
+        assert_eq!(refused.kind(), ErrorKind::Config);
+        assert!(refused.to_string().contains(whose), "{refused}");
+    }
 }
 
 #[tokio::test]
@@ -59,16 +51,6 @@ async fn the_number_of_shards_is_settled_when_a_store_is_first_opened() {
     assert_eq!(otherwise.kind(), ErrorKind::Config);
     assert!(otherwise.to_string().contains("has 3 shards, not 4"), "{otherwise}");
     assert!(open(&server.url()).await.get(new.id, &Scope::Everything).await.unwrap().is_some());
-}
-
-/// A store that was there before there were shards must not be taken for an empty one that is spread.
-#[tokio::test]
-async fn a_store_that_knew_of_no_shards_has_one() {
-    let server = RedisServer::start().unwrap();
-    server.command(&["HSET", "{windlass}:counts", "layout", "1"]).unwrap();
-    let spread = Redis::options().shards(2).open(&server.url()).await.unwrap_err();
-    assert!(spread.to_string().contains("has 1 shards, not 2"), "{spread}");
-    open(&server.url()).await;
 }
 
 /// One queue, a hundred jobs, five shards on three nodes: all of it is spread, and one claim gathers it.
@@ -207,7 +189,9 @@ async fn everything(url: &str) {
     store.admin().unwrap().replay(first.id, &Scope::Everything).await.unwrap();
     store.cancel(second.id, &Scope::Everything).await.unwrap();
     assert_eq!(store.counts().await.unwrap().total(Status::Queued), 1);
-    assert_eq!(store.list(&windlass_store::Filter { limit: 9, ..Default::default() }).await.unwrap().jobs.len(), 2);
+    assert_eq!(listed(&store).await.len(), 2);
+    let _ = store.submit(vec![job("alone")]).await.unwrap();
+    assert_eq!(forgetful(url, 1).await.sweep(10).await.unwrap().pruned, 1);
 }
 
 #[tokio::test]
@@ -252,17 +236,18 @@ async fn the_rights_in_the_manual_are_enough_behind_sentinels() {
     everything(&sentinels.url().replace("redis-sentinel://", "redis-sentinel://app:secret@")).await;
 }
 
-trait Settle {
-    async fn settle_one(&self, lease: windlass_store::Lease, outcome: Outcome) -> Status;
-}
-
-impl Settle for Redis {
-    async fn settle_one(&self, lease: windlass_store::Lease, outcome: Outcome) -> Status {
-        let settlement = Settlement { lease, outcome, emitted: Vec::new() };
-        match self.settle(vec![settlement]).await.unwrap()[0] {
-            Fate::Settled(status) => status,
-            refused => panic!("{refused:?}"),
+/// Submits until the server has no room. What it took in.
+async fn fill(store: &Redis, payload: &str) -> Vec<JobId> {
+    let mut kept = Vec::new();
+    loop {
+        let new = job(payload);
+        let answer = store.submit(vec![new.clone()]).await.unwrap();
+        match answer[0].outcome {
+            SubmitOutcome::Created(_) => kept.push(new.id),
+            SubmitOutcome::QueueFull => return kept,
+            other => panic!("{other:?}"),
         }
+        assert!(kept.len() < 1_000, "eight megabytes do not hold twenty");
     }
 }
 
@@ -271,18 +256,8 @@ impl Settle for Redis {
 async fn a_full_server_refuses_submissions_and_lets_work_go_on() {
     let server = RedisServer::start_with(&["--maxmemory", "8mb"]).unwrap();
     let store = open(&server.url()).await;
-    let mut kept = Vec::new();
     let payload = "x".repeat(20_000);
-    loop {
-        let new = job(&payload);
-        let answer = store.submit(vec![new.clone()]).await.unwrap();
-        match answer[0].outcome {
-            SubmitOutcome::Created(_) => kept.push(new.id),
-            SubmitOutcome::QueueFull => break,
-            other => panic!("{other:?}"),
-        }
-        assert!(kept.len() < 1_000, "eight megabytes do not hold twenty");
-    }
+    let kept = fill(&store, &payload).await;
     for id in &kept {
         assert!(store.get(*id, &Scope::Everything).await.unwrap().is_some(), "acknowledged and lost");
     }
@@ -301,6 +276,46 @@ async fn a_full_server_refuses_submissions_and_lets_work_go_on() {
     assert_eq!(soon_over.sweep(10_000).await.unwrap().pruned, kept.len());
     let answer = store.submit(vec![job("small")]).await.unwrap();
     assert!(matches!(answer[0].outcome, SubmitOutcome::Created(_)), "there is room again");
+}
+
+/// The engine says with each turn how many jobs may wait. On a full server the script once stumbled over that, after half of
+/// the turn was written: what a completion had emitted was kept and never ran.
+#[tokio::test]
+async fn a_turn_with_a_limit_is_whole_on_a_full_server() {
+    let server = RedisServer::start_with(&["--maxmemory", "8mb"]).unwrap();
+    let store = open(&server.url()).await;
+    let payload = "x".repeat(20_000);
+    fill(&store, &payload).await;
+    let refused = async |turn: Exchange| {
+        let answers = store.exchange(Exchange { queue_limit: Some(1_000_000), ..turn }).await.unwrap();
+        assert!(answers.submitted.iter().all(|one| one.outcome == SubmitOutcome::QueueFull), "{answers:?}");
+        answers.fates
+    };
+    for many in [1, 2] {
+        let submit = (0..many).map(|_| job(&payload).into()).collect();
+        refused(Exchange { submit, ..Exchange::default() }).await;
+    }
+
+    let [done, failed]: [_; 2] = store.claim(wanted(2)).await.unwrap().jobs.try_into().unwrap();
+    let emitted = job("emitted");
+    let settle = vec![
+        Settlement {
+            lease: done.lease,
+            outcome: Outcome::Complete(Payload::empty()),
+            emitted: vec![emitted.clone().into()],
+        },
+        Settlement {
+            lease: failed.lease,
+            outcome: Outcome::Retry { delay: Duration::from_secs(60), error: windlass_core::JobError::new("X", "why") },
+            emitted: Vec::new(),
+        },
+    ];
+    let fates = refused(Exchange { settle, submit: vec![job(&payload).into()], ..Exchange::default() }).await;
+    assert_eq!(fates, [Fate::Settled(Status::Completed), Fate::Settled(Status::Scheduled)]);
+    let failed = store.get(failed.lease.id, &Scope::Everything).await.unwrap().unwrap();
+    assert_eq!(failed.attempts.len(), 1);
+    let claimed = store.claim(wanted(1_000)).await.unwrap().jobs;
+    assert!(claimed.iter().any(|job| job.lease.id == emitted.id), "what was emitted has to run");
 }
 
 /// A server that forgets its scripts, as one that was restarted has, is told them again.

@@ -14,8 +14,8 @@ use crate::floors::Raw;
 use crate::mail::Mail;
 use crate::rig::REDIS_DURABILITY;
 
-/// Jobs settled and claimed per round trip when a backlog is worked off.
-pub(crate) const WORK_BATCH: u64 = 500;
+/// Jobs settled and claimed per round trip when a backlog is worked off: an answer of more than 64 KiB goes out in pieces.
+pub(crate) const WORK_BATCH: u64 = 250;
 
 const SETTLE: &str = "
     local held, over = redis.call('HMGET', 'token', unpack(ARGV, 2)), {}

@@ -1,56 +1,60 @@
 -- claim: gives ready jobs to a worker, suspects first, then by queue in the order given, priority and number.
 -- ARGV: jobs at most, suspects at most, lease, worker, queues.
--- Returns id, state and what was submitted of each job; whether jobs are left; how long until one is due, or -1.
+-- Returns id, state and what was submitted of each job, no state where this is the first thing that happens to it; whether jobs are left; how long until one is due, or -1.
 local PROMOTED_MAX = 1000
 
--- Takes the first of a queue out of the line.
+-- Takes the first ids of a queue out of the line, at most so many, and writes the block anew that they do not empty.
 local function pop(queue, suspect, most)
     local from, to = ready_range(queue, suspect)
-    local members = redis.call('ZRANGE', READY, from, to, 'BYLEX', 'LIMIT', 0, most)
-    if #members > 0 then
-        redis.call('ZREMRANGEBYLEX', READY, '[' .. members[1], '[' .. members[#members])
-    end
-    return members
+    local number, head = #queue + 4, #queue + 11
+    local ids, ahead = {}, math.ceil(most / BLOCK)
+    repeat
+        local blocks = redis.call('ZRANGE', READY, from, to, 'BYLEX', 'LIMIT', 0, ahead)
+        local last, rest
+        for _, block in ipairs(blocks) do
+            if #ids == most then
+                break
+            end
+            local over = math.min(#block, head + 16 * (most - #ids))
+            for place = head + 1, over, 16 do
+                ids[#ids + 1] = sub(block, place, place + 15)
+            end
+            last = block
+            rest = over < #block and sub(block, 1, number - 1) .. pack_struct('>I8', unpack_struct('>I8', block, number)
+                + (over - head) / 16 * APART) .. sub(block, over + 1)
+        end
+        if last then
+            redis.call('ZREMRANGEBYLEX', READY, '[' .. blocks[1], '[' .. last)
+        end
+        if rest then
+            redis.call('ZADD', READY, '0', rest)
+        end
+        ahead = 2 * ahead
+    until #ids == most or 2 * #blocks < ahead
+    return ids
 end
 
--- Starts jobs of a queue on their states as they are kept; each gets the next token. What the worker is told goes to
--- `given`.
-local function start(queue, members, lease, worker, given)
-    local ids, before, started = {}, #given, pack_struct('<dddc16', now, now + lease, now, worker)
-    for place, member in ipairs(members) do
-        ids[place] = sub(member, -16)
-    end
-    fetch(ids)
-    local ends = text(now + lease)
-    for _, id in ipairs(ids) do
-        local packed = kept[id]
-        if packed then
-            local token = pack_struct('<d', unpack_struct('<d', packed, TOKEN) + 1)
-            rewrite(id, string.char(CLAIMED) .. sub(packed, 2, TOKEN - 1) .. token .. sub(packed, NUMBER, UPDATED - 1)
-                .. started .. sub(packed, FIXED))
+-- Starts jobs of a queue. Id, state and what was submitted of each go to `given`.
+local function start(queue, ids, lease, worker, given)
+    local ends, started, first = text(now + lease), 0, running_first(queue, now, lease, worker)
+    local kept_jobs = kept_jobs_of(ids)
+    for place, packed in ipairs(look_up('HMGET', STATE, ids)) do
+        local id, kept_job = ids[place], kept_jobs[place]
+        if kept_job then
+            packed = packed and running(unpack_struct('<d', packed, ATTEMPTED) + 1, now, lease, worker)
+                .. sub(packed, COUNTED)
+            scored(states, id, packed or first)
             scored(leases_in, ends, id)
-            named(given, id)
+            started = started + 1
+            scored(given, id, packed)
+            given[#given + 1] = kept_job
         end
     end
-    count(queue, QUEUED, before - #given)
-    count(queue, CLAIMED, #given - before)
-end
-
-local function given_out(ids)
-    local answer = {}
-    for first = 1, #ids, CHUNK do
-        local last = math.min(first + CHUNK - 1, #ids)
-        local submitted = redis.call('HMGET', JOB, unpack(ids, first, last))
-        for place = first, last do
-            named(answer, ids[place])
-            named(answer, kept[ids[place]])
-            named(answer, submitted[place - first + 1])
-        end
-    end
-    if redis.call('EXISTS', PROGRESS) == 1 then
+    if #ids > 0 and redis.call('EXISTS', PROGRESS) == 1 then
         write('HDEL', PROGRESS, ids)
     end
-    return answer
+    count(queue, QUEUED, -started)
+    count(queue, CLAIMED, started)
 end
 
 local function outlook(queues)
@@ -68,8 +72,10 @@ local function outlook(queues)
 end
 
 local function claim(most, suspects, lease, worker, queues)
-    local ids, promoted = {}, 0
+    local given, promoted = {}, 0
     flush_jobs()
+    -- What was looked at before may stand elsewhere now.
+    kept, firsts, known = {}, {}, {}
     for _, queue in ipairs(queues) do
         promoted = promoted + promote(queue, PROMOTED_MAX)
     end
@@ -79,11 +85,12 @@ local function claim(most, suspects, lease, worker, queues)
     for suspect = 1, 0, -1 do
         local all = suspect == 1 and math.min(suspects, most) or most
         for _, queue in ipairs(queues) do
-            if #ids < all then
-                start(queue, pop(queue, suspect, all - #ids), lease, worker, ids)
+            local left = all - #given / 3
+            if left > 0 then
+                start(queue, pop(queue, suspect, left), lease, worker, given)
             end
         end
     end
     local more, next_due = outlook(queues)
-    return given_out(ids), more, next_due
+    return given, more, next_due
 end

@@ -1,42 +1,56 @@
 -- Jobs as tables: for everything but the common cases, which cut their states without taking them apart.
 
--- Where the parts are that scripts cut at: the token, the number, when it changed, when it started, what never changes.
-local TOKEN, NUMBER, UPDATED, STARTED, FIXED = 5, 13, 37, 53, 77
+-- What this script has looked at, by id: states, and what was kept of the jobs from the beginning; false where nothing is.
+local kept, firsts = {}, {}
 
--- status, cancellation requested, priority, suspect, token, number, retries, crashes, created, updated, due or end of
--- lease, started, worker; behind it what never changes: crashes at most, queue, name, owner. Decoded in record.rs too.
-local LAYOUT = '<BBBBddIIddddc16'
+local function fetch_into(found, key, ids)
+    for place, value in ipairs(look_up('HMGET', key, ids)) do
+        local id = ids[place]
+        if found[id] == nil then
+            found[id] = value
+        end
+    end
+end
 
-local function decode(id, packed)
-    local status, cancel, priority, suspect, token, seq, retries, crashes, created, updated, at, started, worker, rest =
-        unpack_struct(LAYOUT, packed)
+local function fetch(ids)
+    fetch_into(kept, STATE, ids)
+    fetch_into(firsts, JOB, ids)
+end
+
+local function rewrite(id, packed)
+    kept[id] = packed
+    scored(states, id, packed)
+end
+
+local function decode(id, packed, first)
+    local status, at, priority, seq, created, _, most, queue, name, owner = unpack_struct(FIRST, first)
+    local updated, token, started, worker, retries, crashes, cancel, suspect =
+        created, math.max(created, 0), 0, NOBODY, 0, 0, 0, 0
+    if packed then
+        status, updated, at, token, started, worker, retries, crashes, cancel, suspect = unpack_struct(LAYOUT, packed)
+    end
     -- All fields at once: a table that grows is built again and again.
     return {
-        id = id, status = status, cancel = cancel, priority = priority, suspect = suspect, token = token, seq = seq,
-        retries = retries, crashes = crashes, created = created, updated = updated, at = at, started = started,
-        worker = worker, fixed = sub(packed, rest), queue = unpack_struct('s', packed, rest + 4), changed = false,
+        id = id, status = status, updated = updated, at = at, token = token, started = started, worker = worker,
+        retries = retries, crashes = crashes, cancel = cancel, suspect = suspect, queue = queue, name = name, owner = owner,
+        crashes_most = most, priority = priority, seq = seq, created = created, changed = false,
     }
 end
 
 local function encode(job)
-    return pack_struct(LAYOUT, job.status, job.cancel, job.priority, job.suspect, job.token, job.seq, job.retries,
-        job.crashes, job.created, job.updated, job.at, job.started, job.worker) .. job.fixed
+    return pack_struct(LAYOUT, job.status, job.updated, job.at, job.token, job.started, job.worker, job.retries, job.crashes,
+        job.cancel, job.suspect, job.queue)
 end
 
-local function owner_of(job)
-    local _, _, _, owner = unpack_struct('<Isss', job.fixed)
-    return owner
-end
-
--- Those among the states looked at that are taken apart, and those of them that are changed.
+-- Those among the jobs looked at that are taken apart, and those of them that are changed.
 local known, changed = {}, {}
 
 local function find(id)
-    if kept[id] == nil then
+    if firsts[id] == nil then
         fetch({ id })
     end
-    if not known[id] and kept[id] then
-        known[id] = decode(id, kept[id])
+    if not known[id] and firsts[id] then
+        known[id] = decode(id, kept[id], firsts[id])
     end
     return known[id]
 end
@@ -44,7 +58,7 @@ end
 -- The job, if there is one that the owner may see; '' sees all.
 local function visible(id, owner)
     local job = find(id)
-    return job and (owner == '' or owner_of(job) == owner) and job
+    return job and (owner == '' or job.owner == owner) and job
 end
 
 local function touch(job)
@@ -72,11 +86,30 @@ local function due_member(job)
     return job.queue .. pack_struct('>BI8', 0, math.max(job.at, 0)) .. job.id
 end
 
+-- Takes a ready job out of its block. Those behind it make a block of their own.
+local function leave_block(job)
+    local before = job.queue .. pack_struct('>BBB', 0, job.suspect, job.priority)
+    local over = '(' .. before .. pack_struct('>I8', job.seq + 1)
+    local block = redis.call('ZRANGE', READY, over, '[' .. before, 'BYLEX', 'REV', 'LIMIT', 0, 1)[1]
+    if not block then
+        return
+    end
+    local first, ids = unpack_struct('>I8', block, #before + 1)
+    local place = ids + (job.seq - first) / APART * 16
+    named(ready_out, block)
+    if place > ids then
+        scored(ready_in, '0', sub(block, 1, place - 1))
+    end
+    if place + 16 <= #block then
+        scored(ready_in, '0', before .. pack_struct('>I8', job.seq + APART) .. sub(block, place + 16))
+    end
+end
+
 -- A job stands somewhere else now; `at` is when it is due, or when its lease ends.
 local function leave(job)
     count(job.queue, job.status, -1)
     if job.status == QUEUED then
-        named(ready_out, ready_member(job))
+        leave_block(job)
     elseif job.status == SCHEDULED then
         named(due_out, due_member(job))
     elseif job.status == IN_PROGRESS then
@@ -141,10 +174,11 @@ local function remember(job, outcome, error)
     redis.call('HSET', ATTEMPTS, job.id, sub(records, starts[1 + surplus]))
 end
 
--- Everything that is known of a job, for readers.
+-- Everything that is known of a job that was found, for readers; its state, if it has one.
 local function whole(id, packed)
+    local rest = redis.call('HGET', LONG, id)
     return {
-        id, packed, redis.call('HGET', JOB, id), redis.call('HGET', RESULT, id), redis.call('HGET', ERROR, id),
+        id, packed, rest and { firsts[id], rest } or firsts[id], redis.call('HGET', RESULT, id), redis.call('HGET', ERROR, id),
         redis.call('HGET', PROGRESS, id), redis.call('HGET', ATTEMPTS, id),
     }
 end

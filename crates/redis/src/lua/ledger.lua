@@ -1,31 +1,38 @@
 -- What every script begins with: the keys, the clock, the arguments, and one place that writes changes.
 --
 -- KEYS, the same for all scripts:
---   1 job        hash: id -> what was submitted, written once
---   2 state      hash: id -> where the job stands, see LAYOUT in job.lua
+--   1 job        hash: id -> where the job stood at first, and what was submitted: FIRST in layout.lua, written once
+--   2 state      hash: id -> where it stands: LAYOUT in layout.lua, of jobs that anything has happened to
 --   3 result     hash: id -> what its handler returned
 --   4 error      hash: id -> the error on record
 --   5 progress   hash: id -> the latest report
 --   6 attempts   hash: id -> attempts that did not complete, oldest first
---   7 ready      sorted by member: queue, suspect or not, priority, number, id
+--   7 ready      sorted by member: queue, suspect or not, priority, block as number of the first and ids
 --   8 due        sorted by member: queue, moment, id
 --   9 leases     sorted set: running ids by the end of their leases
 --  10 done       list: completed and canceled ids, the first that ended first
 --  11 dead       sorted set: failed ids by their end
---  12 all        sorted set: ids by number
+--  12 all        sorted set: blocks of ids, one behind the other, by the number of the first
 --  13 counts     hash: status and queue -> how many jobs
 --  14 seq        the last number given out
--- In front of it stand what core::state decides, and FULL: whether the server's memory is. No script but exchange stores
--- more than it takes away. A script that has begun to write is let go on by every server.
+--  15 gone       hash: first number of a block -> how many of its jobs are removed, where some are
+--  16 long       hash: id -> what was submitted besides, where that is long
+-- In front of it stand what core::state decides, and FULL: whether the server's memory is. On a full server claims,
+-- settlements, sweeps and cancellations go on: they store a little, so that work can end and be taken away. A script that has begun to write is let go on by every server.
 -- ARGV[1]: the time in microseconds, or '' for the server's. ARGV[2]: the channel for hints. ARGV[3]: among how many shards the
 -- store is spread, and which this is, or '' where there is one.
 local JOB, STATE, RESULT, ERROR, PROGRESS, ATTEMPTS = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local READY, DUE, LEASES, DONE, DEAD, ALL, COUNTS, SEQ =
-    KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12], KEYS[13], KEYS[14]
+local READY, DUE, LEASES, DONE, DEAD, ALL, COUNTS, SEQ, GONE, LONG =
+    KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15], KEYS[16]
 local CHANNEL = ARGV[2]
 local SHARDS, SHARD = string.match(ARGV[3], '^(%d+) (%d+)$')
 
-local pack_struct, unpack_struct, sub = struct.pack, struct.unpack, string.sub
+-- How far the numbers of jobs are apart that were submitted together.
+local APART = tonumber(SHARDS or 1)
+
+-- Such jobs stand in blocks, which cost little more than one job does. At most so many in one: a block is written anew when
+-- a part is taken out of the line, and stays in `all` for its last job.
+local BLOCK = 32
 
 -- The most that one command is given, far below what Lua's stack holds.
 local CHUNK = 1000
@@ -55,32 +62,43 @@ local function take()
     return ARGV[cursor]
 end
 
--- The states that this script has looked at, as they are kept; false where there is no such job.
-local kept = {}
-
-local function fetch(ids)
+-- What a command that takes many ids says of each, in their order.
+local function look_up(command, key, ids)
+    if #ids <= CHUNK then
+        return #ids > 0 and redis.call(command, key, unpack(ids)) or {}
+    end
+    local found = {}
     for first = 1, #ids, CHUNK do
-        local last = math.min(first + CHUNK - 1, #ids)
-        local found = redis.call('HMGET', STATE, unpack(ids, first, last))
-        for place = first, last do
-            if kept[ids[place]] == nil then
-                kept[ids[place]] = found[place - first + 1]
-            end
+        local some = redis.call(command, key, unpack(ids, first, math.min(first + CHUNK - 1, #ids)))
+        for place, value in ipairs(some) do
+            found[first + place - 1] = value
         end
     end
+    return found
 end
 
--- Numbers for new jobs: the last one given out, and how far the next ones are apart. Those of several shards go with the clock,
--- so that jobs can be put in order, and are never the same.
+-- What is kept of jobs from the beginning, in their order, as readers get it: of a long one two parts.
+local function kept_jobs_of(ids)
+    local kept_jobs = look_up('HMGET', JOB, ids)
+    if redis.call('EXISTS', LONG) == 1 then
+        for place, rest in ipairs(look_up('HMGET', LONG, ids)) do
+            kept_jobs[place] = rest and { kept_jobs[place], rest } or kept_jobs[place]
+        end
+    end
+    return kept_jobs
+end
+
+-- Numbers for new jobs: the last one before them. Those of several shards go with the clock, so that jobs can be put in order,
+-- and are never the same.
 local function numbers(many)
     if not SHARDS then
-        return redis.call('INCRBY', SEQ, many) - many, 1
+        return redis.call('INCRBY', SEQ, many) - many
     end
     local kept = redis.call('INCRBY', SEQ, 0)
     local last = math.max(kept, now)
     last = last - (last - SHARD) % SHARDS
     redis.call('INCRBY', SEQ, text(last - kept + many * SHARDS))
-    return last, tonumber(SHARDS)
+    return last
 end
 
 -- Changes are gathered, and written many at a time.
@@ -114,11 +132,6 @@ end
 
 local function counted_now(queue, status)
     return queue_changes[queue] and queue_changes[queue][status] or 0
-end
-
-local function rewrite(id, packed)
-    kept[id] = packed
-    scored(states, id, packed)
 end
 
 -- Everything gathered so far.

@@ -8,6 +8,6 @@ for _, id in ipairs(ids) do
     named(lost, id)
     named(lost, job.token)
     named(lost, job.crashes)
-    named(lost, (unpack_struct('<I', job.fixed)))
+    named(lost, job.crashes_most)
 end
 return lost

@@ -16,6 +16,37 @@ local function ended_before()
     return old
 end
 
+-- Takes jobs out of blocks of several: of each its number.
+local function leave_blocks(numbers)
+    table.sort(numbers)
+    local place = 1
+    while numbers[place] do
+        local first, ids = block_of(numbers[place])
+        local before, over = place, first + size_of(ids) * APART
+        repeat
+            place = place + 1
+        until not numbers[place] or numbers[place] >= over
+        if redis.call('HINCRBY', GONE, text(first), place - before) == size_of(ids) then
+            redis.call('ZREM', ALL, ids)
+            redis.call('HDEL', GONE, text(first))
+        end
+    end
+end
+
+-- Takes jobs out of `all`.
+local function leave_all(ids)
+    local alone, others = {}, {}
+    for place, number in ipairs(look_up('ZMSCORE', ALL, ids)) do
+        if number then
+            named(alone, ids[place])
+        elseif find(ids[place]) then
+            named(others, known[ids[place]].seq)
+        end
+    end
+    write('ZREM', ALL, alone)
+    leave_blocks(others)
+end
+
 local ids = failed and redis.call('ZRANGE', DEAD, '-inf', text(over), 'BYSCORE', 'LIMIT', 0, most) or ended_before()
 fetch(ids)
 for _, id in ipairs(ids) do
@@ -23,10 +54,10 @@ for _, id in ipairs(ids) do
         count(known[id].queue, known[id].status, -1)
     end
 end
-for _, key in ipairs({ JOB, STATE, RESULT, ERROR, PROGRESS, ATTEMPTS }) do
+for _, key in ipairs({ JOB, LONG, STATE, RESULT, ERROR, PROGRESS, ATTEMPTS }) do
     write('HDEL', key, ids)
 end
-write('ZREM', ALL, ids)
+leave_all(ids)
 if failed then
     write('ZREM', DEAD, ids)
 elseif #ids > 0 then

@@ -1,10 +1,7 @@
 -- submit: keeps the jobs whose ids are new, unless their queue holds as many waiting jobs as it may.
--- ARGV, in groups of jobs that differ in their ids and inputs only: how many, priority, delay or '', moment or '', what
--- never changes of their state; then of each its id and what was submitted.
+-- ARGV, in groups of jobs that go to one place in one queue: how many, priority, delay or '', moment or '', queue; then of
+-- each its id and what was submitted.
 -- Returns for each its status, 0 where the id is taken, -1 where the queue or the server's memory is full.
-local NOBODY = string.rep('\0', 16)
--- In place of a state that is not written yet: its id must not be given twice.
-local TAKEN = ''
 
 -- How many jobs wait in a queue, with those of this turn.
 local waiting = {}
@@ -18,9 +15,8 @@ local function room(queue, limit)
 end
 
 local function read_group()
-    local number, priority, delay, moment, fixed = unpack(ARGV, cursor + 1, cursor + 5)
-    local group = { number = tonumber(number), priority = tonumber(priority), fixed = fixed, first = cursor + 6 }
-    group.queue = unpack_struct('s', fixed, 5)
+    local number, priority, delay, moment, queue = unpack(ARGV, cursor + 1, cursor + 5)
+    local group = { number = tonumber(number), priority = tonumber(priority), queue = queue, first = cursor + 6 }
     local start = delay ~= '' and now + delay or moment ~= '' and tonumber(moment) or now
     group.status = start > now and SCHEDULED or QUEUED
     group.at = start > now and start or 0
@@ -29,44 +25,56 @@ local function read_group()
 end
 
 local function ids_of(group)
-    local ids = {}
+    local ids, first = {}, group.first - 2
     for place = 1, group.number do
-        ids[place] = ARGV[group.first + 2 * place - 2]
+        ids[place] = ARGV[first + 2 * place]
     end
     return ids
 end
 
--- Puts jobs of a group in their line, `new` being their arguments' places. They are alike but for ids and numbers, so that one
--- state serves all.
-local function line_up(group, new)
-    local seq, apart = numbers(#new)
-    local queue, line = group.queue, group.status == QUEUED and ready_in or due_in
-    local before = queue .. (group.status == QUEUED and pack_struct('>BBB', 0, 0, group.priority)
-        or pack_struct('>BI8', 0, group.at))
-    local head = pack_struct('<BBBBd', group.status, 0, group.priority, 0, math.max(now, 0))
-    local tail = pack_struct('<IIddddc16', 0, 0, now, now, group.at, 0, NOBODY) .. group.fixed
-    local fresh, all, submitted, queued = {}, {}, {}, group.status == QUEUED
-    for place, argument in ipairs(new) do
-        seq = seq + apart
-        local id, to = ARGV[argument], 2 * place
-        submitted[to - 1], submitted[to] = id, ARGV[argument + 1]
-        kept[id] = head .. pack_struct('<d', seq) .. tail
-        fresh[to - 1], fresh[to] = id, kept[id]
-        all[to - 1], all[to] = string.format('%d', seq), id
-        line[#line + 1] = '0'
-        line[#line + 1] = queued and before .. pack_struct('>I8', seq) .. id or before .. id
+-- Puts jobs of a group in their line, in blocks. `first` is the number of the first.
+local function line_up(group, ids, first)
+    local queue, due, blocks = group.queue, pack_struct('>BI8', 0, group.at), {}
+    for place = 1, #ids, BLOCK do
+        local number = first + (place - 1) * APART
+        local block = table.concat(ids, '', place, math.min(place + BLOCK - 1, #ids))
+        scored(blocks, text(number), block)
+        if group.status == QUEUED then
+            scored(ready_in, '0', queue .. pack_struct('>BBBI8', 0, 0, group.priority, number) .. block)
+        end
     end
-    write('HSET', JOB, submitted)
-    write('HSET', STATE, fresh)
-    write('ZADD', ALL, all)
+    write('ZADD', ALL, blocks)
+    for place = 1, group.status == SCHEDULED and #ids or 0 do
+        scored(due_in, '0', queue .. due .. ids[place])
+    end
 end
 
-local function keep(group, new)
-    if #new == 0 then
+-- Keeps new jobs of a group, with what was submitted of each. They are alike but for ids and numbers.
+local function keep_jobs(group, ids, submitted)
+    local seq, kept_jobs, long = numbers(#ids), {}, {}
+    local head, tail = pack_struct('<BdB', group.status, group.at, group.priority), pack_struct('<d', now)
+    local first = seq + APART
+    for place = 1, #ids do
+        seq = seq + APART
+        local short, to = submitted[place], 2 * place
+        if #short >= LONG_FROM then
+            local rest
+            short, rest = cut(short)
+            scored(long, ids[place], rest)
+        end
+        kept_jobs[to - 1], kept_jobs[to] = ids[place], head .. pack_struct('<d', seq) .. tail .. short
+    end
+    write('HSET', JOB, kept_jobs)
+    write('HSET', LONG, long)
+    line_up(group, ids, first)
+end
+
+local function keep(group, ids, submitted)
+    if #ids == 0 then
         return
     end
-    line_up(group, new)
-    count(group.queue, group.status, #new)
+    keep_jobs(group, ids, submitted)
+    count(group.queue, group.status, #ids)
     if group.status == QUEUED then
         note_ready(group.queue, 0)
     else
@@ -74,40 +82,36 @@ local function keep(group, new)
     end
 end
 
-local function submit_group(group, limit, emitted, outcomes, asked)
-    local ids, new = ids_of(group), {}
-    fetch(ids)
-    for place, id in ipairs(ids) do
-        local outcome = group.status
-        if kept[id] then
+-- Notes what became of each job, and which ids were taken. No two jobs of a group have the same id.
+local function submit_group(group, limit, emitted, outcomes, taken)
+    local ids, status, before, first = ids_of(group), group.status, #outcomes, group.first - 1
+    local room = FULL and not emitted and 0 or limit and room(group.queue, limit) or group.number
+    local new, submitted, many = {}, {}, 0
+    local standing = look_up('HMGET', JOB, ids)
+    for place = 1, group.number do
+        local outcome = status
+        if standing[place] then
             outcome = 0
-        elseif FULL and not emitted or limit and room(group.queue, limit) <= 0 then
+            taken[#taken + 1] = ids[place]
+        elseif many >= room then
             outcome = -1
         else
-            new[#new + 1] = group.first + 2 * place - 2
-            kept[id] = TAKEN
-            if limit then
-                waiting[group.queue] = waiting[group.queue] + 1
-            end
+            many = many + 1
+            new[many], submitted[many] = ids[place], ARGV[first + 2 * place]
         end
-        outcomes[#outcomes + 1] = outcome
-        asked[#asked + 1] = id
+        outcomes[before + place] = outcome
     end
-    keep(group, new)
+    if limit and many > 0 then
+        waiting[group.queue] = waiting[group.queue] + many
+    end
+    keep(group, new, submitted)
 end
 
--- All groups. What became of each job, and what stands under the ids that were taken.
+-- All groups. What became of each job, and what is kept of those whose ids are taken.
 local function submit_all()
-    local groups, limit, outcomes, ids, standing = tonumber(take()), tonumber(take()), {}, {}, {}
+    local groups, limit, outcomes, taken = tonumber(take()), tonumber(take()), {}, {}
     for _ = 1, groups do
-        local group = read_group()
-        submit_group(group, limit, false, outcomes, ids)
+        submit_group(read_group(), limit, false, outcomes, taken)
     end
-    for place, outcome in ipairs(outcomes) do
-        if outcome == 0 then
-            named(standing, kept[ids[place]])
-            named(standing, redis.call('HGET', JOB, ids[place]))
-        end
-    end
-    return outcomes, standing
+    return outcomes, #taken > 0 and kept_jobs_of(taken) or taken
 end

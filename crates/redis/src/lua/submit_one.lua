@@ -1,18 +1,17 @@
 -- A turn that does nothing but submit one job, or gives it to whoever brings it: what submit, claim and the ledger do, in a
--- straight line. It shares no code with them, because setting that up takes longer than the work; the conformance suite
--- holds both to the same promises. For a store of one shard. KEYS as in ledger.lua; ARGV and what it returns are exchange's,
+-- straight line. It shares nothing with them but the layout, because setting that up takes longer than the work; the
+-- conformance suite holds both to the same promises. For a store of one shard. KEYS as in ledger.lua; ARGV and what it returns are exchange's,
 -- or nothing, and nothing is done, where a claim could take anything but this job.
-local call, pack_struct = redis.call, struct.pack
+local call = redis.call
 local JOB, STATE, READY, DUE, LEASES = KEYS[1], KEYS[2], KEYS[7], KEYS[8], KEYS[9]
-local ALL, COUNTS, SEQ = KEYS[12], KEYS[13], KEYS[14]
+local ALL, COUNTS, SEQ, LONG = KEYS[12], KEYS[13], KEYS[14], KEYS[16]
 local now, channel = tonumber(ARGV[1]), ARGV[2]
-local limit, _, priority, delay, moment, fixed, id, submitted, most, _, lease, worker = unpack(ARGV, 8, 19)
+local limit, _, priority, delay, moment, queue, id, submitted, most, _, lease, worker = unpack(ARGV, 8, 19)
 local FIRST_QUEUE = 20
 if not now then
     local time = call('TIME')
     now = time[1] * 1000000 + time[2]
 end
-local queue = struct.unpack('s', fixed, 5)
 local start = delay ~= '' and now + delay or moment ~= '' and tonumber(moment) or now
 local given, next_due = {}, -1
 
@@ -27,7 +26,7 @@ local function is_all_there_is()
         local of = ARGV[place]
         asked_for = asked_for or of == queue
         local due = first_in(DUE, of)
-        local pause = due and struct.unpack('>I8', due, #of + 2) - now
+        local pause = due and unpack_struct('>I8', due, #of + 2) - now
         if first_in(READY, of) or pause and pause <= 0 then
             return false
         end
@@ -46,39 +45,40 @@ local function answer(outcome, standing)
     return { now, {}, {}, { outcome }, standing, given, 0, next_due }
 end
 
-local function known(otherwise)
-    local state = call('HGET', STATE, id)
-    return state and answer(0, { state, call('HGET', JOB, id) }) or answer(otherwise, {})
+local standing = call('HGET', JOB, id)
+if standing then
+    local rest = call('HGET', LONG, id)
+    return answer(0, { rest and { standing, rest } or standing })
 end
-
 if limit ~= '' then
     local waiting = call('HMGET', COUNTS, QUEUED .. queue, SCHEDULED .. queue)
     if (waiting[1] or 0) + (waiting[2] or 0) >= tonumber(limit) then
-        return known(-1)
+        return answer(-1, {})
     end
 end
-if call('HSETNX', JOB, id, submitted) == 0 then
-    return known()
-end
 
--- LAYOUT in job.lua.
-local level, seq, token, by = tonumber(priority), call('INCRBY', SEQ, 1), math.max(now, 0), string.rep('\0', 16)
-local status, at, started = QUEUED, 0, 0
-if most then
-    status, token, at, started, by = CLAIMED, token + 1, now + lease, now, worker
-elseif start > now then
+local level, seq, status, at = tonumber(priority), call('INCRBY', SEQ, 1), QUEUED, 0
+if start > now then
     status, at = SCHEDULED, start
 end
-local state = pack_struct('<BBBBddIIddddc16', status, 0, level, 0, token, seq, 0, 0, now, now, at, started, by) .. fixed
-call('HSET', STATE, id, state)
+local short, rest = submitted, nil
+if #submitted >= LONG_FROM then
+    short, rest = cut(submitted)
+end
+local kept_job = pack_struct('<BdBdd', status, at, level, seq, now) .. short
+call('HSET', JOB, id, kept_job)
+if rest then
+    call('HSET', LONG, id, rest)
+end
 call('ZADD', ALL, string.format('%d', seq), id)
-call('HINCRBY', COUNTS, status .. queue, 1)
-
 if most then
-    call('ZADD', LEASES, string.format('%.0f', at), id)
-    given = { id, state, submitted }
+    call('HINCRBY', COUNTS, CLAIMED .. queue, 1)
+    call('ZADD', LEASES, string.format('%.0f', now + lease), id)
+    call('HSET', STATE, id, running_first(queue, now, lease, worker))
+    given = { id, false, rest and { kept_job, rest } or kept_job }
     return answer(QUEUED, {})
 end
+call('HINCRBY', COUNTS, status .. queue, 1)
 
 -- Among the ready jobs that are no suspects, or among those that wait for their time.
 local line, place, from, to = READY, pack_struct('>BBBI8', 0, 0, level, seq), '\0\0', '\0\1'
