@@ -12,14 +12,16 @@ use crate::task::Task;
 #[command(name = "windlass-bench", args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct Command {
     #[command(subcommand)]
-    pub(crate) hidden: Option<Hidden>,
+    pub(crate) apart: Option<Apart>,
     #[command(flatten)]
     pub(crate) asked: Asked,
 }
 
-/// What the bench asks of its own child processes.
+/// What needs no store, and what the bench asks of its own child processes.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Hidden {
+pub(crate) enum Apart {
+    /// What does a message cost inside a process?
+    Dispatch(Dispatch),
     /// Does one measurement.
     #[command(hide = true)]
     Measure(Task),
@@ -29,6 +31,17 @@ pub(crate) enum Hidden {
     /// Sends HTTP requests.
     #[command(hide = true)]
     Load(Order),
+}
+
+/// How messages are measured.
+#[derive(Debug, Args)]
+pub(crate) struct Dispatch {
+    /// One JSON object a line instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Rounds; the answer is their median.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub(crate) repeat: u32,
 }
 
 /// What a person asks.

@@ -17,6 +17,7 @@
 //! - `rig`, `handler`, `watched`: an engine over a store that counts what passes through it
 //! - `mail`, `tally`, `moments`: the job, who ran, and when
 //! - `load`: the HTTP clients; `machine`: CPU and memory of this process
+//! - `bin/dispatch`: what a message costs inside a process, in a program of its own, because it counts allocations
 
 mod args;
 mod child;
@@ -42,7 +43,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::args::{Command, Hidden};
+use crate::args::{Apart, Command};
 
 /// What servers are usually built with. glibc's keeps growing and trimming its heaps under many threads, which shows in
 /// the floors as it does in Windlass.
@@ -65,10 +66,11 @@ fn main() -> ExitCode {
 
 /// `false` when a job was lost or ran twice.
 fn run(command: Command) -> Result<bool, Fault> {
-    match command.hidden {
-        Some(Hidden::Measure(task)) => questions::measure(&task).map(|()| true),
-        Some(Hidden::Crash(task)) => questions::recovery::crash(&task).map(|()| true),
-        Some(Hidden::Load(order)) => load::run(&order).map(|()| true),
+    match command.apart {
+        Some(Apart::Dispatch(asked)) => child::dispatch(&asked),
+        Some(Apart::Measure(task)) => questions::measure(&task).map(|()| true),
+        Some(Apart::Crash(task)) => questions::recovery::crash(&task).map(|()| true),
+        Some(Apart::Load(order)) => load::run(&order).map(|()| true),
         None => series::run(&command.asked),
     }
 }

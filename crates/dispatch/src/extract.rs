@@ -165,8 +165,7 @@ pub struct State<S>(pub S);
 
 impl<S: Clone + Send + Sync + 'static> FromContext for State<S> {
     fn from_context(cx: &Context) -> Result<Self> {
-        let missing = || Error::permanent(format!("no state of type {} was given", std::any::type_name::<S>()));
-        cx.states().get().map(Self).ok_or_else(missing)
+        cx.states().borrow::<S>().cloned().map(Self)
     }
 
     fn needs(needs: &mut Needs) {

@@ -7,6 +7,10 @@
 //! - [`context`]: [`Context`], a handler's view of the attempt it runs in: progress, cancellation, emitted jobs
 //! - [`extract`]: what a handler's arguments may be: [`Json`], [`Text`], [`Binary`], [`State`], [`Headers`], …
 //! - [`reply`]: what it may return: [`IntoPayload`], [`Conclusion`]
+//! - [`message`]: what is sent inside an application: commands, queries and events
+//! - [`call`]: how a handler is called in process, and what it shares
+//! - [`layer`]: [`Layer`], what goes around handlers
+//! - [`dispatcher`]: what `dispatcher!` makes of an application: the compiler finds who handles what
 //! - [`error`]: [`Error`] with its retry class, and [`Classify`] for `?`
 //! - [`states`]: [`States`], the application's shared values by type
 //! - [`router`]: [`Router`] finds the handler of a job and checks at build that nothing is missing
@@ -31,20 +35,27 @@
 //! # Ok::<(), windlass_dispatch::BuildError>(())
 //! ```
 
+pub mod call;
 pub mod context;
+pub mod dispatcher;
 pub mod error;
 pub mod extract;
 pub mod handler;
+pub mod layer;
+pub mod message;
 pub mod reply;
 pub mod router;
 pub mod states;
 
+pub use call::{Call, CallNow, Has, Hear, IsReply};
 pub use context::{Context, Run, Stop};
+pub use dispatcher::{HandledBy, HandledNowBy, HeardBy, Unheard};
 pub use error::{Classify, Error, Result};
 pub use extract::{
     Attempt, Binary, Encode, FromContext, Headers, Input, Json, NoInput, Query, Request, Route, State, Text,
 };
 pub use handler::{Handler, HandlerOptions};
-pub use reply::{Conclusion, IntoPayload, Snooze};
+pub use layer::{Layer, Next};
+pub use reply::{Conclusion, IntoPayload, Reply, Snooze};
 pub use router::{BuildError, Routed, Router, Routes};
 pub use states::{Needs, States};

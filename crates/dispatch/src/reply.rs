@@ -44,14 +44,32 @@ impl IntoPayload for Snooze {
 
 impl<T: Serialize> IntoPayload for Json<T> {
     fn conclude(self) -> Conclusion {
-        match Payload::json(&self.0) {
-            Ok(payload) => Conclusion::Done(payload),
-            Err(error) => {
-                let described = JobError::from_error(JobError::BAD_RESULT, &error);
-                Conclusion::Failed(Error::new(ErrorClass::Permanent, described))
-            }
-        }
+        json(Payload::json(&self.0))
     }
+}
+
+/// A handler's reply to a message, as a job's result: JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reply<T>(pub T);
+
+// Asked of references, so that a reply which cannot be JSON is a mistake only where its handler is used for jobs.
+impl<T> IntoPayload for Reply<T>
+where
+    for<'a> &'a T: Serialize,
+{
+    fn conclude(self) -> Conclusion {
+        json(Payload::json(&&self.0))
+    }
+}
+
+fn json(written: serde_json::Result<Payload>) -> Conclusion {
+    written.map_or_else(
+        |error| {
+            let described = JobError::from_error(JobError::BAD_RESULT, &error);
+            Conclusion::Failed(Error::new(ErrorClass::Permanent, described))
+        },
+        Conclusion::Done,
+    )
 }
 
 impl IntoPayload for Text {

@@ -3,6 +3,8 @@
 use std::any::{Any, TypeId, type_name};
 use std::collections::HashMap;
 
+use crate::error::{Error, Result};
+
 /// The application's shared values: a database pool, a client, settings. One value per type; handlers get clones.
 #[derive(Default)]
 pub struct States(HashMap<TypeId, Box<dyn Any + Send + Sync>>);
@@ -13,9 +15,10 @@ impl States {
         self.0.insert(TypeId::of::<S>(), Box::new(value));
     }
 
-    /// A clone of the value of this type.
-    pub fn get<S: Clone + Send + Sync + 'static>(&self) -> Option<S> {
-        self.0.get(&TypeId::of::<S>())?.downcast_ref::<S>().cloned()
+    /// The value of this type. A permanent error where there is none.
+    pub fn borrow<S: 'static>(&self) -> Result<&S> {
+        let found = self.0.get(&TypeId::of::<S>()).and_then(|value| value.downcast_ref());
+        found.ok_or_else(|| Error::permanent(format!("no state of type {} was given", type_name::<S>())))
     }
 
     /// The names of the types in `needs` that are not here.

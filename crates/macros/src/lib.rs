@@ -1,11 +1,13 @@
-//! The `#[job]` attribute, which turns a plain async function into a handler.
+//! The macros of Windlass: `#[job]` and `#[handler]` make handlers of plain functions, `dispatcher!` an application of handlers.
 //!
 //! # Layout
 //!
-//! - [`macro@job`]: the attribute; all logic is in `expand`, plain functions over token streams
+//! - [`macro@job`], [`macro@handler`], [`derive@Command`], [`derive@Query`], [`derive@Event`], [`macro@dispatcher`]: all logic is
+//!   in `expand`, plain functions over token streams
 //! - `expand::options` reads what stands in `#[job(…)]`, `expand::setting` one option of it
 //! - `expand::signature` reads the function's arguments and result, `expand::ownership` refuses borrowed types
-//! - `expand::emit` writes the handler
+//! - `expand::emit` writes the handler of a job, `expand::handler` that of a message
+//! - `expand::message` writes what a message is, `expand::dispatcher` who handles it
 //! - `expand::complaints` gathers mistakes, so that one build names them all
 //!
 //! ```standalone_crate
@@ -71,4 +73,57 @@ use proc_macro::TokenStream;
 #[proc_macro_attribute]
 pub fn job(options: TokenStream, item: TokenStream) -> TokenStream {
     expand::job(options.into(), item.into()).into()
+}
+
+/// Makes a handler of messages of a function: it is called in process at the cost of a call, and runs as a job.
+///
+/// **Arguments.** The message comes first: a command or a query by value, an event by reference. Every other argument is a
+/// value that the application shares, by reference: a field of the struct in [`dispatcher!`](macro@dispatcher), or
+/// for a job what `.state(…)` was given. A missing one is an error when the dispatcher is compiled, or when the
+/// application is built.
+///
+/// **Result.** A command's or a query's handler returns its reply, or a `Result` of it; an event's returns nothing, or
+/// `Result<()>`. The function may be async or not.
+///
+/// **As a job** it takes its message as JSON, so the message implements serde's `Deserialize`, and a reply `Serialize`; those
+/// that never are jobs need neither. The options are those of [`#[job]`](macro@job).
+#[proc_macro_attribute]
+pub fn handler(options: TokenStream, item: TokenStream) -> TokenStream {
+    expand::handler(options.into(), item.into()).into()
+}
+
+/// Makes a type a command: a message that asks for something to be done, with exactly one handler.
+///
+/// `#[message(reply = OrderId)]` names what the handler answers (default `()`), `name = "CreateOrder"` its name on the
+/// wire (default the type's), `version = 2` the version of its shape (default 1).
+#[proc_macro_derive(Command, attributes(message))]
+pub fn command(item: TokenStream) -> TokenStream {
+    expand::message(expand::Kind::Command, item.into()).into()
+}
+
+/// Makes a type a query: a message that asks what is so, with exactly one handler. Options as for a
+/// [`Command`](derive@Command).
+#[proc_macro_derive(Query, attributes(message))]
+pub fn query(item: TokenStream) -> TokenStream {
+    expand::message(expand::Kind::Query, item.into()).into()
+}
+
+/// Makes a type an event: a message that says what has happened, with any number of handlers. Options as for a
+/// [`Command`](derive@Command), without `reply`.
+#[proc_macro_derive(Event, attributes(message))]
+pub fn event(item: TokenStream) -> TokenStream {
+    expand::message(expand::Kind::Event, item.into()).into()
+}
+
+/// Makes an application of a struct: its fields are what handlers share, and below it stands who handles what.
+///
+/// First comes a struct with named fields, no two of one type. Then `commands { CreateOrder => create_order }`,
+/// `queries { PriceOf => price_of }` and `events { OrderCreated => [send_mail, count_order] }`, each where there are any. The
+/// manual (docs/messages.md) shows one whole.
+///
+/// Sending a message is a call of its handler, found by the compiler: a missing handler, a second one, or a shared value that
+/// there is no field for, does not compile.
+#[proc_macro]
+pub fn dispatcher(input: TokenStream) -> TokenStream {
+    expand::dispatcher(input.into()).into()
 }

@@ -28,6 +28,7 @@
 //! - [`config`]: settings from `windlass.toml` and `WINDLASS_*`
 //! - [`spans`]: durations that read aloud, `5.minutes()`
 //! - [`prelude`]: what a program needs
+//! - [`messages`]: commands, queries and events in process
 //! - [`core`], [`dispatch`], [`engine`], [`http`], [`store`]: the crates underneath
 //! - [`transfer`]: moves the jobs of one store into another; [`open_store`] opens them
 //!
@@ -68,18 +69,36 @@ pub mod prelude {
     pub use windlass_macros::job;
 }
 
-/// What `#[job]` writes refers to; not for people.
+/// Commands, queries and events, and what dispatches them in process (docs/messages.md).
+pub mod messages {
+    pub use windlass_dispatch::message::{Answered, Command, Event, Message};
+    pub use windlass_dispatch::{Call, HandledBy, Has, Hear, HeardBy, Layer, Next, Unheard};
+    pub use windlass_macros::{Command, Event, Query, dispatcher, handler};
+}
+
+/// What the macros write refers to; not for people.
 #[doc(hidden)]
 pub mod __job {
+    pub use serde::{Deserialize, Serialize};
     pub use std::time::Duration;
     pub use windlass_core::Priority;
-    pub use windlass_dispatch::{Context, Error, FromContext, Handler, HandlerOptions, Needs, NoInput, Result};
+    pub use windlass_dispatch::layer;
+    pub use windlass_dispatch::message::{self, Answered, Event, Message};
+    pub use windlass_dispatch::{
+        Call, CallNow, Context, Error, FromContext, HandledBy, HandledNowBy, Handler, HandlerOptions, Has, Hear,
+        HeardBy, IsReply, Json, Needs, NoInput, Reply, Result, Unheard,
+    };
 }
 
 /// Compiles the README's program with the documentation tests.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// Compiles the manual on commands, queries and events.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/messages.md")]
+struct Messages;
 
 /// Compiles the snippet of the manual on moving to another store.
 #[cfg(all(doctest, feature = "embedded"))]

@@ -239,7 +239,8 @@ fn functions(lines: &[&str]) -> Vec<(String, usize)> {
         let words: Vec<&str> = code.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
         let Some(at) = words.iter().position(|word| *word == "fn") else { continue };
         let signature = ["pub", "async", "const", "fn"].contains(&words[0]);
-        if !signature || code.ends_with([';', '}']) {
+        // A field may hold a function: `call: fn(u64)`.
+        if !signature || !code.contains("fn ") || code.ends_with([';', '}']) {
             continue;
         }
         let indent = &line[..line.len() - code.len()];
@@ -256,6 +257,6 @@ fn the_checks_themselves_find_what_they_look_for() {
         ("b".to_owned(), BTreeSet::from(["a".to_owned()])),
     ]);
     assert!(circle_through("a", &graph).is_some());
-    let long: String = format!("fn long() {{\n{}}}\n", "    work();\n".repeat(80));
+    let long: String = format!("    pub call: fn(u64),\nfn long() {{\n{}}}\n", "    work();\n".repeat(80));
     assert_eq!(functions(&long.lines().collect::<Vec<_>>()), [("long".to_owned(), 82)]);
 }

@@ -60,7 +60,7 @@ impl Job<'_> {
 
     /// The function becomes an associated one, so that its name stays in backtraces and spans while the same name
     /// in its body means the handler, as it does everywhere else.
-    fn written(&self) -> TokenStream {
+    pub(crate) fn written(&self) -> TokenStream {
         let attributes = self.attributes(|attribute| !DESCRIBES.iter().any(|word| attribute.path().is_ident(word)));
         let (signature, body) = (&self.function.sig, &self.function.block);
         quote! {
@@ -69,7 +69,7 @@ impl Job<'_> {
         }
     }
 
-    fn item(&self) -> TokenStream {
+    pub(crate) fn item(&self) -> TokenStream {
         let describing =
             self.attributes(|attribute| DESCRIBES.iter().chain(&["allow"]).any(|word| attribute.path().is_ident(word)));
         let (visibility, job) = (&self.function.vis, &self.function.sig.ident);
@@ -102,7 +102,7 @@ impl Job<'_> {
         }
     }
 
-    fn options_method(&self) -> TokenStream {
+    pub(crate) fn options_method(&self) -> TokenStream {
         let Options { root: _, name: _, queue, priority, retries, retry_delay_base, retry_delay_cap, timeout } =
             self.options;
         let nothing = queue.is_none() && priority.is_none() && retries.is_none() && timeout.is_none();
@@ -177,13 +177,13 @@ impl Job<'_> {
     }
 
     /// Where the expansion finds what it uses.
-    fn seam(&self) -> TokenStream {
+    pub(crate) fn seam(&self) -> TokenStream {
         let root = self.options.root();
         quote!(#root::__job)
     }
 
     /// The attributes that the `impl` blocks share with the struct.
-    fn around(&self) -> TokenStream {
+    pub(crate) fn around(&self) -> TokenStream {
         let conditions = self.attributes(|attribute| attribute.path().is_ident("cfg"));
         let deprecated = self.attributes(|attribute| attribute.path().is_ident("deprecated"));
         let quiet = (!deprecated.is_empty()).then(|| quote!(#[allow(deprecated)]));
@@ -223,7 +223,7 @@ fn edges(written: &impl ToTokens) -> (Span, Span) {
 }
 
 /// The same tokens, shown at `place` with all errors about them.
-fn shown_at(place: Span, tokens: TokenStream) -> TokenStream {
+pub(crate) fn shown_at(place: Span, tokens: TokenStream) -> TokenStream {
     let moved = |mut token: TokenTree| {
         token.set_span(token.span().located_at(place));
         token
@@ -232,6 +232,6 @@ fn shown_at(place: Span, tokens: TokenStream) -> TokenStream {
 }
 
 /// The expansion's own span, shown at `place`.
-fn near(place: Span) -> Span {
+pub(crate) fn near(place: Span) -> Span {
     Span::call_site().located_at(place)
 }

@@ -1,7 +1,10 @@
 //! From tokens to tokens, without the compiler, so that all of it can be tested as plain functions.
 
 mod complaints;
+mod dispatcher;
 mod emit;
+mod handler;
+mod message;
 mod options;
 mod ownership;
 mod setting;
@@ -13,7 +16,11 @@ use syn::{Error, ItemFn};
 
 use complaints::Complaints;
 use emit::Job;
+use handler::MessageHandler;
 use options::Options;
+
+pub(crate) use dispatcher::dispatcher;
+pub(crate) use message::{Kind, message};
 
 /// What `#[job(arguments)] item` becomes.
 pub(crate) fn job(arguments: TokenStream, item: TokenStream) -> TokenStream {
@@ -31,6 +38,26 @@ pub(crate) fn job(arguments: TokenStream, item: TokenStream) -> TokenStream {
         // Inside an `impl` the stand-in, a struct, would be one more mistake.
         Some(error) if function.sig.receiver().is_some() => also(&error, item),
         Some(error) => also(&error, job.stand_in()),
+    }
+}
+
+/// What `#[handler(arguments)] item` becomes.
+pub(crate) fn handler(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let Ok(function) = syn::parse2::<ItemFn>(item.clone()) else {
+        let advice = "`#[handler]` goes on a function with a body: `async fn create_order(order: CreateOrder) { … }`";
+        return also(&Error::new_spanned(&item, advice), item);
+    };
+    let mut complaints = Complaints::default();
+    let options = Options::read(arguments, &mut complaints);
+    let name = complaints.hear(options.name_for(&function.sig.ident)).unwrap_or_default();
+    let (arguments, signature) = handler::read(&function.sig, &mut complaints);
+    let job = Job { function: &function, options: &options, name: &name, signature: &signature };
+    match (complaints.into_error(), arguments) {
+        (None, Some(arguments)) => MessageHandler { job, arguments }.expand(),
+        (Some(error), _) if function.sig.receiver().is_some() => also(&error, item),
+        (Some(error), Some(arguments)) => also(&error, MessageHandler { job, arguments }.stand_in()),
+        (Some(error), None) => also(&error, job.stand_in()),
+        (None, None) => TokenStream::new(),
     }
 }
 
@@ -111,5 +138,53 @@ mod tests {
     fn what_is_no_function_stays_beside_the_complaint() {
         let code = expand("", "struct Mail;");
         assert!(code.contains("compile_error!") && code.ends_with("structMail;"), "{code}");
+    }
+
+    fn expand_handler(arguments: &str, item: &str) -> String {
+        let tokens = |text: &str| text.parse::<TokenStream>().expect("tokens");
+        let expanded = handler(tokens(arguments), tokens(item));
+        syn::parse2::<syn::File>(expanded.clone()).expect("the expansion is made of items");
+        expanded.to_string().replace(' ', "")
+    }
+
+    #[test]
+    fn a_handler_of_messages_is_called_and_run_as_a_job() {
+        let code =
+            expand_handler("retries = 2", "async fn create(order: Create, shop: &Shop) -> Result<Id> { todo!() }");
+        for written in [
+            "__job::Call<__App,Create>forcreate",
+            "::windlass::__job::Has<Shop>",
+            "__job::Handlerforcreate",
+            "typeInput=::windlass::__job::Json<Create>;",
+            "typeOutput=::windlass::__job::Reply<Id>;",
+            "__needs.add::<Shop>()",
+            "fnoptions",
+        ] {
+            assert!(code.contains(written), "{written} in {code}");
+        }
+        assert!(!code.contains("CallNow"), "an async function cannot be called at once: {code}");
+    }
+
+    #[test]
+    fn a_plain_function_is_called_at_once_too() {
+        let code = expand_handler("", "fn price(of: PriceOf) -> u64 { 7 }");
+        assert!(code.contains("__job::CallNow<'__a,__App,PriceOf>forprice"), "{code}");
+        assert!(!code.contains(".await"), "{code}");
+    }
+
+    #[test]
+    fn an_event_is_heard_by_reference() {
+        let code = expand_handler("name = \"Mail\"", "async fn mail(event: &Created) {}");
+        assert!(code.contains("__job::Hear<__App,Created>formail"), "{code}");
+        assert!(code.contains("constNAME:&'staticstr=\"Mail\";"), "{code}");
+    }
+
+    #[test]
+    fn a_handler_with_mistakes_has_a_stand_in() {
+        let code = expand_handler("", "async fn f(order: Create, shop: Shop, other: &mut Shop) {}");
+        assert_eq!(code.matches("compile_error!").count(), 2, "{code}");
+        assert!(code.contains("structf;"), "{code}");
+        assert!(expand_handler("", "struct Mail;").contains("compile_error!"));
+        assert!(!expand_handler("", "async fn f(&self, order: Create) {}").contains("struct"));
     }
 }

@@ -10,6 +10,8 @@ use crate::expand::complaints::Complaints;
 #[derive(Clone, Copy)]
 pub(crate) enum Place {
     Argument,
+    /// Behind the reference to a value that the application shares.
+    Shared,
     Result,
 }
 
@@ -32,6 +34,10 @@ impl Place {
                 let advice = owned_instead(of);
                 format!("a job runs after its caller is gone, so its arguments own their data: write {advice}")
             }
+            Self::Shared => {
+                let advice = "an application owns what its handlers share";
+                format!("{advice}: write `&&'static str` for `&&str`, or an owned type behind the reference")
+            }
             Self::Result => {
                 "a job's result owns its data: write `String`, `Text` or `Json<T>` with an owned `T`".to_owned()
             }
@@ -41,6 +47,7 @@ impl Place {
     fn unnamed(self) -> &'static str {
         match self {
             Self::Argument => "`#[job]` needs the argument's type by name: write it out, such as `Json<Order>`",
+            Self::Shared => "`#[handler]` needs the type of what it shares by name: write it out, such as `&Shop`",
             Self::Result => "`#[job]` needs the result's type by name: write it out, such as `Result<Json<Receipt>>`",
         }
     }

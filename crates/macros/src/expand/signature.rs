@@ -53,6 +53,10 @@ fn check_kind(function: &FnSignature, complaints: &mut Complaints) {
     if function.asyncness.is_none() {
         complaints.at(function.fn_token, format!("a job handler is async: write `async fn {}`", function.ident));
     }
+    check_safety(function, complaints);
+}
+
+pub(crate) fn check_safety(function: &FnSignature, complaints: &mut Complaints) {
     if let Some(keyword) = &function.unsafety {
         complaints.at(keyword, "a job handler is safe to call: remove `unsafe` and use an `unsafe` block inside");
     }
@@ -61,7 +65,7 @@ fn check_kind(function: &FnSignature, complaints: &mut Complaints) {
     }
 }
 
-fn check_generics(function: &FnSignature, complaints: &mut Complaints) {
+pub(crate) fn check_generics(function: &FnSignature, complaints: &mut Complaints) {
     let advice = "a job is stored by its name alone, so its handler cannot be generic: write the types themselves, \
                   with one handler for each";
     if !function.generics.params.is_empty() {
@@ -100,7 +104,7 @@ fn late_input(late: &Type, input: Option<&Type>) -> String {
     }
 }
 
-fn output<'a>(returned: &'a ReturnType, complaints: &mut Complaints) -> Output<'a> {
+pub(crate) fn output<'a>(returned: &'a ReturnType, complaints: &mut Complaints) -> Output<'a> {
     let ReturnType::Type(_, returned) = returned else {
         return Output::Unit;
     };

@@ -1,0 +1,42 @@
+include!("../facade.rs");
+
+use windlass_macros::dispatcher;
+
+dispatcher! {
+    struct One {}
+    command { A => b }
+}
+
+dispatcher! {
+    struct Two {}
+    commands { A => [b] }
+}
+
+dispatcher! {
+    struct Three {}
+    events { A => b }
+}
+
+dispatcher! {
+    struct Four {
+        a: u8,
+        b: u8,
+    }
+}
+
+dispatcher! {
+    struct Five {}
+    commands { A }
+}
+
+dispatcher! {
+    struct Six {}
+    events { A => [b, b] }
+}
+
+dispatcher! {
+    struct Seven {}
+    commands { #[inline] A => b }
+}
+
+fn main() {}
