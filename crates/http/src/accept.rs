@@ -114,26 +114,26 @@ fn check_json(bytes: &[u8]) -> Result<(), Problem> {
     if std::str::from_utf8(bytes).is_err() {
         return Err(Problem::new(Code::BadInput, "JSON must be UTF-8"));
     }
-    match deepest(bytes) > DEPTH_MAX {
+    match is_deeper(bytes, DEPTH_MAX) {
         true => Err(Problem::new(Code::BadInput, "JSON may be nested 128 levels deep")),
         false => Ok(()),
     }
 }
 
-/// The deepest nesting of brackets outside of strings.
-fn deepest(json: &[u8]) -> usize {
-    let (mut depth, mut deepest) = (0_usize, 0);
+/// Whether brackets outside of strings nest deeper than `max`. What does is not read to its end.
+fn is_deeper(json: &[u8], max: usize) -> bool {
+    let mut depth = 0_usize;
     let mut bytes = json.iter();
     while let Some(byte) = bytes.next() {
         match byte {
+            b'[' | b'{' if depth == max => return true,
             b'[' | b'{' => depth += 1,
             b']' | b'}' => depth = depth.saturating_sub(1),
             b'"' => skip_string(&mut bytes),
             _ => {}
         }
-        deepest = deepest.max(depth);
     }
-    deepest
+    false
 }
 
 fn skip_string(bytes: &mut std::slice::Iter<'_, u8>) {
@@ -177,9 +177,10 @@ mod tests {
 
     #[test]
     fn depth_counts_brackets_outside_of_strings() {
-        assert_eq!(deepest(br#"{"a":["[[[\"[[",{}]}"#), 3);
-        assert_eq!(deepest(br#""never closed [[["#), 0);
-        assert_eq!(deepest(b"]]]["), 1);
+        let depth = |json: &[u8]| (0..9).find(|max| !is_deeper(json, *max)).expect("nine levels will do");
+        assert_eq!(depth(br#"{"a":["[[[\"[[",{}]}"#), 3);
+        assert_eq!(depth(br#""never closed [[["#), 0);
+        assert_eq!(depth(b"]]]["), 1);
     }
 
     #[tokio::test]
