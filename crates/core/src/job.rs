@@ -12,6 +12,7 @@ use crate::id::{Incarnation, JobId};
 use crate::limits::{
     CONTENT_TYPE_BYTES_MAX, CONTEXT_BYTES_MAX, DELAY_MAX, HISTORY_MAX, InvalidInput, PAYLOAD_BYTES_DEFAULT,
 };
+use crate::message::Cause;
 use crate::name::{JobName, Owner, QueueName};
 use crate::payload::Payload;
 use crate::retry::RetryPolicy;
@@ -110,6 +111,8 @@ pub struct NewJob {
     pub context: RequestContext,
     /// The W3C `traceparent` of the caller, so that the run links to the submission.
     pub traceparent: Option<String>,
+    /// What it follows from; `None` for what begins with it.
+    pub cause: Option<Box<Cause>>,
 }
 
 impl NewJob {
@@ -139,6 +142,7 @@ struct Draft {
     owner: Option<Owner>,
     context: RequestContext,
     traceparent: Option<String>,
+    cause: Option<Box<Cause>>,
 }
 
 impl Draft {
@@ -152,6 +156,7 @@ impl Draft {
             owner: None,
             context: RequestContext::default(),
             traceparent: None,
+            cause: None,
         }
     }
 }
@@ -227,6 +232,12 @@ impl JobBuilder {
         self
     }
 
+    /// What it follows from. Default nothing.
+    pub fn cause(mut self, cause: Option<Cause>) -> Self {
+        self.draft.cause = cause.map(Box::new);
+        self
+    }
+
     /// Checks everything and makes the job; `now` goes into a fresh id only. The payload may have 1 MiB.
     pub fn finish(self, now: Timestamp) -> Result<NewJob, InvalidInput> {
         self.finish_within(now, PAYLOAD_BYTES_DEFAULT)
@@ -235,7 +246,7 @@ impl JobBuilder {
     /// [`finish`](Self::finish) with another limit for the payload, in bytes.
     pub fn finish_within(self, now: Timestamp, payload_bytes_max: usize) -> Result<NewJob, InvalidInput> {
         self.draft.check(payload_bytes_max)?;
-        let Draft { priority, start, payload, retry, timeout, owner, context, traceparent } = self.draft;
+        let Draft { priority, start, payload, retry, timeout, owner, context, traceparent, cause } = self.draft;
         Ok(NewJob {
             id: self.id.unwrap_or_else(|| JobId::generate(now)),
             name: self.name?,
@@ -248,6 +259,7 @@ impl JobBuilder {
             owner,
             context,
             traceparent,
+            cause,
         })
     }
 }
@@ -255,6 +267,7 @@ impl JobBuilder {
 impl Draft {
     fn check(&self, payload_bytes_max: usize) -> Result<(), InvalidInput> {
         self.retry.check()?;
+        self.cause.as_deref().map_or(Ok(()), Cause::check)?;
         if self.payload.len() > payload_bytes_max {
             return Err(InvalidInput::new("payload", "is over the size limit"));
         }

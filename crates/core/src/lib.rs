@@ -7,6 +7,7 @@
 //! - [`payload`]: [`Payload`], raw bytes and their content type
 //! - [`context`]: [`RequestContext`], what is kept of the HTTP request behind a job
 //! - [`job`]: [`NewJob`] (what a caller hands over), [`Job`] (what a store knows), [`Progress`]
+//! - [`message`]: the ids of messages, and [`Cause`], what a message follows from
 //! - [`attempt`]: [`Attempt`], how one execution ended
 //! - [`state`]: the state table, one total function that decides every transition
 //! - [`retry`]: [`RetryPolicy`] and the verdict on a failed attempt
@@ -34,6 +35,7 @@ pub mod failure;
 pub mod id;
 pub mod job;
 pub mod limits;
+pub mod message;
 pub mod name;
 pub mod payload;
 pub mod retry;
@@ -46,6 +48,7 @@ pub use failure::{ErrorClass, JobError};
 pub use id::{Incarnation, JobId};
 pub use job::{Job, JobBuilder, NewJob, Priority, Progress, Start};
 pub use limits::InvalidInput;
+pub use message::{CausationId, Cause, CorrelationId, MessageId, StreamId};
 pub use name::{JobName, Owner, QueueName};
 pub use payload::Payload;
 pub use retry::RetryPolicy;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use windlass_core::job::JobBuilder;
 use windlass_core::limits::{BATCH_MAX, InvalidInput, PROGRESS_BYTES_MAX, clip};
-use windlass_core::{JobId, NewJob, Owner, Payload, Progress, RequestContext, Timestamp};
+use windlass_core::{Cause, JobId, MessageId, NewJob, Owner, Payload, Progress, RequestContext, Timestamp};
 
 use crate::error::Result;
 use crate::states::States;
@@ -135,8 +135,20 @@ impl Context {
         let mut new = job.id(id).finish(Timestamp::UNIX_EPOCH)?;
         new.owner = new.owner.or_else(|| self.owner().cloned());
         new.traceparent = new.traceparent.or_else(|| self.0.run.job.traceparent.clone());
+        new.cause = new.cause.or_else(|| Some(Box::new(self.follows())));
         news.emitted.push(Arc::new(new));
         Ok(id)
+    }
+
+    /// The cause of what follows from this job.
+    pub fn follows(&self) -> Cause {
+        let id = MessageId::from(self.id());
+        let inherited = self.0.run.job.cause.as_deref();
+        Cause {
+            correlation: inherited.map_or_else(|| id.into(), |cause| cause.correlation),
+            causation: Some(id.into()),
+            tenant: inherited.and_then(|cause| cause.tenant.clone()),
+        }
     }
 
     /// Why the handler should stop, once it should.
@@ -231,6 +243,11 @@ mod tests {
         let child = &one.take_emitted()[0];
         assert_eq!(child.id, one.id().emitted(0));
         assert_eq!(child.owner, one.owner().cloned());
+        assert_eq!(child.cause.as_deref(), Some(&one.follows()));
+        let grandchild =
+            Context::new(Run { job: child.clone(), attempt: 1, token: 1, states: Arc::default() }).follows();
+        assert_eq!(grandchild.correlation, MessageId::from(one.id()).into(), "all that follows has one beginning");
+        assert_eq!(grandchild.causation, Some(MessageId::from(child.id).into()));
         assert!(two.emit(NewJob::build("no spaces", Payload::empty())).is_err());
     }
 }

@@ -64,6 +64,7 @@ pub(crate) fn new_job(row: &Row<'_>, queue: QueueName) -> Checked<(NewJob, Times
         owner: owner.map(Owner::new).transpose().map_err(|error| Fault::unreadable("owner", error))?,
         context: spec.context,
         traceparent: spec.traceparent,
+        cause: spec.cause,
     };
     Ok((new, created_at))
 }

@@ -6,7 +6,7 @@ use axum::extract::rejection::RawPathParamsRejection;
 use axum::http::header::{HeaderMap, HeaderName};
 use axum::http::request::Parts;
 use windlass_core::limits::CONTEXT_BYTES_MAX;
-use windlass_core::{ContextMap, InvalidInput, RequestContext};
+use windlass_core::{Cause, ContextMap, CorrelationId, InvalidInput, RequestContext};
 
 use crate::problem::{Code, Problem};
 
@@ -115,6 +115,13 @@ pub(crate) fn traceparent(headers: &HeaderMap) -> Option<String> {
     (lengths_fit && digits_fit).then(|| text.to_owned())
 }
 
+/// What the caller's `X-Correlation-Id` begins. An id that is no UUID becomes one that everybody computes alike from it.
+pub(crate) fn cause(headers: &HeaderMap) -> Option<Box<Cause>> {
+    let text = headers.get("x-correlation-id")?.to_str().ok().filter(|text| !text.is_empty())?;
+    let correlation = text.parse().unwrap_or_else(|_| CorrelationId::keyed(&[b"x-correlation-id", text.as_bytes()]));
+    Some(Box::new(Cause::beginning(correlation)))
+}
+
 #[cfg(test)]
 mod tests {
     use axum::http::Request;
@@ -154,6 +161,20 @@ mod tests {
             let (mut parts, ()) = Request::get(uri).body(()).expect("valid").into_parts();
             assert_eq!(Keep::default().context(&mut parts).await.is_ok(), fits, "{length}");
         }
+    }
+
+    #[test]
+    fn a_correlation_is_kept_as_it_is_or_computed_from_what_it_is() {
+        let of = |text: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-correlation-id", HeaderValue::from_static(text));
+            cause(&headers).map(|cause| cause.correlation)
+        };
+        let id = "0192d3a0-0000-7000-8000-000000000000";
+        assert_eq!(of(id), id.parse().ok());
+        assert_eq!(of("checkout-17"), of("checkout-17"));
+        assert_ne!(of("checkout-17"), of("checkout-18"));
+        assert!(of("checkout-17").is_some() && of("").is_none() && cause(&HeaderMap::new()).is_none());
     }
 
     #[test]

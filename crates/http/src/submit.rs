@@ -17,7 +17,7 @@ use windlass_store::{SubmitOutcome, Submitted};
 
 use crate::accept;
 use crate::identity::Identity;
-use crate::keep::traceparent;
+use crate::keep::{cause, traceparent};
 use crate::outcome::outcome;
 use crate::owner::scope;
 use crate::prefer::{PREFERENCE_APPLIED, Prefer};
@@ -74,6 +74,7 @@ impl<H: Handler> Entrance<H> {
             owner: owner.clone(),
             context,
             traceparent: traceparent(&parts.headers),
+            cause: cause(&parts.headers),
             ..self.template.clone()
         };
         let submitted = self.shared.engine.submit(job).await.map_err(|error| refusal(error, identity))?;

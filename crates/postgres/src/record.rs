@@ -41,6 +41,7 @@ pub(crate) fn new_job(row: &impl Fields) -> Checked<(NewJob, Timestamp)> {
         owner: row.field::<Option<&str>>(4)?.map(Owner::new).transpose()?,
         context: spec.context,
         traceparent: spec.traceparent,
+        cause: spec.cause,
     };
     Ok((new, Timestamp::from_micros(row.field(5)?)))
 }

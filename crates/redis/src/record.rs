@@ -108,6 +108,7 @@ impl First {
             owner: (!owner.is_empty()).then(|| Owner::new(owner)).transpose()?,
             context: spec.context,
             traceparent: spec.traceparent,
+            cause: spec.cause,
         };
         Ok(Self { status: known(status)?, at, seq, created_at, new })
     }

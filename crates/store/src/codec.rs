@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use windlass_core::payload::JSON;
-use windlass_core::{NewJob, Payload, RequestContext, RetryPolicy, Start};
+use windlass_core::{Cause, NewJob, Payload, RequestContext, RetryPolicy, Start};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -23,6 +23,9 @@ struct SpecRef<'a> {
     timeout: Option<Duration>,
     context: &'a RequestContext,
     traceparent: Option<&'a str>,
+    // Last, and not there at all where there is none, as in records from before it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<&'a Cause>,
 }
 
 /// What of a [`NewJob`] has no column: the fields that no query looks at.
@@ -40,6 +43,9 @@ pub struct Spec {
     pub context: RequestContext,
     /// The caller's W3C `traceparent`.
     pub traceparent: Option<String>,
+    /// What it follows from.
+    #[serde(default)]
+    pub cause: Option<Box<Cause>>,
 }
 
 impl Spec {
@@ -56,6 +62,7 @@ impl Spec {
             timeout: new.timeout,
             context: &new.context,
             traceparent: new.traceparent.as_deref(),
+            cause: new.cause.as_deref(),
         };
         let mut bytes = Vec::with_capacity(64);
         bytes.push(VERSION);
@@ -113,7 +120,7 @@ fn unreadable(what: &str, source: impl std::error::Error + Send + Sync + 'static
 
 #[cfg(test)]
 mod tests {
-    use windlass_core::{JobError, Timestamp};
+    use windlass_core::{CorrelationId, JobError, Timestamp};
 
     use super::*;
 
@@ -134,11 +141,21 @@ mod tests {
         let new = NewJob::build("Job", Payload::new("text/plain", "x"))
             .timeout(Duration::from_millis(1500))
             .traceparent(Some("00-1-2-3".into()))
+            .cause(Some(Cause::beginning(CorrelationId::keyed(&[b"beginning"]))))
             .finish(Timestamp::UNIX_EPOCH)
             .expect("valid");
         let opened = Spec::decode(&Spec::encode(&new).expect("encodes")).expect("decodes");
         assert_eq!((opened.timeout, opened.traceparent, opened.retry), (new.timeout, new.traceparent, new.retry));
-        assert_eq!(opened.content_type, "text/plain");
+        assert_eq!((opened.content_type.as_str(), opened.cause), ("text/plain", new.cause));
+    }
+
+    /// Jobs had no cause when the first of these records were written, and most have none today.
+    #[test]
+    fn a_job_without_a_cause_is_written_and_read_as_before_there_were_any() {
+        let new = NewJob::build("Job", Payload::empty()).finish(Timestamp::UNIX_EPOCH).expect("valid");
+        let record = Spec::encode(&new).expect("encodes");
+        assert_eq!(record[1], 0x96, "six fields");
+        assert_eq!(Spec::decode(&record).expect("decodes").cause, None);
     }
 
     #[test]

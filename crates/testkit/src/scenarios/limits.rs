@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use windlass_core::{
-    NewJob, Payload, Priority, Progress, RequestContext, RetryPolicy, Start, Status, Timestamp, limits,
+    Cause, MessageId, NewJob, Payload, Priority, Progress, RequestContext, RetryPolicy, Start, Status, Timestamp,
+    limits,
 };
 use windlass_store::{Outcome, SubmitOutcome};
 
@@ -100,7 +101,13 @@ pub async fn every_field_comes_back_as_submitted(probe: Probe) {
         let draft = draft.queue("q:1._-Z").priority(Priority::new(9).expect("valid")).retry(retry);
         let draft = draft.timeout(Duration::new(5, 999_999_999)).owner(Some(owner_named("tenant:user")));
         let draft = draft.context(context).traceparent(Some("00-0af7651916cd43dd8448eb211c80319c-01".into()));
-        draft.start(Start::At(Timestamp::from_micros(-1)))
+        let began = MessageId::generate(Timestamp::from_millis(1));
+        let cause = Cause {
+            causation: Some(began.into()),
+            tenant: Some("ü".repeat(Cause::TENANT_BYTES_MAX / 2).into()),
+            ..Cause::beginning(began.into())
+        };
+        draft.cause(Some(cause)).start(Start::At(Timestamp::from_micros(-1)))
     });
     survives(&probe, &job).await;
 }
