@@ -13,6 +13,9 @@ use crate::message::{Answered, Event};
     note = "write `{Self} => your_handler` below `commands` or `queries` in the `dispatcher!` of `{App}`"
 )]
 pub trait HandledBy<App: ?Sized>: Answered {
+    /// Its handler.
+    type By;
+
     /// Calls the handler.
     fn handled_by(self, app: &App) -> impl Future<Output = Result<Self::Reply>> + Send;
 }

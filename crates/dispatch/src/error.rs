@@ -39,6 +39,13 @@ impl Error {
         Self { class, described }
     }
 
+    /// What a handler that panicked failed with. Transient: the panic may have been about something that passes.
+    pub fn panicked(panic: &(dyn std::any::Any + Send)) -> Self {
+        let text = panic.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        Self::new(ErrorClass::Transient, JobError::new(JobError::PANIC, text.unwrap_or("the handler panicked")))
+    }
+
     /// The same failure under a stable code that programs can rely on. Default `HANDLER_ERROR`.
     pub fn code(mut self, code: impl Into<Cow<'static, str>>) -> Self {
         self.described.code = code.into();

@@ -11,6 +11,14 @@
 //! - [`call`]: how a handler is called in process, and what it shares
 //! - [`layer`]: [`Layer`], what goes around handlers
 //! - [`dispatcher`]: what `dispatcher!` makes of an application: the compiler finds who handles what
+//! - [`application`]: its messages and handlers as a table, for jobs and for messages known at run time only
+//! - [`erased`]: [`Erased`] dispatches those, by type or by name
+//! - [`parallel`]: [`Parallel`], many at once up to a bound
+//! - [`local`]: [`Local`], an application's local queue; [`durable`]: [`Durable`], where it submits messages as jobs
+//! - [`then`]: [`Then`], a reply and what follows from it
+//! - [`lanes`]: [`Lanes`], one after the other by key
+//! - [`message_context`]: [`MessageContext`], what a handler may know of its message beside its content
+//! - [`noted`]: finds out what each of its messages can do
 //! - [`error`]: [`Error`] with its retry class, and [`Classify`] for `?`
 //! - [`states`]: [`States`], the application's shared values by type
 //! - [`router`]: [`Router`] finds the handler of a job and checks at build that nothing is missing
@@ -35,27 +43,45 @@
 //! # Ok::<(), windlass_dispatch::BuildError>(())
 //! ```
 
+pub mod application;
 pub mod call;
 pub mod context;
 pub mod dispatcher;
+pub mod durable;
+pub mod erased;
 pub mod error;
 pub mod extract;
 pub mod handler;
+pub mod lanes;
 pub mod layer;
+pub mod local;
 pub mod message;
+pub mod message_context;
+pub mod noted;
+pub mod parallel;
 pub mod reply;
 pub mod router;
 pub mod states;
+pub mod then;
 
+pub use application::{Application, Entries};
 pub use call::{Call, CallNow, Has, Hear, IsReply};
 pub use context::{Context, Run, Stop};
 pub use dispatcher::{HandledBy, HandledNowBy, HeardBy, Unheard};
+pub use durable::{Durable, Submitter};
+pub use erased::{Erased, Table};
 pub use error::{Classify, Error, Result};
 pub use extract::{
     Attempt, Binary, Encode, FromContext, Headers, Input, Json, NoInput, Query, Request, Route, State, Text,
 };
+pub use futures_util::future::BoxFuture;
 pub use handler::{Handler, HandlerOptions};
+pub use lanes::{LaneError, Lanes};
 pub use layer::{Layer, Next};
+pub use local::{Local, LocalOptions, SpawnError, Spawned};
+pub use message_context::MessageContext;
+pub use parallel::Parallel;
 pub use reply::{Conclusion, IntoPayload, Reply, Snooze};
 pub use router::{BuildError, Routed, Router, Routes};
 pub use states::{Needs, States};
+pub use then::{Follow, Then};

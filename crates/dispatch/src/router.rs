@@ -4,12 +4,15 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::future::{BoxFuture, FutureExt, join_all};
 use windlass_core::JobName;
 
+use crate::application::{Application, Entries, Joined, Joins};
 use crate::context::Context;
+use crate::durable::Submitter;
 use crate::extract::Input;
 use crate::handler::{Handler, HandlerOptions};
+use crate::message_context::within_job;
 use crate::reply::Conclusion;
 use crate::states::{Needs, States};
 
@@ -17,6 +20,7 @@ use crate::states::{Needs, States};
 #[derive(Default)]
 pub struct Router {
     handlers: Vec<(&'static str, Arc<dyn Routed>)>,
+    applications: Vec<Arc<dyn Joins>>,
     states: States,
 }
 
@@ -34,13 +38,14 @@ pub trait Routed: Send + Sync {
 
 impl<H: Handler> Routed for H {
     fn call(self: Arc<Self>, cx: Context) -> BoxFuture<'static, Conclusion> {
+        let context = cx.clone();
         let attempt = async move {
             match H::Input::read(cx.payload()) {
                 Ok(input) => self.run(input, cx).await.into(),
                 Err(error) => Conclusion::Failed(error),
             }
         };
-        attempt.boxed()
+        within_job::<H::Input, _>(context, attempt).boxed()
     }
 
     fn options(&self) -> HandlerOptions {
@@ -66,6 +71,14 @@ impl Router {
         self
     }
 
+    /// Adds the handlers of an application, of all messages that are data: their jobs run as its messages do, in its layers
+    /// and with what it shares.
+    pub fn application<App: Application>(mut self, application: &Arc<App>) -> Self {
+        self.handlers.extend(Entries::collect().jobs(application));
+        self.applications.push(Arc::new(Joined(application.clone())));
+        self
+    }
+
     /// Adds a value that handlers take as [`State<S>`](crate::State).
     pub fn state<S: Clone + Send + Sync + 'static>(mut self, value: S) -> Self {
         self.states.insert(value);
@@ -77,7 +90,13 @@ impl Router {
         let mut complaints = Vec::new();
         let mut handlers = HashMap::with_capacity(self.handlers.len());
         for (name, handler) in self.handlers {
-            let missing = self.states.missing(&handler.needs());
+            let needs = handler.needs();
+            if needs.application() {
+                complaints.push(format!(
+                    "handler {name:?} returns messages that its application sends on; add it with `.application(&app)`"
+                ));
+            }
+            let missing = self.states.missing(&needs);
             complaints.extend(missing.iter().map(|state| missing_state(name, state)));
             match JobName::new(name) {
                 Err(error) => complaints.push(format!("handler {name:?}: {error}")),
@@ -88,7 +107,7 @@ impl Router {
             }
         }
         match complaints.is_empty() {
-            true => Ok(Routes { handlers, states: Arc::new(self.states) }),
+            true => Ok(Routes { handlers, applications: self.applications, states: Arc::new(self.states) }),
             false => Err(BuildError { complaints }),
         }
     }
@@ -102,6 +121,7 @@ fn missing_state(handler: &str, state: &str) -> String {
 #[derive(Clone, Default)]
 pub struct Routes {
     handlers: HashMap<JobName, Arc<dyn Routed>>,
+    applications: Vec<Arc<dyn Joins>>,
     states: Arc<States>,
 }
 
@@ -119,6 +139,16 @@ impl Routes {
     /// The application's shared values.
     pub fn states(&self) -> &Arc<States> {
         &self.states
+    }
+
+    /// Starts the local queues of all applications, and connects them to what takes their jobs.
+    pub fn start_applications(&self, submitter: &Arc<dyn Submitter>) {
+        self.applications.iter().for_each(|application| application.start(submitter));
+    }
+
+    /// Drains their local queues.
+    pub async fn drain_applications(&self) {
+        join_all(self.applications.iter().map(|application| application.drain())).await;
     }
 
     /// Whether there are no handlers.

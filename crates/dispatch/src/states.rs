@@ -35,9 +35,19 @@ impl std::fmt::Debug for States {
 
 /// The types that a handler's arguments ask of [`States`], so that a missing one is an error at build, not at run.
 #[derive(Debug, Default)]
-pub struct Needs(Vec<(TypeId, &'static str)>);
+pub struct Needs(Vec<(TypeId, &'static str)>, bool);
 
 impl Needs {
+    /// Notes that the handler sends messages on, so that it belongs to an application.
+    pub fn add_application(&mut self) {
+        self.1 = true;
+    }
+
+    /// Whether that was noted.
+    pub fn application(&self) -> bool {
+        self.1
+    }
+
     /// Notes that a value of type `S` is needed.
     pub fn add<S: 'static>(&mut self) {
         self.0.push((TypeId::of::<S>(), type_name::<S>()));

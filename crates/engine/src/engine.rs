@@ -9,9 +9,10 @@ use tracing::Instrument;
 use windlass_core::job::JobBuilder;
 use windlass_core::limits::BATCH_MAX;
 use windlass_core::{Incarnation, InvalidInput, Job, JobId, NewJob, Payload, QueueName};
-use windlass_dispatch::{Handler, HandlerOptions, Router, Routes, Stop};
+use windlass_dispatch::{Application, Handler, HandlerOptions, Router, Routes, Stop};
 use windlass_store::{Canceled, Exchange, Outcome, Scope, Settlement, SharedStore, SubmitOutcome, Submitted};
 
+use crate::durable::WeakEngine;
 use crate::error::{Error, StartError};
 use crate::exchanger::Exchanger;
 use crate::health::Health;
@@ -33,8 +34,8 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 /// handle is dropped it drains and stops by itself.
 #[derive(Clone)]
 pub struct Engine {
-    shared: Arc<Shared>,
-    submittals: mpsc::Sender<Submittal>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) submittals: mpsc::Sender<Submittal>,
 }
 
 impl Engine {
@@ -155,13 +156,17 @@ impl Engine {
         self.shared.health()
     }
 
-    /// Shuts down and answers when everything is settled: stops claiming, gives back what was claimed ahead, lets
+    /// Shuts down and answers when everything is settled: lets local queues end, stops claiming, gives back what was claimed ahead, lets
     /// running jobs go on for `shutdown_grace`, then asks their handlers to stop and gives their jobs back without
     /// spending an attempt. Takes the grace and less than two seconds at most, however the store and the handlers are.
     pub async fn shutdown(&self) {
         let phases = &self.shared.phases;
-        phases.advance(Phase::Draining);
-        let drained = tokio::time::timeout(self.shared.settings.shutdown_grace, self.shared.registry.emptied());
+        let drained = tokio::time::timeout(self.shared.settings.shutdown_grace, async {
+            // First, because what they handle may submit.
+            self.shared.routes.drain_applications().await;
+            phases.advance(Phase::Draining);
+            self.shared.registry.emptied().await;
+        });
         if drained.await.is_err() {
             self.shutdown_now().await;
         }
@@ -239,6 +244,12 @@ impl EngineBuilder {
         self
     }
 
+    /// Adds an application: the handlers of its messages that are data, its local queue, and where it submits.
+    pub fn application<App: Application>(mut self, application: &Arc<App>) -> Self {
+        self.router = self.router.application(application);
+        self
+    }
+
     /// Adds a value that handlers take as `State<S>`.
     pub fn state<S: Clone + Send + Sync + 'static>(mut self, value: S) -> Self {
         self.router = self.router.state(value);
@@ -266,6 +277,8 @@ impl EngineBuilder {
         Heartbeat::start(shared.clone(), Arc::clone(&crossings))?;
         tokio::spawn(Sweeper::new(shared.clone()).run());
         tokio::spawn(Exchanger::new(shared.clone(), receiver, crossings).run());
+        let weak = WeakEngine { shared: Arc::downgrade(&shared), submittals: submittals.downgrade() };
+        shared.routes.start_applications(&(Arc::new(weak) as _));
         Ok(Engine { shared, submittals })
     }
 }

@@ -5,6 +5,7 @@
 //! - [`engine`]: [`Engine`], the handle: submit, get, wait, cancel, shut down; and [`EngineBuilder`]
 //! - [`settings`]: [`Settings`], plain data with defaults and checks
 //! - [`submit`]: [`Submit`] and [`Submission`], typed submission of a handler's jobs
+//! - `durable`: the jobs that an application's messages become
 //! - `exchanger`: the loop that talks to the store: one round trip carries settlements, submissions and a claim
 //! - `breaker`: what happens while the store fails
 //! - `crossing`: the turns under way, which move on even when handlers block every thread
@@ -54,6 +55,7 @@
 
 mod breaker;
 mod crossing;
+mod durable;
 pub mod engine;
 pub mod error;
 mod exchanger;

@@ -10,7 +10,7 @@ use futures_util::future::FutureExt;
 use futures_util::poll;
 use tracing::Instrument;
 use windlass_core::retry::Verdict;
-use windlass_core::{ErrorClass, JobError, Payload};
+use windlass_core::{JobError, Payload};
 use windlass_dispatch::{Conclusion, Context, Error, Routed, Run, Stop};
 use windlass_store::{ClaimedJob, Lease, Outcome, Settlement};
 
@@ -100,7 +100,7 @@ impl Attempt {
         shared.metrics.attempted(&self.claimed.new.name, waited, started.elapsed());
         match ended? {
             Ok(conclusion) => Some(conclusion),
-            Err(panic) => Some(Conclusion::Failed(panicked(panic.as_ref()))),
+            Err(panic) => Some(Conclusion::Failed(Error::panicked(panic.as_ref()))),
         }
     }
 
@@ -176,12 +176,6 @@ fn unknown(claimed: &ClaimedJob, shared: &Shared) -> Outcome {
     shared.metrics.unknown.increment(1);
     tracing::warn!(job.name = %claimed.new.name, "no handler for this job in this process; given back");
     Outcome::Snooze { delay: UNKNOWN_DELAY }
-}
-
-fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    Error::new(ErrorClass::Transient, JobError::new(JobError::PANIC, text.unwrap_or("the handler panicked")))
 }
 
 fn settlement(lease: Lease, outcome: Outcome, context: &Context) -> Settlement {

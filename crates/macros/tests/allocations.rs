@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::task::{Context as Poller, Poll, Waker};
 
 use allocation_counter::measure;
-use windlass_dispatch::Result;
+use windlass_dispatch::{Erased, Result};
 use windlass_macros::{Command, Event, Query, dispatcher, handler};
 
 struct Step(u64);
@@ -69,5 +69,14 @@ fn no_path_through_the_dispatcher_allocates() {
     let called = allocations(|number| assert_eq!(sums.call_now(Twice(number)).ok(), Some(2 * number)));
     let published = allocations(|number| assert!(now(sums.publish(Added(number))).is_ok()));
     assert_eq!([sent, asked, called, published], [0; 4]);
+    let mut erased = Erased::new(&sums);
+    let mut by_type = |number| {
+        let mut command = Some(Add(number));
+        let reply = now(erased.dispatch(&mut command)).expect("adds");
+        assert_eq!(reply.downcast_mut::<Option<u64>>().and_then(Option::take), Some(number + 1));
+        assert!(now(erased.dispatch(&mut Some(Added(number)))).is_ok());
+    };
+    by_type(0);
+    assert_eq!(allocations(by_type), 0, "after the first of each kind");
     assert_eq!(allocations(|number| drop(black_box(Box::new(number)))), 1_000, "they are counted");
 }

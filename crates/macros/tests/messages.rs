@@ -10,7 +10,9 @@ use std::task::{Context as Poller, Poll, Waker};
 use serde::{Deserialize, Serialize};
 use windlass_core::{NewJob, Payload, Timestamp};
 use windlass_dispatch::message::Message;
-use windlass_dispatch::{Call, CallNow, Conclusion, Context, Error, Handler, Has, Result, Router, Run};
+use windlass_dispatch::{
+    Call, CallNow, Conclusion, Context, Erased, Error, Handler, Has, MessageContext, Result, Router, Run,
+};
 use windlass_macros::{Command, Event, Query, dispatcher, handler};
 
 #[derive(Clone, Default)]
@@ -274,4 +276,156 @@ fn a_handler_is_called_with_anything_that_has_what_it_shares() {
     let prices = OnlyPrices(Prices(7));
     assert_eq!(now(take.call(&prices, Take(2))).unwrap(), Ok(5));
     assert_eq!(take.call_now(&prices, Take(8)).unwrap(), Err(SoldOut));
+}
+
+/// Written by nobody but a program.
+#[derive(Command, serde::Deserialize)]
+#[message(name = "orders.double", reply = u64)]
+struct Double(u64);
+
+#[handler]
+async fn double(number: Double) -> Result<u64> {
+    number.0.checked_mul(2).ok_or_else(|| Error::permanent("too much"))
+}
+
+/// It never comes to its end.
+#[derive(Command)]
+struct Wait(Arc<()>);
+
+#[handler]
+async fn wait(held: Wait) {
+    std::future::pending::<()>().await;
+    drop(held.0);
+}
+
+dispatcher! {
+    struct Late { shop: Shop, prices: Prices }
+    commands { Double => double, Wait => wait, CreateOrder => create_order }
+    queries { PriceOf => price_of }
+    events { OrderCreated => [count_order] }
+}
+
+fn late() -> Late {
+    Late { shop: Shop::default(), prices: Prices(7) }
+}
+
+#[test]
+fn messages_of_a_type_that_is_known_at_run_time_only_find_their_handlers() {
+    let late = late();
+    let mut erased = Erased::new(&late);
+    for number in 0..3 {
+        let mut command = Some(Double(number));
+        let reply = now(erased.dispatch(&mut command)).unwrap();
+        assert_eq!(reply.downcast_mut::<Option<u64>>().unwrap().take(), Some(2 * number));
+        assert!(command.is_none(), "it was taken");
+        let again = now(erased.dispatch(&mut command)).unwrap_err();
+        assert_eq!(again.described().code, "UNKNOWN_MESSAGE");
+    }
+    let price = now(erased.dispatch(&mut Some(PriceOf(Box::new(|| 3))))).unwrap();
+    assert_eq!(price.downcast_ref(), Some(&Some(21_u64)));
+    let heard = now(erased.dispatch(&mut Some(OrderCreated { id: 7 }))).unwrap();
+    assert_eq!(heard.downcast_ref(), Some(&Some(())));
+    assert_eq!(late.shop.orders.load(Ordering::Relaxed), 100);
+    let refused = now(erased.dispatch(&mut Some(Double(u64::MAX)))).unwrap_err();
+    assert_eq!(refused.described().message, "too much");
+    let unknown = now(erased.dispatch(&mut Some("no message"))).unwrap_err();
+    assert!(unknown.to_string().contains("no message that has a handler here"), "{unknown}");
+}
+
+#[test]
+fn a_message_that_comes_as_a_name_and_json_finds_its_handler() {
+    let late = late();
+    let mut erased = Erased::new(&late);
+    assert_eq!(&*now(erased.dispatch_json("orders.double", b"21")).unwrap().bytes, b"42");
+    assert_eq!(&*now(erased.dispatch_json("OrderCreated", br#"{ "id": 7 }"#)).unwrap().bytes, b"null");
+    for (name, json, code) in [
+        ("Double", "1", "UNKNOWN_MESSAGE"),
+        ("orders.double", "\"one\"", "BAD_INPUT"),
+        ("PriceOf", "1", "UNKNOWN_MESSAGE"),
+    ] {
+        let error = now(erased.dispatch_json(name, json.as_bytes())).unwrap_err();
+        assert_eq!(error.described().code, code, "{name}: {error}");
+    }
+}
+
+/// Who gives up waiting takes the handler with him, and what it held.
+#[test]
+fn a_dispatch_that_is_dropped_leaves_nothing_behind() {
+    let (late, held) = (late(), Arc::new(()));
+    let mut erased = Erased::new(&late);
+    for _ in 0..2 {
+        let mut command = Some(Wait(held.clone()));
+        let mut waiting = Box::pin(erased.dispatch(&mut command));
+        assert!(waiting.as_mut().poll(&mut Poller::from_waker(Waker::noop())).is_pending());
+        drop(waiting);
+        assert_eq!(Arc::strong_count(&held), 1);
+    }
+    assert!(now(erased.dispatch(&mut Some(Double(1)))).is_ok());
+}
+
+#[test]
+fn an_applications_handlers_are_the_jobs_of_its_messages() {
+    let late = Arc::new(late());
+    let routes = Router::new().application(&late).build().unwrap();
+    let mut names: Vec<_> = routes.names().map(|name| name.to_string()).collect();
+    names.sort();
+    assert_eq!(names, ["CountOrder", "CreateOrder", "Double"], "those that are data, by the names of their handlers");
+    let done = attempt("Double", Payload::json(&21).unwrap(), &routes);
+    assert_eq!(done, Conclusion::Done(Payload::json(&42).unwrap()));
+    attempt("CountOrder", Payload::json(&OrderCreated { id: 7 }).unwrap(), &routes);
+    assert_eq!(late.shop.orders.load(Ordering::Relaxed), 100);
+    let bad = attempt("Double", Payload::json(&"one").unwrap(), &routes);
+    assert!(matches!(&bad, Conclusion::Failed(error) if error.described().code == "BAD_INPUT"), "{bad:?}");
+}
+
+#[derive(Query, serde::Deserialize)]
+#[message(reply = (String, Option<String>))]
+struct WhoAmI;
+
+#[handler]
+fn who_am_i(_: WhoAmI, cx: &MessageContext) -> (String, Option<String>) {
+    (cx.correlation().to_string(), cx.tenant().map(str::to_owned))
+}
+
+/// Asks for no context itself.
+#[derive(Command, serde::Deserialize)]
+#[message(reply = (String, Option<String>))]
+struct AskOn;
+
+#[handler]
+async fn ask_on(_: AskOn, known: &Known) -> Result<(String, Option<String>)> {
+    known.query(WhoAmI).await
+}
+
+dispatcher! {
+    struct Known { shop: Shop }
+    commands { AskOn => ask_on }
+    queries { WhoAmI => who_am_i }
+}
+
+#[test]
+fn a_handlers_context_is_its_messages_whichever_way_that_came() {
+    let known = Arc::new(Known { shop: Shop::default() });
+    let begun = MessageContext::new().with_tenant("acme");
+    let expected = (begun.correlation().to_string(), Some("acme".to_owned()));
+    assert_eq!(now(begun.clone().scope(known.query(WhoAmI))).unwrap(), expected);
+    assert_eq!(now(begun.clone().scope(known.send(AskOn))).unwrap(), expected, "through a handler that does not ask");
+    assert_eq!(begun.clone().sync_scope(|| known.call_now(WhoAmI)).unwrap(), expected);
+    let alone = known.call_now(WhoAmI).unwrap();
+    assert!(alone.0 != expected.0 && alone.1.is_none(), "{alone:?}");
+
+    let mut job = NewJob::build("AskOn", Payload::json(&()).unwrap()).finish(Timestamp::UNIX_EPOCH).unwrap();
+    job.cause = Some(Box::new(begun.follows()));
+    for routes in [Router::new().application(&known).build().unwrap(), Router::new().handler(who_am_i).build().unwrap()]
+    {
+        for name in ["AskOn", "WhoAmI"] {
+            let Some(handler) = routes.find(name).cloned() else { continue };
+            let run = Run { job: Arc::new(job.clone()), attempt: 1, token: 1, states: routes.states().clone() };
+            assert_eq!(
+                now(handler.call(Context::new(run))),
+                Conclusion::Done(Payload::json(&expected).unwrap()),
+                "{name}"
+            );
+        }
+    }
 }

@@ -72,7 +72,10 @@ pub mod prelude {
 /// Commands, queries and events, and what dispatches them in process (docs/messages.md).
 pub mod messages {
     pub use windlass_dispatch::message::{Answered, Command, Event, Message};
-    pub use windlass_dispatch::{Call, HandledBy, Has, Hear, HeardBy, Layer, Next, Unheard};
+    pub use windlass_dispatch::{
+        Application, Call, CallNow, Durable, Erased, Follow, HandledBy, Has, Hear, HeardBy, LaneError, Lanes, Layer,
+        Local, LocalOptions, MessageContext, Next, Parallel, SpawnError, Spawned, Then, Unheard,
+    };
     pub use windlass_macros::{Command, Event, Query, dispatcher, handler};
 }
 
@@ -82,12 +85,13 @@ pub mod __job {
     pub use serde::{Deserialize, Serialize};
     pub use std::time::Duration;
     pub use windlass_core::Priority;
-    pub use windlass_dispatch::layer;
     pub use windlass_dispatch::message::{self, Answered, Event, Message};
     pub use windlass_dispatch::{
-        Call, CallNow, Context, Error, FromContext, HandledBy, HandledNowBy, Handler, HandlerOptions, Has, Hear,
-        HeardBy, IsReply, Json, Needs, NoInput, Reply, Result, Unheard,
+        Application, BoxFuture, Call, CallNow, Context, Durable, Entries, Error, Follow, FromContext, HandledBy,
+        HandledNowBy, Handler, HandlerOptions, Has, Hear, HeardBy, IsReply, Json, Local, MessageContext, Needs,
+        NoInput, Reply, Result, SpawnError, Submitter, Table, Then, Unheard,
     };
+    pub use windlass_dispatch::{durable, layer, local, noted};
 }
 
 /// Compiles the README's program with the documentation tests.

@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use windlass_core::QueueName;
-use windlass_dispatch::Handler;
+use windlass_dispatch::{Application, Handler};
 use windlass_engine::{Engine, EngineBuilder, Settings, StartError};
 use windlass_store::SharedStore;
 
@@ -80,6 +80,13 @@ impl WindlassBuilder {
     /// Adds a handler.
     pub fn handler<H: Handler>(self, handler: H) -> Self {
         self.part(|engine| engine.handler(handler))
+    }
+
+    /// Adds an application (docs/messages.md): the handlers of its messages that are data, its local queue, and where it
+    /// submits.
+    pub fn application<App: Application>(self, application: &Arc<App>) -> Self {
+        let application = application.clone();
+        self.part(move |engine| engine.application(&application))
     }
 
     /// Adds a value that handlers take as `State<S>`.

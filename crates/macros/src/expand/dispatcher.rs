@@ -1,47 +1,13 @@
 //! What `dispatcher!` makes of a struct and its table of handlers.
 
-use std::collections::{HashMap, HashSet};
-
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote, quote_spanned};
-use syn::parse::{Parse, ParseStream};
-use syn::punctuated::Punctuated;
+use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Attribute, Error, Fields, Ident, ItemStruct, Path, Result, Token, Type, Visibility, braced, bracketed};
+use syn::{Ident, Visibility};
 
 use crate::expand::complaints::Complaints;
 use crate::expand::emit::{near, shown_at};
-use crate::expand::ownership::written;
-
-/// The struct and who handles what.
-struct Dispatcher {
-    application: ItemStruct,
-    commands: Vec<Answering>,
-    queries: Vec<Answering>,
-    events: Vec<Hearing>,
-}
-
-/// `CreateOrder => create_order`
-struct Answering {
-    conditions: Vec<Attribute>,
-    message: Type,
-    handler: Path,
-    /// The types of the layers around it, the outermost first.
-    layers: Vec<Type>,
-}
-
-/// `OrderCreated => [send_mail, count_order]`
-struct Hearing {
-    conditions: Vec<Attribute>,
-    event: Type,
-    handlers: Vec<Listener>,
-}
-
-/// One of an event's handlers.
-struct Listener {
-    conditions: Vec<Attribute>,
-    handler: Path,
-}
+use crate::expand::table::{Answering, Dispatcher, Hearing, Listener, Route};
 
 /// What `dispatcher! { input }` becomes.
 pub(crate) fn dispatcher(input: TokenStream) -> TokenStream {
@@ -61,163 +27,16 @@ pub(crate) fn dispatcher(input: TokenStream) -> TokenStream {
     }
 }
 
-impl Parse for Dispatcher {
-    fn parse(input: ParseStream<'_>) -> Result<Self> {
-        let mut dispatcher =
-            Self { application: input.parse()?, commands: Vec::new(), queries: Vec::new(), events: Vec::new() };
-        while !input.is_empty() {
-            let section: Ident = input.parse()?;
-            let layers = layers(input)?;
-            let content;
-            braced!(content in input);
-            match section.to_string().as_str() {
-                "commands" => dispatcher.commands.extend(within(&layers, entries(&content)?)),
-                "queries" => dispatcher.queries.extend(within(&layers, entries(&content)?)),
-                "events" if layers.is_empty() => dispatcher.events.extend(entries(&content)?),
-                "events" => {
-                    let advice = "layers go around handlers of commands and queries";
-                    return Err(Error::new_spanned(section, advice));
-                }
-                _ => {
-                    let advice = "after the struct there are `commands { … }`, `queries { … }` and `events { … }`";
-                    return Err(Error::new_spanned(section, advice));
-                }
-            }
-        }
-        Ok(dispatcher)
-    }
-}
-
-/// The list between a section's name and its braces, if there is one.
-fn layers(input: ParseStream<'_>) -> Result<Vec<Type>> {
-    if !input.peek(syn::token::Bracket) {
-        return Ok(Vec::new());
-    }
-    let content;
-    bracketed!(content in input);
-    Ok(entries(&content)?.into_iter().collect())
-}
-
-fn within(layers: &[Type], entries: Punctuated<Answering, Token![,]>) -> impl Iterator<Item = Answering> {
-    entries.into_iter().map(|entry| Answering { layers: layers.to_vec(), ..entry })
-}
-
-fn entries<T: Parse>(content: ParseStream<'_>) -> Result<Punctuated<T, Token![,]>> {
-    Punctuated::parse_terminated(content)
-}
-
-/// `#[cfg(…)]` in front of an entry.
-fn conditions(input: ParseStream<'_>) -> Result<Vec<Attribute>> {
-    let conditions = input.call(Attribute::parse_outer)?;
-    match conditions.iter().find(|attribute| !attribute.path().is_ident("cfg")) {
-        Some(other) => Err(Error::new_spanned(other, "an entry takes no attribute but `#[cfg(…)]`")),
-        None => Ok(conditions),
-    }
-}
-
-impl Parse for Listener {
-    fn parse(input: ParseStream<'_>) -> Result<Self> {
-        Ok(Self { conditions: conditions(input)?, handler: input.parse()? })
-    }
-}
-
-impl Parse for Answering {
-    fn parse(input: ParseStream<'_>) -> Result<Self> {
-        let conditions = conditions(input)?;
-        let message = input.parse()?;
-        arrow(input, "CreateOrder => create_order")?;
-        if input.peek(syn::token::Bracket) {
-            return Err(input.error("a command or a query has exactly one handler: write it without brackets"));
-        }
-        Ok(Self { conditions, message, handler: input.parse()?, layers: Vec::new() })
-    }
-}
-
-impl Parse for Hearing {
-    fn parse(input: ParseStream<'_>) -> Result<Self> {
-        let conditions = conditions(input)?;
-        let event = input.parse()?;
-        arrow(input, "OrderCreated => [send_mail]")?;
-        if !input.peek(syn::token::Bracket) {
-            return Err(input.error("an event has a list of handlers: write `[send_mail]`"));
-        }
-        let content;
-        bracketed!(content in input);
-        Ok(Self { conditions, event, handlers: entries(&content)?.into_iter().collect() })
-    }
-}
-
-fn arrow(input: ParseStream<'_>, example: &str) -> Result<()> {
-    let missing = |error: Error| Error::new(error.span(), format!("write who handles it, such as `{example}`"));
-    input.parse::<Token![=>]>().map(drop).map_err(missing)
-}
-
 impl Dispatcher {
-    fn check(&self, complaints: &mut Complaints) {
-        if !self.application.generics.params.is_empty() {
-            complaints.at(&self.application.generics.params, "an application in `dispatcher!` cannot be generic");
-        }
-        if let Fields::Unnamed(fields) = &self.application.fields {
-            complaints.at(fields, "write the shared values as fields with names: `{ shop: Shop }`");
-        }
-        self.check_fields(complaints);
-        self.check_messages(complaints);
-    }
-
-    fn check_fields(&self, complaints: &mut Complaints) {
-        let mut seen = HashMap::new();
-        let conditional = |field: &&syn::Field| field.attrs.iter().any(|attribute| attribute.path().is_ident("cfg"));
-        for field in self.application.fields.iter().filter(|field| !conditional(field)) {
-            let of = written(&field.ty);
-            if seen.insert(of.clone(), ()).is_some() {
-                let advice = format!(
-                    "handlers find shared values by their type, and there is a `{of}` already: wrap one of them in a type of its own"
-                );
-                complaints.at(&field.ty, advice);
-            }
-        }
-    }
-
-    fn check_messages(&self, complaints: &mut Complaints) {
-        let answering = self.commands.iter().chain(&self.queries).filter(|entry| entry.conditions.is_empty());
-        let answered = answering.map(|entry| (&entry.message, entry.handler.to_token_stream().to_string()));
-        let heard = self
-            .events
-            .iter()
-            .filter(|entry| entry.conditions.is_empty())
-            .map(|entry| (&entry.event, "its list".to_owned()));
-        self.check_lists(complaints);
-        let mut seen: HashMap<String, String> = HashMap::new();
-        for (message, handler) in answered.chain(heard) {
-            let of = written(message);
-            if let Some(first) = seen.get(&of) {
-                let advice = format!(
-                    "`{of}` has a handler already, `{first}`: a command or a query has exactly one, and an event one list"
-                );
-                complaints.at(message, advice);
-            }
-            seen.entry(of).or_insert(handler);
-        }
-    }
-
-    fn check_lists(&self, complaints: &mut Complaints) {
-        for entry in &self.events {
-            let mut seen = HashSet::new();
-            for listener in entry.handlers.iter().filter(|listener| listener.conditions.is_empty()) {
-                if !seen.insert(listener.handler.to_token_stream().to_string()) {
-                    complaints.at(&listener.handler, "this handler hears the event already: keep one");
-                }
-            }
-        }
-    }
-
     fn expand(&self) -> TokenStream {
         let (application, name) = (&self.application, &self.application.ident);
         let (seam, methods) = (seam(), methods(name, &self.application.vis));
         let fields = self.application.fields.iter().map(|field| self.holds(field));
         let commands = self.commands.iter().map(|entry| entry.expand(name, &quote!(Command)));
+        let cascades = self.commands.iter().map(|entry| entry.follow(name));
         let queries = self.queries.iter().map(|entry| entry.expand(name, &quote!(Query)));
         let events = self.events.iter().map(|entry| entry.expand(name));
+        let table = self.table();
         quote! {
             #application
             #methods
@@ -229,8 +48,49 @@ impl Dispatcher {
             }
             #(#fields)*
             #(#commands)*
+            #(#cascades)*
             #(#queries)*
             #(#events)*
+            #table
+        }
+    }
+
+    /// Its messages for those that are known at run time only, and for jobs.
+    fn table(&self) -> TokenStream {
+        let (seam, name) = (seam(), &self.application.ident);
+        let answered = self.commands.iter().chain(&self.queries).map(|entry| entry.note(name));
+        let heard = self.events.iter().map(|entry| entry.note(name));
+        quote! {
+            impl #seam::Application for #name {
+                #[allow(unused_imports, unused_variables, reason = "which of the traits is used depends on the messages")]
+                fn note(__entries: &mut #seam::Entries<Self>) {
+                    use #seam::noted::{
+                        NoteAnswered as _, NoteAnsweredByType as _, NoteHeard as _, NoteHeardByType as _,
+                        NoteListener as _, NoteNoListener as _,
+                    };
+                    #(#answered)*
+                    #(#heard)*
+                }
+
+                #[allow(unused_imports, reason = "it depends on the fields")]
+                fn start(__application: &::std::sync::Arc<Self>, __submitter: &::std::sync::Arc<dyn #seam::Submitter>) {
+                    use #seam::noted::{WithDurable as _, WithLocal as _, WithoutDurable as _, WithoutLocal as _};
+                    let __own = #seam::noted::Noted::<#name, (), ()>::default();
+                    (&__own).start_local(__application);
+                    (&__own).connect_durable(__application, __submitter);
+                }
+
+                #[allow(unused_imports, reason = "it depends on the fields")]
+                fn drain(&self) -> #seam::BoxFuture<'_, ()> {
+                    use #seam::noted::{WithLocal as _, WithoutLocal as _};
+                    (&#seam::noted::Noted::<#name, (), ()>::default()).drain_local(self)
+                }
+
+                fn table() -> &'static #seam::Table<Self> {
+                    static TABLE: ::std::sync::OnceLock<#seam::Table<#name>> = ::std::sync::OnceLock::new();
+                    TABLE.get_or_init(#seam::Table::collect)
+                }
+            }
         }
     }
 
@@ -251,7 +111,7 @@ impl Dispatcher {
 
 impl Answering {
     fn expand(&self, application: &Ident, kind: &TokenStream) -> TokenStream {
-        let (seam, Self { conditions, message, .. }) = (seam(), self);
+        let (seam, Self { conditions, message, handler, .. }) = (seam(), self);
         let of_kind = quote_spanned!(near(message.span())=> __of_kind::<#message>());
         let (call, at_once) = (self.call(application), self.at_once(application));
         quote! {
@@ -264,6 +124,8 @@ impl Answering {
             };
             #(#conditions)*
             impl #seam::HandledBy<#application> for #message {
+                type By = #handler;
+
                 #[inline]
                 fn handled_by(self, __app: &#application)
                     -> impl ::core::future::Future<Output = #seam::Result<<#message as #seam::Answered>::Reply>> + ::core::marker::Send
@@ -272,6 +134,38 @@ impl Answering {
                 }
             }
             #at_once
+        }
+    }
+
+    /// Where it goes when a handler returns it.
+    fn follow(&self, application: &Ident) -> TokenStream {
+        let (seam, Self { conditions, message, handler, .. }) = (seam(), self);
+        let sent = match self.route {
+            Route::Call => quote!(#seam::HandledBy::handled_by(self, __app).await),
+            Route::Spawn => quote_spanned! {near(handler.span())=>
+                #seam::Has::<#seam::Local<#application>>::get(__app).spawn(self).await.map_err(#seam::SpawnError::into_error)
+            },
+            Route::Submit => quote_spanned! {near(handler.span())=>
+                #seam::Has::<#seam::Durable<#application>>::get(__app).submit(self).await
+            },
+        };
+        quote! {
+            #(#conditions)*
+            impl #seam::Follow<#application> for #message {
+                fn follow(self, __app: &#application)
+                    -> impl ::core::future::Future<Output = #seam::Result<()>> + ::core::marker::Send
+                {
+                    async move { #sent.map(::core::mem::drop) }
+                }
+            }
+        }
+    }
+
+    fn note(&self, application: &Ident) -> TokenStream {
+        let (seam, Self { conditions, message, handler, .. }) = (seam(), self);
+        quote! {
+            #(#conditions)*
+            (&#seam::noted::Noted::<#application, #message, #handler>::default()).note_answered(__entries);
         }
     }
 
@@ -293,7 +187,7 @@ impl Answering {
 
     /// Layers may wait, so that only what is without them is called at once.
     fn at_once(&self, application: &Ident) -> Option<TokenStream> {
-        let (seam, Self { conditions, message, handler, layers }) = (seam(), self);
+        let (seam, Self { conditions, message, handler, layers, .. }) = (seam(), self);
         layers.is_empty().then(|| {
             quote! {
                 #(#conditions)*
@@ -312,10 +206,33 @@ impl Answering {
 }
 
 impl Hearing {
+    fn note(&self, application: &Ident) -> TokenStream {
+        let (seam, Self { conditions, event, handlers }) = (seam(), self);
+        let listeners = handlers.iter().map(|Listener { conditions, handler, .. }| {
+            quote! {
+                #(#conditions)*
+                (&#seam::noted::Noted::<#application, #event, #handler>::default()).note_listener(__entries);
+            }
+        });
+        quote! {
+            #(#conditions)*
+            {
+                (&#seam::noted::Noted::<#application, #event, ()>::default()).note_heard(__entries);
+                #(#listeners)*
+            }
+        }
+    }
+
     fn expand(&self, application: &Ident) -> TokenStream {
         let (seam, Self { conditions, event, handlers }) = (seam(), self);
-        let calls = handlers.iter().map(|Listener { conditions, handler }| {
-            let hear = quote_spanned!(near(handler.span())=> #seam::Hear::<#application, #event>::hear(&#handler, __app, self));
+        let calls = handlers.iter().map(|Listener { conditions, route, handler }| {
+            let seam = shown_at(handler.span(), seam.clone());
+            let hear = match route {
+                Route::Call => quote!(Hear::<#application, #event>::hear(&#handler, __app, self)),
+                Route::Spawn => quote!(local::hear::<#application, #event, #handler>(__app, self)),
+                Route::Submit => quote!(durable::hear::<#application, #event, #handler>(__app, self)),
+            };
+            let hear = quote_spanned!(near(handler.span())=> #seam::#hear);
             quote! {
                 #(#conditions)*
                 if let ::core::result::Result::Err(__error) = #hear.await {
@@ -324,6 +241,14 @@ impl Hearing {
             }
         });
         quote! {
+            #(#conditions)*
+            impl #seam::Follow<#application> for #event {
+                fn follow(self, __app: &#application)
+                    -> impl ::core::future::Future<Output = #seam::Result<()>> + ::core::marker::Send
+                {
+                    async move { ::core::result::Result::Ok(#seam::HeardBy::heard_by(&self, __app).await?) }
+                }
+            }
             #(#conditions)*
             impl #seam::HeardBy<#application> for #event {
                 #[inline]

@@ -1,9 +1,9 @@
 //! What `#[handler]` makes of a function: something to be called in process, and a job.
 
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{FnArg, Signature as FnSignature, Type, TypeReference};
+use syn::{FnArg, GenericArgument, PathArguments, Signature as FnSignature, Type, TypeReference};
 
 use crate::expand::complaints::Complaints;
 use crate::expand::emit::{Job, near, shown_at};
@@ -13,8 +13,17 @@ use crate::expand::signature::{Output, Signature, check_generics, check_safety, 
 /// A handler's arguments, sorted by the part they play.
 pub(crate) struct Arguments<'a> {
     pub(crate) message: Message<'a>,
-    /// The types that are taken by reference from the application.
-    pub(crate) shared: Vec<&'a Type>,
+    /// What comes after it, by reference.
+    pub(crate) given: Vec<Given<'a>>,
+}
+
+/// What a handler is given beside its message.
+#[derive(Clone, Copy)]
+pub(crate) enum Given<'a> {
+    /// A value of the application, by its type.
+    Shared(&'a Type),
+    /// The message's own context.
+    Context,
 }
 
 /// The message, which comes first.
@@ -37,7 +46,7 @@ pub(crate) fn read<'a>(
     let mut types = function.inputs.iter().filter_map(|argument| typed(argument, complaints)).collect::<Vec<_>>();
     let arguments = match types.is_empty() {
         true => None,
-        false => Some(Arguments { message: message(types.remove(0), complaints), shared: shared(&types, complaints) }),
+        false => Some(Arguments { message: message(types.remove(0), complaints), given: given(&types, complaints) }),
     };
     if arguments.is_none() && function.receiver().is_none() {
         let advice = "a handler takes its message first: `order: CreateOrder` for a command or a query, `event: &OrderCreated` for an event";
@@ -77,16 +86,19 @@ fn message<'a>(first: &'a Type, complaints: &mut Complaints) -> Message<'a> {
     }
 }
 
-fn shared<'a>(types: &[&'a Type], complaints: &mut Complaints) -> Vec<&'a Type> {
-    let mut shared = Vec::with_capacity(types.len());
+fn given<'a>(types: &[&'a Type], complaints: &mut Complaints) -> Vec<Given<'a>> {
+    let mut given = Vec::with_capacity(types.len());
     for of in types {
         match of {
+            Type::Reference(TypeReference { mutability: None, elem, .. }) if is_context(elem) => {
+                given.push(Given::Context);
+            }
             Type::Reference(TypeReference { mutability: None, elem, .. }) => {
                 match instead_of_unsized(elem) {
                     Some(sized) => complaints.at(of, format!("handlers share whole values: write `&{sized}`")),
                     None => ownership::check(elem, Place::Shared, complaints),
                 }
-                shared.push(&**elem);
+                given.push(Given::Shared(elem));
             }
             other => complaints.at(
                 other,
@@ -94,7 +106,12 @@ fn shared<'a>(types: &[&'a Type], complaints: &mut Complaints) -> Vec<&'a Type> 
             ),
         }
     }
-    shared
+    given
+}
+
+/// It is known by its name, through any path.
+fn is_context(of: &Type) -> bool {
+    matches!(of, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "MessageContext"))
 }
 
 /// What can be a field in place of what only a reference can point to.
@@ -194,8 +211,9 @@ impl MessageHandler<'_> {
     fn call(&self, message: &Type) -> TokenStream {
         let (seam, around, holds, shared) = (self.job.seam(), self.job.around(), self.holds(), self.shared_values());
         let handler = &self.job.function.sig.ident;
-        let (names, run) = (self.names(), self.run(quote!(__message)));
-        let reply = self.reply(message, run);
+        let reply = self.reply(message, self.run(quote!(__message)));
+        let work = self.in_context(message, quote!(async move { #reply }));
+        let follows = self.follows();
         let header = quote_spanned! {near(handler.span())=>
             fn call(&self, __app: &__App, __message: #message)
                 -> impl ::core::future::Future<Output = #seam::Result<<#message as #seam::Answered>::Reply>> + ::core::marker::Send
@@ -203,11 +221,11 @@ impl MessageHandler<'_> {
         let now = self.call_now(message);
         quote! {
             #around
-            impl<__App: ?::core::marker::Sized #(+ #holds)*> #seam::Call<__App, #message> for #handler {
+            impl<__App: ?::core::marker::Sized #(+ #holds)*> #seam::Call<__App, #message> for #handler #follows {
                 #[inline]
                 #header {
-                    #(let #names = #shared;)*
-                    async move { #reply }
+                    #(#shared)*
+                    #work
                 }
             }
             #now
@@ -216,13 +234,19 @@ impl MessageHandler<'_> {
 
     /// A plain function can be called without a future.
     fn call_now(&self, message: &Type) -> Option<TokenStream> {
-        if self.job.function.sig.asyncness.is_some() {
+        if self.job.function.sig.asyncness.is_some() || !self.cascade().following.is_empty() {
             return None;
         }
         let (seam, around, holds, shared) = (self.job.seam(), self.job.around(), self.holds(), self.shared_values());
         let handler = &self.job.function.sig.ident;
-        let (names, run) = (self.names(), self.run(quote!(__message)));
-        let reply = self.reply(message, run);
+        let reply = self.reply(message, self.run(quote!(__message)));
+        let work = match self.asks_for_context() {
+            true => quote! {
+                let __context = #seam::MessageContext::arrived::<#message>();
+                __context.clone().sync_scope(move || #reply)
+            },
+            false => reply,
+        };
         Some(quote! {
             #around
             impl<'__a, __App: ?::core::marker::Sized #(+ #holds)*> #seam::CallNow<'__a, __App, #message> for #handler {
@@ -230,8 +254,8 @@ impl MessageHandler<'_> {
                 fn call_now(&self, __app: &'__a __App, __message: #message)
                     -> #seam::Result<<#message as #seam::Answered>::Reply>
                 {
-                    #(let #names = #shared;)*
-                    #reply
+                    #(#shared)*
+                    #work
                 }
             }
         })
@@ -240,7 +264,14 @@ impl MessageHandler<'_> {
     fn hear(&self, event: &Type) -> TokenStream {
         let (seam, around, holds, shared) = (self.job.seam(), self.job.around(), self.holds(), self.shared_values());
         let (handler, name) = (&self.job.function.sig.ident, self.job.name);
-        let (names, run) = (self.names(), self.run(quote!(__event)));
+        let run = self.run(quote!(__event));
+        let heard = quote! {
+            async move {
+                #run;
+                ::core::result::Result::Ok(())
+            }
+        };
+        let work = self.in_context(event, heard);
         let header = quote_spanned! {near(handler.span())=>
             fn hear(&self, __app: &__App, __event: &#event)
                 -> impl ::core::future::Future<Output = #seam::Result<()>> + ::core::marker::Send
@@ -252,11 +283,8 @@ impl MessageHandler<'_> {
 
                 #[inline]
                 #header {
-                    #(let #names = #shared;)*
-                    async move {
-                        #run;
-                        ::core::result::Result::Ok(())
-                    }
+                    #(#shared)*
+                    #work
                 }
             }
         }
@@ -265,7 +293,11 @@ impl MessageHandler<'_> {
     fn answering_job(&self, message: &Type) -> TokenStream {
         let (seam, run) = (self.job.seam(), self.run(quote!(__message)));
         let answer = self.answer();
-        let body = quote!(::core::result::Result::Ok(#seam::Reply(#run)));
+        let body = match self.cascade().following.is_empty() {
+            true => quote!(::core::result::Result::Ok(#seam::Reply(#run))),
+            // It is refused before it can run: its job is that of its application.
+            false => quote!(::core::unreachable!()),
+        };
         let serializable = quote!(for<'__a> &'__a #answer: #seam::Serialize);
         self.job_impl(message, &quote!(#seam::Reply<#answer>), &serializable, &body)
     }
@@ -283,8 +315,16 @@ impl MessageHandler<'_> {
     /// its own is not checked where it stands.
     fn job_impl(&self, message: &Type, output: &TokenStream, bound: &TokenStream, body: &TokenStream) -> TokenStream {
         let (seam, around, options) = (self.job.seam(), self.job.around(), self.job.options_method());
-        let (handler, name, names) = (&self.job.function.sig.ident, self.job.name, self.names());
-        let shared = &self.arguments.shared;
+        let (handler, name) = (&self.job.function.sig.ident, self.job.name);
+        let (types, names) = self.shared();
+        let application = (!self.cascade().following.is_empty()).then(|| quote!(__needs.add_application();));
+        let body = match self.asks_for_context() {
+            true => quote! {
+                let __context = #seam::MessageContext::of_job(&__cx);
+                __context.clone().scope(async move { #body }).await
+            },
+            false => body.clone(),
+        };
         quote! {
             #around
             impl #seam::Handler for #handler
@@ -297,10 +337,11 @@ impl MessageHandler<'_> {
                 const NAME: &'static str = #name;
                 #options
                 fn needs(&self, __needs: &mut #seam::Needs) {
-                    #(__needs.add::<#shared>();)*
+                    #(__needs.add::<#types>();)*
+                    #application
                 }
                 async fn run(&self, #seam::Json(__message): Self::Input, __cx: #seam::Context) -> #seam::Result<Self::Output> {
-                    #(let #names = __cx.states().borrow::<#shared>()?;)*
+                    #(let #names = __cx.states().borrow::<#types>()?;)*
                     #body
                 }
             }
@@ -309,44 +350,134 @@ impl MessageHandler<'_> {
 
     /// The function's success.
     fn run(&self, message: TokenStream) -> TokenStream {
-        let (handler, names) = (&self.job.function.sig.ident, self.names());
+        let (handler, given) = (&self.job.function.sig.ident, self.given());
         let awaited = self.job.function.sig.asyncness.map(|_| quote!(.await));
         let failing = matches!(self.job.signature.output, Output::Fallible { .. }).then(|| quote!(?));
-        quote!(Self::#handler(#message #(, #names)*) #awaited #failing)
+        quote!(Self::#handler(#message #(, #given)*) #awaited #failing)
     }
 
-    /// The success as the message's reply; where it is another type, the complaint stands at the type that was written.
+    /// The success as the message's reply, after what follows from it; where it is another type, the complaint stands at the
+    /// type that was written.
     fn reply(&self, message: &Type, run: TokenStream) -> TokenStream {
         let seam = self.job.seam();
-        let place = match self.job.signature.output {
-            Output::Unit => self.job.function.sig.ident.span(),
-            Output::Plain(of) | Output::Fallible { success: of, .. } => of.span(),
+        let cascade = self.cascade();
+        let place = match &cascade.reply {
+            None => self.job.function.sig.ident.span(),
+            Some(of) => of.span(),
         };
-        let near_seam = shown_at(place, seam);
-        let checked = quote_spanned! {near(place)=>
-            #near_seam::IsReply::<<#message as #near_seam::Answered>::Reply>::reply({ #run })
+        let near_seam = shown_at(place, seam.clone());
+        let checked = |reply: TokenStream| {
+            quote_spanned! {near(place)=>
+                #near_seam::IsReply::<<#message as #near_seam::Answered>::Reply>::reply({ #reply })
+            }
         };
-        quote!(::core::result::Result::Ok(#checked))
-    }
-
-    fn answer(&self) -> TokenStream {
-        match self.job.signature.output {
-            Output::Unit => quote!(()),
-            Output::Plain(of) | Output::Fallible { success: of, .. } => quote!(#of),
+        if cascade.following.is_empty() {
+            let checked = checked(run);
+            return quote!(::core::result::Result::Ok(#checked));
+        }
+        let names: Vec<_> = (0..cascade.following.len()).map(|at| quote::format_ident!("__follows_{at}")).collect();
+        let pattern = names.iter().fold(quote!(__reply), |pattern, name| quote!(#seam::Then(#pattern, #name)));
+        let checked = checked(quote!(__reply));
+        quote! {
+            let #pattern = { #run };
+            #(#seam::Follow::<__App>::follow(#names, __app).await?;)*
+            ::core::result::Result::Ok(#checked)
         }
     }
 
+    /// What the function returns when it succeeds, taken apart.
+    fn cascade(&self) -> Cascade<'_> {
+        let mut cascade = Cascade { reply: None, following: Vec::new() };
+        let (Output::Plain(of) | Output::Fallible { success: of, .. }) = self.job.signature.output else {
+            return cascade;
+        };
+        let mut reply = of;
+        while let Some((inner, follows)) = then(reply) {
+            cascade.following.insert(0, follows);
+            reply = inner;
+        }
+        cascade.reply = Some(reply);
+        cascade
+    }
+
+    fn answer(&self) -> TokenStream {
+        self.cascade().reply.map_or_else(|| quote!(()), |of| quote!(#of))
+    }
+
+    /// What its application has to be.
     fn holds(&self) -> impl Iterator<Item = TokenStream> {
-        let seam = self.job.seam();
-        self.arguments.shared.iter().map(move |of| quote!(#seam::Has<#of>))
+        let (seam, following) = (self.job.seam(), self.cascade().following);
+        let holds = self.shared().0.into_iter().map(|of| quote!(#seam::Has<#of>));
+        let shares = (!following.is_empty()).then(|| quote!(::core::marker::Sync));
+        holds.chain(shares).collect::<Vec<_>>().into_iter()
     }
 
+    /// What follows from its replies has to be a message of its application.
+    fn follows(&self) -> TokenStream {
+        let (seam, following) = (self.job.seam(), self.cascade().following);
+        quote!(where #(#following: #seam::Follow<__App>,)*)
+    }
+
+    /// Takes what is shared from the application.
     fn shared_values(&self) -> impl Iterator<Item = TokenStream> {
-        let seam = self.job.seam();
-        self.arguments.shared.iter().map(move |of| quote!(#seam::Has::<#of>::get(__app)))
+        let (seam, (types, names)) = (self.job.seam(), self.shared());
+        types.into_iter().zip(names).map(move |(of, name)| quote!(let #name = #seam::Has::<#of>::get(__app);))
     }
 
-    fn names(&self) -> Vec<syn::Ident> {
-        (0..self.arguments.shared.len()).map(|place| quote::format_ident!("__shared_{place}")).collect()
+    /// The future of `work`, whose messages follow from this one where the handler asks for its context.
+    fn in_context(&self, message: &Type, work: TokenStream) -> TokenStream {
+        if !self.asks_for_context() {
+            return work;
+        }
+        let seam = self.job.seam();
+        quote! {
+            async move {
+                let __context = #seam::MessageContext::arrived::<#message>();
+                __context.clone().scope(#work).await
+            }
+        }
     }
+
+    fn asks_for_context(&self) -> bool {
+        self.arguments.given.iter().any(|given| matches!(given, Given::Context))
+    }
+
+    /// The types of what is shared, and the names of the values.
+    fn shared(&self) -> (Vec<&Type>, Vec<syn::Ident>) {
+        let numbered = self.arguments.given.iter().enumerate();
+        let shared = numbered.filter_map(|(place, given)| match given {
+            Given::Shared(of) => Some((*of, value(place))),
+            Given::Context => None,
+        });
+        shared.unzip()
+    }
+
+    /// What follows the message in the call.
+    fn given(&self) -> impl Iterator<Item = TokenStream> {
+        self.arguments.given.iter().enumerate().map(|(place, given)| match given {
+            Given::Shared(_) => value(place).to_token_stream(),
+            Given::Context => quote!(&__context),
+        })
+    }
+}
+
+/// A reply, none for `()`, and the types of what follows from it, in their order.
+struct Cascade<'a> {
+    reply: Option<&'a Type>,
+    following: Vec<&'a Type>,
+}
+
+/// `Then<Reply, Message>`, known by its name as `Result` is.
+fn then(of: &Type) -> Option<(&Type, &Type)> {
+    let Type::Path(path) = of else { return None };
+    let last = path.path.segments.last().filter(|last| last.ident == "Then")?;
+    let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
+    match arguments.args.iter().collect::<Vec<_>>()[..] {
+        [GenericArgument::Type(reply), GenericArgument::Type(follows)] => Some((reply, follows)),
+        _ => None,
+    }
+}
+
+fn value(place: usize) -> syn::Ident {
+    quote::format_ident!("__shared_{place}")
 }

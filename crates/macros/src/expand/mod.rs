@@ -9,6 +9,7 @@ mod options;
 mod ownership;
 mod setting;
 mod signature;
+mod table;
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};

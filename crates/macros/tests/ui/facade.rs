@@ -6,10 +6,11 @@ pub mod __job {
     pub use serde::{Deserialize, Serialize};
     pub use std::time::Duration;
     pub use windlass_core::Priority;
-    pub use windlass_dispatch::layer;
     pub use windlass_dispatch::message::{self, Answered, Event, Message};
     pub use windlass_dispatch::{
-        Call, CallNow, Context, Error, FromContext, Handler, HandlerOptions, HandledBy, HandledNowBy, Has,
-        Hear, HeardBy, IsReply, Json, Needs, NoInput, Reply, Result, Unheard,
+        Application, BoxFuture, Call, CallNow, Context, Durable, Entries, Error, Follow, FromContext, HandledBy,
+        HandledNowBy, Handler, HandlerOptions, Has, Hear, HeardBy, IsReply, Json, Local, MessageContext, Needs, NoInput,
+        Reply, Result, SpawnError, Submitter, Table, Then, Unheard,
     };
+    pub use windlass_dispatch::{durable, layer, local, noted};
 }

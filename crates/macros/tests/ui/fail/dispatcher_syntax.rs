@@ -39,4 +39,14 @@ dispatcher! {
     commands { #[inline] A => b }
 }
 
+dispatcher! {
+    struct AnotherRoute {}
+    events { Packed => [publish(tell)] }
+}
+
+dispatcher! {
+    struct Delayed {}
+    queries { Count => spawn(count) }
+}
+
 fn main() {}

@@ -1,0 +1,369 @@
+//! The local queue: messages that run in the background of this process.
+
+use std::fmt;
+use std::future::Future;
+use std::num::NonZeroUsize;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::task::{Context as Poller, Poll};
+
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, join_all};
+use tokio::sync::{AcquireError, Notify, OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
+use tokio::task::JoinHandle;
+use windlass_core::StreamId;
+
+use crate::call::{Has, Hear};
+use crate::dispatcher::{HandledBy, HeardBy};
+use crate::error::{Error, Result};
+use crate::lanes::Lanes;
+use crate::message::{Event, Message};
+use crate::message_context::MessageContext;
+
+/// How much a local queue takes, and does at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LocalOptions {
+    /// How many messages may wait and run, all in all. Default 1 024.
+    pub room: NonZeroUsize,
+    /// How many of them run at once that belong to no stream. Default 16.
+    pub concurrency: NonZeroUsize,
+    /// In how many lanes those of streams run; see [`Lanes`]. Default 16.
+    pub lanes: NonZeroUsize,
+    /// Whether `spawn` ends only when the message has been handled, so that a test finds everything done. Default no.
+    pub inline: bool,
+}
+
+impl Default for LocalOptions {
+    fn default() -> Self {
+        const SIXTEEN: NonZeroUsize = NonZeroUsize::new(16).expect("not zero");
+        const THOUSAND: NonZeroUsize = NonZeroUsize::new(1_024).expect("not zero");
+        Self { room: THOUSAND, concurrency: SIXTEEN, lanes: SIXTEEN, inline: false }
+    }
+}
+
+/// An application's local queue: a field of it, which begins to work with [`start`](Self::start). What it has taken it
+/// handles, unless the process ends: messages that must survive that are submitted ([`Durable`](crate::Durable)).
+///
+/// A handler that spawns waits while the queue is full, and all handlers that wait so wait for each other: let them use
+/// [`try_spawn`](Self::try_spawn), or give the queue room for what one message can bring.
+pub struct Local<App> {
+    options: LocalOptions,
+    room: Arc<Semaphore>,
+    busy: Arc<Busy>,
+    running: OnceLock<Running<App>>,
+}
+
+struct Running<App> {
+    // The application holds the queue.
+    app: Weak<App>,
+    line: async_channel::Sender<Work>,
+    lanes: Lanes<Work>,
+    workers: Mutex<Vec<JoinHandle<()>>>,
+}
+
+type Work = BoxFuture<'static, ()>;
+
+/// How many messages are waiting or running.
+#[derive(Default)]
+struct Busy {
+    with: AtomicUsize,
+    idle: Notify,
+}
+
+/// A message's place in the queue, until it has been handled.
+struct Place {
+    busy: Arc<Busy>,
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+impl Place {
+    fn take(busy: &Arc<Busy>, room: Option<OwnedSemaphorePermit>) -> Self {
+        busy.with.fetch_add(1, Ordering::SeqCst);
+        Self { busy: busy.clone(), _room: room }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if self.busy.with.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.busy.idle.notify_waiters();
+        }
+    }
+}
+
+/// A message that the queue did not take, to try again or to give up.
+#[derive(PartialEq, Eq)]
+pub enum SpawnError<M> {
+    /// The queue is full.
+    Full(M),
+    /// The queue is drained, or has been.
+    Drained(M),
+    /// Nobody has called [`Local::start`].
+    NotStarted(M),
+}
+
+impl<M> fmt::Display for SpawnError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full(_) => "the local queue is full",
+            Self::Drained(_) => "the local queue is drained",
+            Self::NotStarted(_) => "the local queue does not run: call `Local::start(&application)` first",
+        })
+    }
+}
+
+// Of any message: most are not `Debug`, and need not be.
+impl<M> fmt::Debug for SpawnError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SpawnError({self})")
+    }
+}
+
+impl<M> std::error::Error for SpawnError<M> {}
+
+impl<M> SpawnError<M> {
+    /// The message.
+    pub fn into_message(self) -> M {
+        match self {
+            Self::Full(message) | Self::Drained(message) | Self::NotStarted(message) => message,
+        }
+    }
+
+    /// A handler's error in its place, without the message. Another try may help.
+    pub fn into_error(self) -> Error {
+        let code = match self {
+            Self::Full(_) => "LOCAL_QUEUE_FULL",
+            Self::Drained(_) => "LOCAL_QUEUE_DRAINED",
+            Self::NotStarted(_) => "LOCAL_QUEUE_NOT_STARTED",
+        };
+        Error::transient(self.to_string()).code(code)
+    }
+}
+
+impl<App> Default for Local<App> {
+    fn default() -> Self {
+        Self::new(LocalOptions::default())
+    }
+}
+
+impl<App> Local<App> {
+    /// A queue that does not run yet.
+    pub fn new(options: LocalOptions) -> Self {
+        let room = Arc::new(Semaphore::new(options.room.get().min(Semaphore::MAX_PERMITS)));
+        Self { options, room, busy: Arc::default(), running: OnceLock::new() }
+    }
+
+    /// Waits until nothing waits or runs: what handlers have spawned is done too.
+    pub async fn idle(&self) {
+        loop {
+            let changed = self.busy.idle.notified();
+            if self.busy.with.load(Ordering::SeqCst) == 0 {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// Takes nothing more, gives back what waits for room, and ends when all that was taken has been handled.
+    pub async fn drain(&self) {
+        self.room.close();
+        self.idle().await;
+        let Some(running) = self.running.get() else { return };
+        running.line.close();
+        running.lanes.drain().await;
+        let workers = std::mem::take(&mut *running.workers.lock().unwrap_or_else(PoisonError::into_inner));
+        join_all(workers).await;
+    }
+}
+
+impl<App: Send + Sync + 'static> Local<App> {
+    /// Starts the queue of `application`; does nothing where it runs already. Panics outside of a Tokio runtime.
+    pub fn start(application: &Arc<App>)
+    where
+        App: Has<Self>,
+    {
+        let local: &Self = application.get();
+        local.running.get_or_init(|| {
+            let (line, works) = async_channel::unbounded();
+            let worker = || tokio::spawn(work_off(works.clone()));
+            let workers = Mutex::new((0..local.options.concurrency.get()).map(|_| worker()).collect());
+            // The queue's room is what bounds them.
+            let lanes = Lanes::new(local.options.lanes, local.options.room, |work: Work| work);
+            Running { app: Arc::downgrade(application), line, lanes, workers }
+        });
+    }
+
+    /// Hands a command or a query over. Waits while the queue is full.
+    pub async fn spawn<M: HandledBy<App>>(&self, message: M) -> Result<Spawned<M::Reply>, SpawnError<M>> {
+        self.spawn_within(None, message).await
+    }
+
+    /// Hands a command or a query over that is handled after those of the same stream, and before those that come later.
+    pub async fn spawn_in<M: HandledBy<App>>(
+        &self,
+        stream: StreamId,
+        message: M,
+    ) -> Result<Spawned<M::Reply>, SpawnError<M>> {
+        self.spawn_within(Some(stream), message).await
+    }
+
+    /// [`spawn`](Self::spawn), or [`spawn_in`](Self::spawn_in) a stream, without waiting, be the queue inline or not.
+    pub fn try_spawn<M: HandledBy<App>>(
+        &self,
+        stream: Option<StreamId>,
+        message: M,
+    ) -> Result<Spawned<M::Reply>, SpawnError<M>> {
+        let Some((running, app)) = self.running() else { return Err(SpawnError::NotStarted(message)) };
+        match self.room.clone().try_acquire_owned() {
+            Ok(room) => {
+                let (work, spawned) = answering(app, stream, message, Place::take(&self.busy, Some(room)));
+                running.push(stream, work);
+                Ok(spawned)
+            }
+            Err(TryAcquireError::NoPermits) => Err(SpawnError::Full(message)),
+            Err(TryAcquireError::Closed) => Err(SpawnError::Drained(message)),
+        }
+    }
+
+    async fn spawn_within<M: HandledBy<App>>(
+        &self,
+        stream: Option<StreamId>,
+        message: M,
+    ) -> Result<Spawned<M::Reply>, SpawnError<M>> {
+        let Some((running, app)) = self.running() else { return Err(SpawnError::NotStarted(message)) };
+        let Ok(place) = self.place().await else { return Err(SpawnError::Drained(message)) };
+        let (work, spawned) = answering(app, stream, message, place);
+        self.go(running, stream, work).await;
+        Ok(spawned)
+    }
+
+    /// Has all handlers of an event called in the background. Waits while the queue is full.
+    pub async fn publish<E: HeardBy<App>>(&self, event: E) -> Result<Spawned<()>, SpawnError<E>> {
+        let Some((running, app)) = self.running() else { return Err(SpawnError::NotStarted(event)) };
+        let Ok(place) = self.place().await else { return Err(SpawnError::Drained(event)) };
+        let work = move |event: E| async move { Ok(event.heard_by(&*app).await?) };
+        let (work, spawned) = background(None, event, place, work);
+        self.go(running, None, work).await;
+        Ok(spawned)
+    }
+
+    async fn go(&self, running: &Running<App>, stream: Option<StreamId>, work: Work) {
+        match self.options.inline {
+            true => work.await,
+            false => running.push(stream, work),
+        }
+    }
+
+    async fn place(&self) -> Result<Place, AcquireError> {
+        // What runs at once waits for nobody, least of all for the message that spawns it.
+        let room = if self.options.inline { None } else { Some(self.room.clone().acquire_owned().await?) };
+        Ok(Place::take(&self.busy, room))
+    }
+
+    fn running(&self) -> Option<(&Running<App>, Arc<App>)> {
+        let running = self.running.get()?;
+        Some((running, running.app.upgrade()?))
+    }
+}
+
+/// Has one handler of an event called in the background, and waits while the queue is full. For `dispatcher!`.
+pub async fn hear<App, E, H>(app: &App, event: &E) -> Result<()>
+where
+    App: Has<Local<App>> + Send + Sync + 'static,
+    E: Event + Clone,
+    H: Hear<App, E> + Default + Send + Sync + 'static,
+{
+    let local: &Local<App> = app.get();
+    let Some((running, app)) = local.running() else { return Err(SpawnError::NotStarted(()).into_error()) };
+    let Ok(place) = local.place().await else { return Err(SpawnError::Drained(()).into_error()) };
+    let work = move |event: E| async move { H::default().hear(&*app, &event).await };
+    let (work, spawned) = background(None, event.clone(), place, work);
+    local.go(running, None, work).await;
+    if local.options.inline { spawned.await } else { Ok(()) }
+}
+
+impl<App> Running<App> {
+    /// There is room: it has its place.
+    fn push(&self, stream: Option<StreamId>, work: Work) {
+        let pushed = match stream {
+            Some(stream) => self.lanes.try_push(&stream, work).is_ok(),
+            None => self.line.try_send(work).is_ok(),
+        };
+        debug_assert!(pushed, "who has a place keeps the queue open");
+    }
+}
+
+fn answering<App: Send + Sync + 'static, M: HandledBy<App>>(
+    app: Arc<App>,
+    stream: Option<StreamId>,
+    message: M,
+    place: Place,
+) -> (Work, Spawned<M::Reply>) {
+    background(stream, message, place, move |message: M| async move { message.handled_by(&*app).await })
+}
+
+/// What handles the message, and where its reply comes.
+fn background<M: Message, R: Send + 'static, F: Future<Output = Result<R>> + Send>(
+    stream: Option<StreamId>,
+    message: M,
+    place: Place,
+    handle: impl FnOnce(M) -> F + Send + 'static,
+) -> (Work, Spawned<R>) {
+    let (answer, reply) = oneshot::channel();
+    let context = context(stream);
+    let work = async move {
+        let handled = AssertUnwindSafe(async {
+            match context {
+                Some(context) => context.deliver::<M, _>(handle(message)).await,
+                None => handle(message).await,
+            }
+        });
+        let reply = handled.catch_unwind().await.unwrap_or_else(|panic| Err(Error::panicked(&*panic)));
+        if let Err(Err(error)) = answer.send(reply) {
+            tracing::error!(message = M::NAME, %error, "a spawned message failed, and nobody waits for its reply");
+        }
+        drop(place);
+    };
+    (work.boxed(), Spawned(reply))
+}
+
+/// That of a message which follows from the one being handled. Nothing, where nobody has made any and there is no stream.
+fn context(stream: Option<StreamId>) -> Option<MessageContext> {
+    let follows = MessageContext::current().map(|context| context.next());
+    match stream {
+        Some(stream) => Some(follows.unwrap_or_default().with_stream(stream)),
+        None => follows,
+    }
+}
+
+async fn work_off(works: async_channel::Receiver<Work>) {
+    while let Ok(work) = works.recv().await {
+        work.await;
+    }
+}
+
+impl<App> fmt::Debug for Local<App> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let busy = self.busy.with.load(Ordering::Relaxed);
+        f.debug_struct("Local").field("options", &self.options).field("busy", &busy).finish_non_exhaustive()
+    }
+}
+
+/// The reply of a spawned message, to be awaited. Who drops it does not stop the message.
+#[derive(Debug)]
+pub struct Spawned<R>(oneshot::Receiver<Result<R>>);
+
+/// The runtime has ended before the message had.
+fn lost() -> Error {
+    Error::transient("the process stopped before the message was handled").code("LOST")
+}
+
+impl<R> Future for Spawned<R> {
+    type Output = Result<R>;
+
+    fn poll(mut self: Pin<&mut Self>, poller: &mut Poller<'_>) -> Poll<Result<R>> {
+        Pin::new(&mut self.0).poll(poller).map(|reply| reply.unwrap_or_else(|_| Err(lost())))
+    }
+}

@@ -1,0 +1,50 @@
+//! The jobs that an application's messages become.
+
+use std::sync::Weak;
+
+use futures_util::future::{BoxFuture, FutureExt};
+use tokio::sync::mpsc::WeakSender;
+use windlass_core::job::JobBuilder;
+use windlass_core::{Clock, ErrorClass, JobError, JobId, Payload, SystemClock};
+use windlass_dispatch::{Error as HandlerError, HandlerOptions, Result, Submitter};
+
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::shared::Shared;
+use crate::turn::Submittal;
+
+/// An engine as its own applications know it: they do not keep it running.
+pub(crate) struct WeakEngine {
+    pub(crate) shared: Weak<Shared>,
+    pub(crate) submittals: WeakSender<Submittal>,
+}
+
+impl WeakEngine {
+    fn upgrade(&self) -> Result<Engine, Error> {
+        let (shared, submittals) = (self.shared.upgrade(), self.submittals.upgrade());
+        let (shared, submittals) = shared.zip(submittals).ok_or(Error::ShuttingDown)?;
+        Ok(Engine { shared, submittals })
+    }
+}
+
+impl Submitter for WeakEngine {
+    fn build(&self, name: &str, options: &HandlerOptions, payload: Payload) -> JobBuilder {
+        let retry = self.shared.upgrade().map(|shared| shared.settings.retry());
+        options.build(name, payload, retry.unwrap_or_default())
+    }
+
+    fn submit(&self, job: JobBuilder) -> BoxFuture<'_, Result<JobId>> {
+        let submitted = async move {
+            let engine = self.upgrade()?;
+            let job = job.finish_within(SystemClock.now(), engine.settings().payload_bytes_max)?;
+            Ok(engine.submit(job).await?.id)
+        };
+        submitted.map(|submitted: Result<JobId, Error>| submitted.map_err(|error| as_handlers(&error))).boxed()
+    }
+}
+
+/// Another try helps where the engine's caller could try again.
+fn as_handlers(error: &Error) -> HandlerError {
+    let class = if error.is_temporary() { ErrorClass::Transient } else { ErrorClass::Permanent };
+    HandlerError::new(class, JobError::from_error("NOT_SUBMITTED", error))
+}
