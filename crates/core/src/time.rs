@@ -64,6 +64,27 @@ impl fmt::Debug for Timestamp {
     }
 }
 
+/// Moments as RFC 3339 text, for `#[serde(with = "rfc3339")]`.
+pub mod rfc3339 {
+    use serde::de::{Deserialize, Deserializer, Error as _};
+    use serde::ser::{Error as _, Serializer};
+
+    use super::Timestamp;
+
+    /// Writes it to the microsecond.
+    pub fn serialize<S: Serializer>(moment: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+        let moment = jiff::Timestamp::from_microsecond(moment.0).map_err(S::Error::custom)?;
+        serializer.collect_str(&moment)
+    }
+
+    /// Reads what is no earlier and no later than years of four digits.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+        let text = std::borrow::Cow::<'_, str>::deserialize(deserializer)?;
+        let moment: jiff::Timestamp = text.parse().map_err(D::Error::custom)?;
+        Ok(Timestamp(moment.as_microsecond()))
+    }
+}
+
 /// Where a store reads the time. Servers use their own clock; memory and embedded stores use one of these.
 pub trait Clock: Send + Sync + 'static {
     /// The current moment.

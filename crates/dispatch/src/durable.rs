@@ -13,8 +13,9 @@ use crate::call::Has;
 use crate::dispatcher::HandledBy;
 use crate::error::{Error, Result};
 use crate::handler::{Handler, HandlerOptions};
-use crate::message::Event;
+use crate::message::{Event, Message};
 use crate::message_context::{MessageContext, job_under_way};
+use crate::policy::{Policies, Subject};
 
 /// What takes an application's jobs: the engine.
 pub trait Submitter: Send + Sync {
@@ -32,16 +33,23 @@ pub trait Submitter: Send + Sync {
 /// appears if and only if the attempt completes, and only once however often the attempt is repeated.
 pub struct Durable<App> {
     submitter: RwLock<Option<Arc<dyn Submitter>>>,
+    policies: Option<Arc<Policies>>,
     of: PhantomData<fn(App)>,
 }
 
 impl<App> Default for Durable<App> {
     fn default() -> Self {
-        Self { submitter: RwLock::default(), of: PhantomData }
+        Self { submitter: RwLock::default(), policies: None, of: PhantomData }
     }
 }
 
 impl<App> Durable<App> {
+    /// The same under these policies: their topic is the queue of a message, and their limit that of its bytes.
+    pub fn under(mut self, policies: Arc<Policies>) -> Self {
+        self.policies = Some(policies);
+        self
+    }
+
     /// Connects it, in place of what took its jobs before.
     pub fn connect(&self, submitter: Arc<dyn Submitter>) {
         *self.submitter.write().unwrap_or_else(PoisonError::into_inner) = Some(submitter);
@@ -56,7 +64,8 @@ impl<App> Durable<App> {
     ///
     /// # Errors
     ///
-    /// What the engine answers, as a transient error where another try can help, and `NOT_CONNECTED` before it has started.
+    /// What the engine answers, as a transient error where another try can help, `NOT_CONNECTED` before it has started, and
+    /// `MESSAGE_TOO_LARGE` for what is over the limit of its policy.
     pub async fn submit<M>(&self, message: M) -> Result<JobId>
     where
         M: HandledBy<App> + Serialize,
@@ -65,20 +74,37 @@ impl<App> Durable<App> {
         self.submit_for::<M::By>(&message).await
     }
 
-    async fn submit_for<H: Handler + Default>(&self, message: &impl Serialize) -> Result<JobId> {
+    async fn submit_for<H: Handler + Default>(&self, message: &(impl Message + Serialize)) -> Result<JobId> {
         let Some(submitter) = self.connected() else {
             let advice = "nothing takes this application's jobs yet: start an engine with `.application(&app)` first";
             return Err(Error::transient(advice).code("NOT_CONNECTED"));
         };
         let payload = Payload::json(message)?;
+        let bytes = payload.len();
         let mut job = submitter.build(H::NAME, &H::default().options(), payload);
-        if let Some(context) = MessageContext::current() {
+        let context = MessageContext::current();
+        let subject = Subject::of(message).within(context.as_ref());
+        if let Some(policy) = self.policies.as_ref().and_then(|policies| policies.decide(&subject)) {
+            within(policy.bytes_limit(), bytes)?;
+            job = policy.topic_name().into_iter().fold(job, JobBuilder::queue);
+        }
+        if let Some(context) = context {
             let traceparent = context.traceparent().map(str::to_owned);
             job = job.owner(context.user().cloned()).traceparent(traceparent).cause(Some(context.follows()));
         }
         match job_under_way() {
             Some(context) => context.emit(job),
             None => submitter.submit(job).await,
+        }
+    }
+}
+
+fn within(limit: Option<usize>, bytes: usize) -> Result<()> {
+    match limit.filter(|limit| bytes > *limit) {
+        None => Ok(()),
+        Some(limit) => {
+            let described = format!("the message has {bytes} bytes, and its policy allows {limit}");
+            Err(Error::permanent(described).code("MESSAGE_TOO_LARGE"))
         }
     }
 }

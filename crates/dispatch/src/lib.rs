@@ -17,6 +17,8 @@
 //! - [`local`]: [`Local`], an application's local queue; [`durable`]: [`Durable`], where it submits messages as jobs
 //! - [`then`]: [`Then`], a reply and what follows from it
 //! - [`lanes`]: [`Lanes`], one after the other by key
+//! - [`policy`]: [`Policies`], ordered rules that decide how messages go
+//! - [`envelope`]: [`Envelope`](envelope::Envelope), a message with all that is known of it, as it travels
 //! - [`message_context`]: [`MessageContext`], what a handler may know of its message beside its content
 //! - [`noted`]: finds out what each of its messages can do
 //! - [`error`]: [`Error`] with its retry class, and [`Classify`] for `?`
@@ -48,6 +50,7 @@ pub mod call;
 pub mod context;
 pub mod dispatcher;
 pub mod durable;
+pub mod envelope;
 pub mod erased;
 pub mod error;
 pub mod extract;
@@ -59,6 +62,7 @@ pub mod message;
 pub mod message_context;
 pub mod noted;
 pub mod parallel;
+pub mod policy;
 pub mod reply;
 pub mod router;
 pub mod states;
@@ -81,6 +85,7 @@ pub use layer::{Layer, Next};
 pub use local::{Local, LocalOptions, SpawnError, Spawned};
 pub use message_context::MessageContext;
 pub use parallel::Parallel;
+pub use policy::{Decision, Policies, Policy, Strategy, Subject};
 pub use reply::{Conclusion, IntoPayload, Reply, Snooze};
 pub use router::{BuildError, Routed, Router, Routes};
 pub use states::{Needs, States};

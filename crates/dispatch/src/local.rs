@@ -21,6 +21,7 @@ use crate::error::{Error, Result};
 use crate::lanes::Lanes;
 use crate::message::{Event, Message};
 use crate::message_context::MessageContext;
+use crate::policy::{Policies, Strategy, Subject};
 
 /// How much a local queue takes, and does at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +51,10 @@ impl Default for LocalOptions {
 /// [`try_spawn`](Self::try_spawn), or give the queue room for what one message can bring.
 pub struct Local<App> {
     options: LocalOptions,
+    policies: Option<Arc<Policies>>,
     room: Arc<Semaphore>,
+    /// Without a place: who waits for one waits until the queue is drained.
+    open: Semaphore,
     busy: Arc<Busy>,
     running: OnceLock<Running<App>>,
 }
@@ -65,6 +69,20 @@ struct Running<App> {
 
 type Work = BoxFuture<'static, ()>;
 
+/// What the policies say of a message.
+struct Ruled {
+    stream: Option<StreamId>,
+    serial: bool,
+    places: Option<Arc<Semaphore>>,
+}
+
+impl Ruled {
+    /// The stream behind whose messages it waits.
+    fn lane(&self) -> Option<StreamId> {
+        self.stream.filter(|_| self.serial)
+    }
+}
+
 /// How many messages are waiting or running.
 #[derive(Default)]
 struct Busy {
@@ -75,11 +93,11 @@ struct Busy {
 /// A message's place in the queue, until it has been handled.
 struct Place {
     busy: Arc<Busy>,
-    _room: Option<OwnedSemaphorePermit>,
+    _room: [Option<OwnedSemaphorePermit>; 2],
 }
 
 impl Place {
-    fn take(busy: &Arc<Busy>, room: Option<OwnedSemaphorePermit>) -> Self {
+    fn take(busy: &Arc<Busy>, room: [Option<OwnedSemaphorePermit>; 2]) -> Self {
         busy.with.fetch_add(1, Ordering::SeqCst);
         Self { busy: busy.clone(), _room: room }
     }
@@ -152,7 +170,13 @@ impl<App> Local<App> {
     /// A queue that does not run yet.
     pub fn new(options: LocalOptions) -> Self {
         let room = Arc::new(Semaphore::new(options.room.get().min(Semaphore::MAX_PERMITS)));
-        Self { options, room, busy: Arc::default(), running: OnceLock::new() }
+        Self { options, policies: None, room, open: Semaphore::new(0), busy: Arc::default(), running: OnceLock::new() }
+    }
+
+    /// The same under these policies: they decide a message's stream, and how many of its kind the queue takes.
+    pub fn under(mut self, policies: Arc<Policies>) -> Self {
+        self.policies = Some(policies);
+        self
     }
 
     /// Waits until nothing waits or runs: what handlers have spawned is done too.
@@ -169,6 +193,7 @@ impl<App> Local<App> {
     /// Takes nothing more, gives back what waits for room, and ends when all that was taken has been handled.
     pub async fn drain(&self) {
         self.room.close();
+        self.open.close();
         self.idle().await;
         let Some(running) = self.running.get() else { return };
         running.line.close();
@@ -216,15 +241,27 @@ impl<App: Send + Sync + 'static> Local<App> {
         message: M,
     ) -> Result<Spawned<M::Reply>, SpawnError<M>> {
         let Some((running, app)) = self.running() else { return Err(SpawnError::NotStarted(message)) };
-        match self.room.clone().try_acquire_owned() {
-            Ok(room) => {
-                let (work, spawned) = answering(app, stream, message, Place::take(&self.busy, Some(room)));
-                running.push(stream, work);
+        let ruled = self.ruled(&message, stream);
+        match self.try_place(&ruled) {
+            Ok(place) => {
+                let (work, spawned) = answering(app, ruled.stream, message, place);
+                running.push(ruled.lane(), work);
                 Ok(spawned)
             }
             Err(TryAcquireError::NoPermits) => Err(SpawnError::Full(message)),
             Err(TryAcquireError::Closed) => Err(SpawnError::Drained(message)),
         }
+    }
+
+    /// What the policies say of a message.
+    fn ruled<M: Message>(&self, message: &M, stream: Option<StreamId>) -> Ruled {
+        let Some(policies) = &self.policies else { return Ruled { stream, serial: true, places: None } };
+        let context = MessageContext::current();
+        let subject = Subject::of(message).within(context.as_ref());
+        let Some(policy) = policies.decide(&subject) else { return Ruled { stream, serial: true, places: None } };
+        let told = stream.is_some();
+        let stream = stream.or_else(|| policy.stream_of(&subject));
+        Ruled { stream, serial: told || policy.runs() == Strategy::Serial, places: policy.places().cloned() }
     }
 
     async fn spawn_within<M: HandledBy<App>>(
@@ -233,19 +270,21 @@ impl<App: Send + Sync + 'static> Local<App> {
         message: M,
     ) -> Result<Spawned<M::Reply>, SpawnError<M>> {
         let Some((running, app)) = self.running() else { return Err(SpawnError::NotStarted(message)) };
-        let Ok(place) = self.place().await else { return Err(SpawnError::Drained(message)) };
-        let (work, spawned) = answering(app, stream, message, place);
-        self.go(running, stream, work).await;
+        let ruled = self.ruled(&message, stream);
+        let Ok(place) = self.place(&ruled).await else { return Err(SpawnError::Drained(message)) };
+        let (work, spawned) = answering(app, ruled.stream, message, place);
+        self.go(running, ruled.lane(), work).await;
         Ok(spawned)
     }
 
     /// Has all handlers of an event called in the background. Waits while the queue is full.
     pub async fn publish<E: HeardBy<App>>(&self, event: E) -> Result<Spawned<()>, SpawnError<E>> {
         let Some((running, app)) = self.running() else { return Err(SpawnError::NotStarted(event)) };
-        let Ok(place) = self.place().await else { return Err(SpawnError::Drained(event)) };
+        let ruled = self.ruled(&event, None);
+        let Ok(place) = self.place(&ruled).await else { return Err(SpawnError::Drained(event)) };
         let work = move |event: E| async move { Ok(event.heard_by(&*app).await?) };
-        let (work, spawned) = background(None, event, place, work);
-        self.go(running, None, work).await;
+        let (work, spawned) = background(ruled.stream, event, place, work);
+        self.go(running, ruled.lane(), work).await;
         Ok(spawned)
     }
 
@@ -256,10 +295,33 @@ impl<App: Send + Sync + 'static> Local<App> {
         }
     }
 
-    async fn place(&self) -> Result<Place, AcquireError> {
+    /// First among those of its policy, so that those who wait for that hold no room.
+    async fn place(&self, ruled: &Ruled) -> Result<Place, AcquireError> {
         // What runs at once waits for nobody, least of all for the message that spawns it.
-        let room = if self.options.inline { None } else { Some(self.room.clone().acquire_owned().await?) };
-        Ok(Place::take(&self.busy, room))
+        if self.options.inline {
+            return Ok(Place::take(&self.busy, [None, None]));
+        }
+        let among_its_kind = match &ruled.places {
+            Some(places) => Some(self.unless_drained(places.clone().acquire_owned()).await?),
+            None => None,
+        };
+        let room = self.room.clone().acquire_owned().await?;
+        Ok(Place::take(&self.busy, [among_its_kind, Some(room)]))
+    }
+
+    /// Policies may be those of many queues, so that theirs is not what ends.
+    async fn unless_drained<T>(&self, place: impl Future<Output = Result<T, AcquireError>>) -> Result<T, AcquireError> {
+        tokio::select! {
+            biased;
+            place = place => place,
+            Err(drained) = self.open.acquire() => Err(drained),
+        }
+    }
+
+    fn try_place(&self, ruled: &Ruled) -> Result<Place, TryAcquireError> {
+        let among_its_kind = ruled.places.clone().map(Semaphore::try_acquire_owned).transpose()?;
+        let room = self.room.clone().try_acquire_owned()?;
+        Ok(Place::take(&self.busy, [among_its_kind, Some(room)]))
     }
 
     fn running(&self) -> Option<(&Running<App>, Arc<App>)> {
@@ -277,10 +339,11 @@ where
 {
     let local: &Local<App> = app.get();
     let Some((running, app)) = local.running() else { return Err(SpawnError::NotStarted(()).into_error()) };
-    let Ok(place) = local.place().await else { return Err(SpawnError::Drained(()).into_error()) };
+    let ruled = local.ruled(event, None);
+    let Ok(place) = local.place(&ruled).await else { return Err(SpawnError::Drained(()).into_error()) };
     let work = move |event: E| async move { H::default().hear(&*app, &event).await };
-    let (work, spawned) = background(None, event.clone(), place, work);
-    local.go(running, None, work).await;
+    let (work, spawned) = background(ruled.stream, event.clone(), place, work);
+    local.go(running, ruled.lane(), work).await;
     if local.options.inline { spawned.await } else { Ok(()) }
 }
 

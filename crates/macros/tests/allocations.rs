@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::task::{Context as Poller, Poll, Waker};
 
 use allocation_counter::measure;
-use windlass_dispatch::{Erased, Result};
+use windlass_dispatch::{Erased, MessageContext, Policies, Policy, Result, Subject};
 use windlass_macros::{Command, Event, Query, dispatcher, handler};
 
 struct Step(u64);
@@ -59,6 +59,22 @@ fn now<T>(future: impl Future<Output = T>) -> T {
 
 fn allocations(mut work: impl FnMut(u64)) -> u64 {
     measure(|| (0..1_000).for_each(&mut work)).count_total
+}
+
+#[test]
+fn a_million_policy_matches_allocate_nothing() {
+    let policies = Policies::new()
+        .rule("acme", |subject| subject.tenant() == Some("acme"), Policy::new())
+        .rule("large", |subject| subject.message::<Add>().is_some_and(|number| number.0 > 1_000_000), Policy::new())
+        .rule("sums", |subject| subject.is::<Add>(), Policy::new().topic("sums"));
+    let context = MessageContext::new().with_tenant("other");
+    let matches = measure(|| {
+        for number in 0..1_000_000 {
+            let policy = policies.decide(&Subject::of(&Add(number)).within(Some(&context)));
+            assert_eq!(policy.and_then(Policy::topic_name), Some("sums"));
+        }
+    });
+    assert_eq!(matches.count_total, 0);
 }
 
 #[test]

@@ -11,8 +11,8 @@ use tokio::sync::Semaphore;
 use windlass_core::job::JobBuilder;
 use windlass_core::{JobId, NewJob, Payload, RetryPolicy, StreamId, Timestamp};
 use windlass_dispatch::{
-    Conclusion, Context, Durable, HandlerOptions, Local, LocalOptions, MessageContext, Result, Router, Run, SpawnError,
-    Submitter, Then,
+    Conclusion, Context, Durable, HandlerOptions, Local, LocalOptions, MessageContext, Policies, Policy, Result,
+    Router, Run, SpawnError, Strategy, Subject, Submitter, Then,
 };
 use windlass_macros::{Command, Event, dispatcher, handler};
 
@@ -247,6 +247,56 @@ async fn inline_everything_has_happened_when_spawn_returns() {
     Local::start(&orders);
     orders.durable.connect(Arc::new(Desk::default()));
     assert_eq!(orders.local.spawn(CreateOrder(1)).await.err().map(|error| error.to_string()), None);
+}
+
+fn policies() -> Arc<Policies> {
+    let one = NonZeroUsize::new(1).unwrap();
+    let all = |_: &Subject<'_>| Some(StreamId::keyed(&[b"parcels"]));
+    let parcels = Policy::new().stream(all).strategy(Strategy::Serial);
+    Arc::new(
+        Policies::new()
+            .rule(
+                "first parcel",
+                |subject| subject.message::<Pack>().is_some_and(|parcel| parcel.0 == 1),
+                Policy::new().concurrency(one),
+            )
+            .rule("parcels", |subject| subject.is::<Pack>(), parcels)
+            .rule("bills", |subject| subject.is::<Bill>(), Policy::new().topic("bills").bytes_max(3)),
+    )
+}
+
+#[tokio::test]
+async fn policies_decide_streams_how_many_run_queues_and_sizes() {
+    let (log, gate) = (Log::default(), Gate(Semaphore::new(0)));
+    let (local, durable) = (Local::new(room(100)).under(policies()), Durable::default().under(policies()));
+    let orders = Arc::new(Orders { log, gate, local, durable });
+    Local::start(&orders);
+    drop(orders.local.spawn(Pack(1)).await.unwrap());
+    let full = orders.local.try_spawn(None, Pack(1)).err().unwrap();
+    assert!(matches!(full, SpawnError::Full(Pack(1))), "one of them at once: {full}");
+    let mut second = Box::pin(orders.local.spawn(Pack(1)));
+    assert!(futures_util::poll!(second.as_mut()).is_pending());
+    let mut never = Box::pin(orders.local.spawn(Pack(1)));
+    assert!(futures_util::poll!(never.as_mut()).is_pending());
+    orders.gate.0.add_permits(2);
+    drop(second.await.unwrap());
+    orders.local.idle().await;
+    for parcel in 2..30 {
+        drop(orders.local.spawn(Pack(parcel)).await.unwrap());
+    }
+    drop(never);
+    orders.gate.0.add_permits(28);
+    orders.local.drain().await;
+    let expected: Vec<_> = [1, 1].into_iter().chain(2..30).map(|parcel| format!("packed {parcel}")).collect();
+    assert_eq!(orders.log.lines(), expected.join(", "), "one stream, in order");
+    assert!(matches!(orders.local.spawn(Pack(1)).await, Err(SpawnError::Drained(Pack(1)))));
+
+    let desk = Arc::new(Desk::default());
+    orders.durable.connect(desk.clone());
+    orders.durable.submit(Bill(100)).await.unwrap();
+    assert_eq!(desk.0.lock().unwrap()[0].queue.as_str(), "bills");
+    let error = orders.durable.submit(Bill(1_000)).await.unwrap_err();
+    assert_eq!(error.described().code, "MESSAGE_TOO_LARGE");
 }
 
 #[derive(Command)]
