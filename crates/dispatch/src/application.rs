@@ -15,7 +15,7 @@ use crate::dispatcher::HandledBy;
 use crate::durable::Submitter;
 use crate::erased::{Slot, Table};
 use crate::extract::{Input, Json};
-use crate::handler::{Handler, HandlerOptions};
+use crate::handler::HandlerOptions;
 use crate::message::{Event, Message};
 use crate::message_context::within_job;
 use crate::reply::{Conclusion, Reply};
@@ -94,45 +94,42 @@ impl<App: Application> Entries<App> {
     }
 
     /// Notes that a message is the job of its handler.
-    pub(crate) fn answering_job<M, H>(&mut self)
+    pub(crate) fn answering_job<M>(&mut self)
     where
         M: HandledBy<App> + DeserializeOwned,
         M::Reply: Serialize,
-        H: Handler + Default,
     {
-        self.jobs.push((H::NAME, |app| Arc::new(AnsweringJob::<App, M, H> { app, types: PhantomData })));
+        self.jobs.push((M::JOB, |app| Arc::new(AnsweringJob::<App, M> { app, message: PhantomData })));
     }
 
     /// Notes that an event is the job of one of its handlers.
     pub(crate) fn hearing_job<E, H>(&mut self)
     where
         E: Event + DeserializeOwned,
-        H: Handler + Hear<App, E> + Default,
+        H: Hear<App, E> + Default + Send + Sync + 'static,
     {
-        let make: MakeJob<App> = |app| Arc::new(HearingJob::<App, E, H> { app, types: PhantomData });
-        self.jobs.push((<H as Handler>::NAME, make));
+        self.jobs.push((H::NAME, |app| Arc::new(HearingJob::<App, E, H> { app, types: PhantomData })));
     }
 }
 
 /// Runs a command or a query as a job: as the application would.
-struct AnsweringJob<App, M, H> {
+struct AnsweringJob<App, M> {
     app: Arc<App>,
-    types: PhantomData<fn(M, H)>,
+    message: PhantomData<fn(M)>,
 }
 
-impl<App, M, H> Routed for AnsweringJob<App, M, H>
+impl<App, M> Routed for AnsweringJob<App, M>
 where
     App: Application,
     M: HandledBy<App> + DeserializeOwned,
     M::Reply: Serialize,
-    H: Handler + Default,
 {
     fn call(self: Arc<Self>, cx: Context) -> BoxFuture<'static, Conclusion> {
         attempt(cx, move |message: M| async move { message.handled_by(&self.app).await.map(Reply).into() })
     }
 
     fn options(&self) -> HandlerOptions {
-        H::default().options()
+        M::job_options()
     }
 
     fn needs(&self) -> Needs {
@@ -150,14 +147,14 @@ impl<App, E, H> Routed for HearingJob<App, E, H>
 where
     App: Application,
     E: Event + DeserializeOwned,
-    H: Handler + Hear<App, E> + Default,
+    H: Hear<App, E> + Default + Send + Sync + 'static,
 {
     fn call(self: Arc<Self>, cx: Context) -> BoxFuture<'static, Conclusion> {
         attempt(cx, move |event: E| async move { H::default().hear(&self.app, &event).await.into() })
     }
 
     fn options(&self) -> HandlerOptions {
-        H::default().options()
+        H::default().job_options()
     }
 
     fn needs(&self) -> Needs {

@@ -4,6 +4,7 @@
 use std::future::Future;
 
 use crate::error::Result;
+use crate::handler::HandlerOptions;
 use crate::message::{Answered, Event};
 
 /// An application that holds a value which handlers take by reference. `dispatcher!` writes it for each field.
@@ -24,6 +25,14 @@ pub trait Has<S> {
     note = "its handler takes a `{M}` first: `#[handler] async fn …(message: {M}) -> Result<Reply>`, where `Reply` is the one in `#[message(reply = …)]`"
 )]
 pub trait Call<App: ?Sized, M: Answered> {
+    /// What its jobs are called.
+    const NAME: &'static str;
+
+    /// How its jobs are queued, retried and timed.
+    fn job_options(&self) -> HandlerOptions {
+        HandlerOptions::default()
+    }
+
     /// Calls it. The future is the function's own.
     fn call(&self, app: &App, message: M) -> impl Future<Output = Result<M::Reply>> + Send;
 }
@@ -48,6 +57,11 @@ pub trait CallNow<'a, App: ?Sized, M: Answered> {
 pub trait Hear<App: ?Sized, E: Event> {
     /// What its jobs are called, and what errors name.
     const NAME: &'static str;
+
+    /// How its jobs are queued, retried and timed.
+    fn job_options(&self) -> HandlerOptions {
+        HandlerOptions::default()
+    }
 
     /// Calls it. The future is the function's own.
     fn hear(&self, app: &App, event: &E) -> impl Future<Output = Result<()>> + Send;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 
 use crate::error::{Error, Result};
+use crate::handler::HandlerOptions;
 use crate::message::{Answered, Event};
 
 /// A command or a query with a handler in `App`. `dispatcher!` writes it.
@@ -13,8 +14,11 @@ use crate::message::{Answered, Event};
     note = "write `{Self} => your_handler` below `commands` or `queries` in the `dispatcher!` of `{App}`"
 )]
 pub trait HandledBy<App: ?Sized>: Answered {
-    /// Its handler.
-    type By;
+    /// What its handler's jobs are called.
+    const JOB: &'static str;
+
+    /// How its handler's jobs are queued, retried and timed.
+    fn job_options() -> HandlerOptions;
 
     /// Calls the handler.
     fn handled_by(self, app: &App) -> impl Future<Output = Result<Self::Reply>> + Send;

@@ -6,13 +6,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use futures_util::future::BoxFuture;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use windlass_core::job::JobBuilder;
 use windlass_core::{JobId, Payload};
 
-use crate::call::Has;
+use crate::call::{Has, Hear};
 use crate::dispatcher::HandledBy;
 use crate::error::{Error, Result};
-use crate::handler::{Handler, HandlerOptions};
+use crate::handler::HandlerOptions;
 use crate::message::{Event, Message};
 use crate::message_context::{MessageContext, job_under_way};
 use crate::policy::{Policies, Subject};
@@ -68,20 +69,25 @@ impl<App> Durable<App> {
     /// `MESSAGE_TOO_LARGE` for what is over the limit of its policy.
     pub async fn submit<M>(&self, message: M) -> Result<JobId>
     where
-        M: HandledBy<App> + Serialize,
-        M::By: Handler + Default,
+        M: HandledBy<App> + Serialize + DeserializeOwned,
+        M::Reply: Serialize,
     {
-        self.submit_for::<M::By>(&message).await
+        self.submit_for(M::JOB, &M::job_options(), &message).await
     }
 
-    async fn submit_for<H: Handler + Default>(&self, message: &(impl Message + Serialize)) -> Result<JobId> {
+    async fn submit_for(
+        &self,
+        name: &str,
+        options: &HandlerOptions,
+        message: &(impl Message + Serialize),
+    ) -> Result<JobId> {
         let Some(submitter) = self.connected() else {
             let advice = "nothing takes this application's jobs yet: start an engine with `.application(&app)` first";
             return Err(Error::transient(advice).code("NOT_CONNECTED"));
         };
         let payload = Payload::json(message)?;
         let bytes = payload.len();
-        let mut job = submitter.build(H::NAME, &H::default().options(), payload);
+        let mut job = submitter.build(name, options, payload);
         let context = MessageContext::current();
         let subject = Subject::of(message).within(context.as_ref());
         if let Some(policy) = self.policies.as_ref().and_then(|policies| policies.decide(&subject)) {
@@ -113,11 +119,11 @@ fn within(limit: Option<usize>, bytes: usize) -> Result<()> {
 pub async fn hear<App, E, H>(app: &App, event: &E) -> Result<()>
 where
     App: Has<Durable<App>>,
-    E: Event + Serialize,
-    H: Handler + Default,
+    E: Event + Serialize + DeserializeOwned,
+    H: Hear<App, E> + Default,
 {
     let durable: &Durable<App> = app.get();
-    durable.submit_for::<H>(event).await.map(drop)
+    durable.submit_for(H::NAME, &H::default().job_options(), event).await.map(drop)
 }
 
 impl<App> fmt::Debug for Durable<App> {

@@ -14,7 +14,6 @@ use crate::call::{Has, Hear};
 use crate::dispatcher::{HandledBy, HeardBy};
 use crate::durable::{Durable, Submitter};
 use crate::erased::{AsJson, NotJson, answering, hearing};
-use crate::handler::Handler;
 use crate::local::Local;
 use crate::message::Event;
 
@@ -33,16 +32,15 @@ pub trait NoteAnswered<App> {
     fn note_answered(&self, entries: &mut Entries<App>);
 }
 
-impl<App, M, H> NoteAnswered<App> for Noted<App, M, H>
+impl<App, M> NoteAnswered<App> for Noted<App, M, ()>
 where
     App: Application,
     M: HandledBy<App> + DeserializeOwned,
     M::Reply: Serialize,
-    H: Handler + Default,
 {
     fn note_answered(&self, entries: &mut Entries<App>) {
         entries.message::<M>(|app| answering::<App, M, AsJson>(app));
-        entries.answering_job::<M, H>();
+        entries.answering_job::<M>();
     }
 }
 
@@ -52,7 +50,7 @@ pub trait NoteAnsweredByType<App> {
     fn note_answered(&self, entries: &mut Entries<App>);
 }
 
-impl<App: Application, M: HandledBy<App>, H> NoteAnsweredByType<App> for &Noted<App, M, H> {
+impl<App: Application, M: HandledBy<App>> NoteAnsweredByType<App> for &Noted<App, M, ()> {
     fn note_answered(&self, entries: &mut Entries<App>) {
         entries.message::<M>(|app| answering::<App, M, NotJson>(app));
     }
@@ -92,7 +90,7 @@ impl<App, E, H> NoteListener<App> for Noted<App, E, H>
 where
     App: Application,
     E: Event + DeserializeOwned,
-    H: Handler + Hear<App, E> + Default,
+    H: Hear<App, E> + Default + Send + Sync + 'static,
 {
     fn note_listener(&self, entries: &mut Entries<App>) {
         entries.hearing_job::<E, H>();

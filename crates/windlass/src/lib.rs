@@ -74,7 +74,8 @@ pub mod messages {
     pub use windlass_dispatch::message::{Answered, Command, Event, Message};
     pub use windlass_dispatch::{
         Application, Call, CallNow, Durable, Erased, Follow, HandledBy, Has, Hear, HeardBy, LaneError, Lanes, Layer,
-        Local, LocalOptions, MessageContext, Next, Parallel, SpawnError, Spawned, Then, Unheard,
+        Local, LocalOptions, MessageContext, Next, Parallel, Policies, Policy, SpawnError, Spawned, Strategy, Subject,
+        Then, Unheard,
     };
     pub use windlass_macros::{Command, Event, Query, dispatcher, handler};
 }

@@ -124,7 +124,11 @@ impl Answering {
             };
             #(#conditions)*
             impl #seam::HandledBy<#application> for #message {
-                type By = #handler;
+                const JOB: &'static str = <#handler as #seam::Call<#application, #message>>::NAME;
+
+                fn job_options() -> #seam::HandlerOptions {
+                    #seam::Call::<#application, #message>::job_options(&#handler)
+                }
 
                 #[inline]
                 fn handled_by(self, __app: &#application)
@@ -162,10 +166,10 @@ impl Answering {
     }
 
     fn note(&self, application: &Ident) -> TokenStream {
-        let (seam, Self { conditions, message, handler, .. }) = (seam(), self);
+        let (seam, Self { conditions, message, .. }) = (seam(), self);
         quote! {
             #(#conditions)*
-            (&#seam::noted::Noted::<#application, #message, #handler>::default()).note_answered(__entries);
+            (&#seam::noted::Noted::<#application, #message, ()>::default()).note_answered(__entries);
         }
     }
 

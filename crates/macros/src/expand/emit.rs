@@ -91,7 +91,7 @@ impl Job<'_> {
             Output::Unit => quote! { type Output = (); },
             Output::Plain(output) | Output::Fallible { success: output, .. } => named("Output", output),
         };
-        let (options, needs, run) = (self.options_method(), self.needs_method(), self.run_method());
+        let (options, needs, run) = (self.options_method("options"), self.needs_method(), self.run_method());
         quote! {
             #input
             #output
@@ -102,14 +102,15 @@ impl Job<'_> {
         }
     }
 
-    pub(crate) fn options_method(&self) -> TokenStream {
+    /// `name` is that of the method.
+    pub(crate) fn options_method(&self, name: &str) -> TokenStream {
         let Options { root: _, name: _, queue, priority, retries, retry_delay_base, retry_delay_cap, timeout } =
             self.options;
         let nothing = queue.is_none() && priority.is_none() && retries.is_none() && timeout.is_none();
         if nothing && retry_delay_base.is_none() && retry_delay_cap.is_none() {
             return TokenStream::new();
         }
-        let seam = self.seam();
+        let (seam, method) = (self.seam(), format_ident!("{name}"));
         let (queue, retries) = (optional(queue.as_ref()), optional(retries.as_ref()));
         // The level was checked, so the default never comes in; it spares the expansion an `expect`.
         let priority = match priority {
@@ -119,7 +120,7 @@ impl Job<'_> {
         let duration = |value: &Option<Duration>| optional(value.map(|value| duration(&seam, value)));
         let (base, cap, timeout) = (duration(retry_delay_base), duration(retry_delay_cap), duration(timeout));
         quote! {
-            fn options(&self) -> #seam::HandlerOptions {
+            fn #method(&self) -> #seam::HandlerOptions {
                 #seam::HandlerOptions {
                     queue: #queue,
                     priority: #priority,

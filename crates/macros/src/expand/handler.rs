@@ -183,6 +183,7 @@ impl MessageHandler<'_> {
         let in_process = match self.arguments.message {
             Message::Answered(message) => quote! {
                 impl<__App: ?::core::marker::Sized> #seam::Call<__App, #message> for #handler {
+                    const NAME: &'static str = "";
                     fn call(&self, _: &__App, _: #message)
                         -> #eventually<Output = #seam::Result<<#message as #seam::Answered>::Reply>> + ::core::marker::Send
                     {
@@ -213,7 +214,7 @@ impl MessageHandler<'_> {
         let handler = &self.job.function.sig.ident;
         let reply = self.reply(message, self.run(quote!(__message)));
         let work = self.in_context(message, quote!(async move { #reply }));
-        let follows = self.follows();
+        let (follows, name, options) = (self.follows(), self.job.name, self.job.options_method("job_options"));
         let header = quote_spanned! {near(handler.span())=>
             fn call(&self, __app: &__App, __message: #message)
                 -> impl ::core::future::Future<Output = #seam::Result<<#message as #seam::Answered>::Reply>> + ::core::marker::Send
@@ -222,6 +223,10 @@ impl MessageHandler<'_> {
         quote! {
             #around
             impl<__App: ?::core::marker::Sized #(+ #holds)*> #seam::Call<__App, #message> for #handler #follows {
+                const NAME: &'static str = #name;
+
+                #options
+
                 #[inline]
                 #header {
                     #(#shared)*
@@ -264,6 +269,7 @@ impl MessageHandler<'_> {
     fn hear(&self, event: &Type) -> TokenStream {
         let (seam, around, holds, shared) = (self.job.seam(), self.job.around(), self.holds(), self.shared_values());
         let (handler, name) = (&self.job.function.sig.ident, self.job.name);
+        let options = self.job.options_method("job_options");
         let run = self.run(quote!(__event));
         let heard = quote! {
             async move {
@@ -280,6 +286,8 @@ impl MessageHandler<'_> {
             #around
             impl<__App: ?::core::marker::Sized #(+ #holds)*> #seam::Hear<__App, #event> for #handler {
                 const NAME: &'static str = #name;
+
+                #options
 
                 #[inline]
                 #header {
@@ -314,7 +322,7 @@ impl MessageHandler<'_> {
     /// The same function as a job. What is no data is asked only of those that are used as jobs: a bound with a lifetime of
     /// its own is not checked where it stands.
     fn job_impl(&self, message: &Type, output: &TokenStream, bound: &TokenStream, body: &TokenStream) -> TokenStream {
-        let (seam, around, options) = (self.job.seam(), self.job.around(), self.job.options_method());
+        let (seam, around, options) = (self.job.seam(), self.job.around(), self.job.options_method("options"));
         let (handler, name) = (&self.job.function.sig.ident, self.job.name);
         let (types, names) = self.shared();
         let application = (!self.cascade().following.is_empty()).then(|| quote!(__needs.add_application();));

@@ -6,10 +6,14 @@
 //! # Layout
 //!
 //! - `paths`: the handlers and the ways to them
+//! - `crowds`: many messages at once, and one after the other in their streams
+//! - `peers`: the same with other crates
 //! - `cost`: nanoseconds, allocations and instructions of a path
 
 mod cost;
+mod crowds;
 mod paths;
+mod peers;
 
 use std::process::ExitCode;
 
@@ -48,6 +52,12 @@ fn main() -> ExitCode {
         true => paths::ALL.iter().zip(&costs).for_each(|(path, cost)| println!("{}", line(path, cost))),
         false => table(&costs),
     }
+    let costly = paths::ALL.iter().zip(&costs).filter(|(path, cost)| path.free && cost.allocations > 0.0);
+    let names: Vec<_> = costly.map(|(path, _)| path.name).collect();
+    if !names.is_empty() {
+        eprintln!("these paths must not allocate, and do: {}", names.join(", "));
+        return ExitCode::FAILURE;
+    }
     ExitCode::SUCCESS
 }
 
@@ -63,12 +73,12 @@ fn line(path: &Path, cost: &Cost) -> serde_json::Value {
 }
 
 fn table(costs: &[Cost]) {
-    println!("{:<10} {:<14} {:>8} {:>8} {:>13}  settings", "system", "path", "ns", "allocs", "instructions");
+    println!("{:<10} {:<14} {:>9} {:>8} {:>13}  settings", "system", "path", "ns", "allocs", "instructions");
     for (path, cost) in paths::ALL.iter().zip(costs) {
         let instructions = cost.instructions.map_or_else(|| "-".to_owned(), |counted| format!("{counted:.1}"));
         let Cost { nanoseconds, allocations, .. } = cost;
         let Path { system, name, settings, .. } = path;
-        println!("{system:<10} {name:<14} {nanoseconds:>8.2} {allocations:>8.2} {instructions:>13}  {settings}");
+        println!("{system:<10} {name:<14} {nanoseconds:>9.2} {allocations:>8.2} {instructions:>13}  {settings}");
     }
     if costs.iter().all(|cost| cost.instructions.is_none()) {
         println!("\ninstructions are counted where valgrind is installed");

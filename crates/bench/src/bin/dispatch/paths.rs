@@ -4,7 +4,11 @@ use std::hint::black_box;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use windlass::messages::{Answered, Command, Event, Layer, Next, dispatcher, handler};
+use windlass::messages::{
+    Answered, Command, Erased, Event, Layer, Local, Next, Policies, Policy, Subject, dispatcher, handler,
+};
+
+use crate::{crowds, peers};
 
 /// One way to a handler.
 pub(crate) struct Path {
@@ -16,6 +20,19 @@ pub(crate) struct Path {
     pub(crate) settings: &'static str,
     /// Calls it so often.
     pub(crate) call: fn(u64),
+    /// Whether it must not allocate.
+    pub(crate) free: bool,
+}
+
+impl Path {
+    const fn new(system: &'static str, name: &'static str, settings: &'static str, call: fn(u64)) -> Self {
+        Self { system, name, settings, call, free: true }
+    }
+
+    /// One that may allocate.
+    const fn paid(system: &'static str, name: &'static str, settings: &'static str, call: fn(u64)) -> Self {
+        Self { free: false, ..Self::new(system, name, settings, call) }
+    }
 }
 
 const COMMAND: &str = "a command that does nothing, to an async handler with a shared value";
@@ -23,28 +40,45 @@ const PLAIN: &str = "the same to a plain function";
 const LAYERS: &str = "the first through five layers that do nothing";
 const EVENT: &str = "an event to eight async handlers";
 
-pub(crate) const ALL: [Path; 7] = [
-    Path { system: "direct", name: "call", settings: COMMAND, call: call_directly },
-    Path { system: "windlass", name: "send", settings: COMMAND, call: send },
-    Path { system: "windlass", name: "layers", settings: LAYERS, call: layers },
-    Path { system: "direct", name: "call-plain", settings: PLAIN, call: call_plain },
-    Path { system: "windlass", name: "call_now", settings: PLAIN, call: call_now },
-    Path { system: "direct", name: "call-eight", settings: EVENT, call: call_eight },
-    Path { system: "windlass", name: "publish", settings: EVENT, call: publish },
+const BY_TYPE: &str = "the first, whose type is known at run time only";
+const BY_NAME: &str = "the first, as a name and JSON";
+const POLICY: &str = "which of three rules fits: the last";
+const PARALLEL: &str = "the first in batches of 1000, at most 16 at once, in one task";
+const LANES: &str = "the first in batches of 1000 over 10 streams in 10 lanes, on two threads";
+const SPAWN: &str = "the first through the local queue, its reply awaited, in one task";
+const PEER: &str = "the first with medi-rs 3.2 (static)";
+const PEER_EVENT: &str = "an event to eight plain listeners with mod-events 1.1";
+
+pub(crate) const ALL: [Path; 15] = [
+    Path::new("direct", "call", COMMAND, call_directly),
+    Path::new("windlass", "send", COMMAND, send),
+    Path::new("medi-rs", "medi-send", PEER, peers::send),
+    Path::new("windlass", "layers", LAYERS, layers),
+    Path::new("windlass", "erased", BY_TYPE, by_type),
+    Path::paid("windlass", "by-name", BY_NAME, by_name),
+    Path::new("windlass", "policy", POLICY, decide),
+    Path::new("direct", "call-plain", PLAIN, call_plain),
+    Path::new("windlass", "call_now", PLAIN, call_now),
+    Path::new("direct", "call-eight", EVENT, call_eight),
+    Path::new("windlass", "publish", EVENT, publish),
+    Path::paid("mod-events", "mod-emit", PEER_EVENT, peers::emit),
+    Path::paid("windlass", "parallel", PARALLEL, crowds::parallel),
+    Path::paid("windlass", "lanes", LANES, crowds::lanes),
+    Path::paid("windlass", "spawn", SPAWN, crowds::spawn),
 ];
 
-struct Shop(u64);
+pub(crate) struct Shop(pub(crate) u64);
 
-#[derive(Command)]
+#[derive(Command, serde::Deserialize)]
 #[message(reply = u64)]
-struct Order(u64);
+pub(crate) struct Order(pub(crate) u64);
 
 #[derive(Command)]
 #[message(reply = u64)]
 struct PlainOrder(u64);
 
 #[derive(Event)]
-struct Ordered(u64);
+pub(crate) struct Ordered(u64);
 
 async fn order_directly(order: Order, shop: &Shop) -> windlass::Result<u64> {
     Ok(order.0 ^ shop.0)
@@ -89,7 +123,7 @@ async fn create_layered_order(order: LayeredOrder, shop: &Shop) -> windlass::Res
     order_directly(Order(order.0), shop).await
 }
 
-struct Through<const PLACE: usize>;
+pub(crate) struct Through<const PLACE: usize>;
 
 impl<const PLACE: usize, App: ?Sized + Sync, M: Answered> Layer<App, M> for Through<PLACE> {
     async fn around(&self, app: &App, message: M, next: impl Next<App, M>) -> windlass::Result<M::Reply> {
@@ -98,8 +132,9 @@ impl<const PLACE: usize, App: ?Sized + Sync, M: Answered> Layer<App, M> for Thro
 }
 
 dispatcher! {
-    struct Orders {
+    pub(crate) struct Orders {
         shop: Shop,
+        pub(crate) local: Local<Orders>,
         a: Through<1>,
         b: Through<2>,
         c: Through<3>,
@@ -116,16 +151,20 @@ dispatcher! {
     events { Ordered => [first, second, third, fourth, fifth, sixth, seventh, eighth] }
 }
 
-fn now<T>(future: impl Future<Output = T>) -> Option<T> {
+pub(crate) fn now<T>(future: impl Future<Output = T>) -> Option<T> {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => Some(value),
         Poll::Pending => None,
     }
 }
 
+pub(crate) fn orders(shop: Shop) -> Orders {
+    Orders { shop, local: Local::default(), a: Through, b: Through, c: Through, d: Through, e: Through }
+}
+
 fn repeat(calls: u64, one: impl Fn(&Orders, u64)) {
     let shop = Shop(black_box(7));
-    let orders = black_box(Orders { shop, a: Through, b: Through, c: Through, d: Through, e: Through });
+    let orders = black_box(orders(shop));
     (0..calls).for_each(|number| one(&orders, black_box(number)));
 }
 
@@ -139,6 +178,35 @@ fn send(calls: u64) {
 
 fn layers(calls: u64) {
     repeat(calls, |orders, number| drop(black_box(now(orders.send(LayeredOrder(number))))));
+}
+
+fn by_type(calls: u64) {
+    let orders = black_box(orders(Shop(black_box(7))));
+    let mut erased = Erased::new(&orders);
+    for number in 0..calls {
+        let mut order = Some(Order(black_box(number)));
+        let reply = now(erased.dispatch(&mut order)).and_then(Result::ok);
+        black_box(reply.and_then(|reply| reply.downcast_mut::<Option<u64>>()?.take()));
+    }
+}
+
+fn by_name(calls: u64) {
+    let orders = black_box(orders(Shop(black_box(7))));
+    let mut erased = Erased::new(&orders);
+    for _ in 0..calls {
+        drop(black_box(now(erased.dispatch_json(black_box("Order"), black_box(b"17")))));
+    }
+}
+
+fn decide(calls: u64) {
+    let policies = Policies::new()
+        .rule("acme", |subject| subject.tenant() == Some("acme"), Policy::new())
+        .rule("large", |subject| subject.message::<Order>().is_some_and(|order| order.0 == u64::MAX), Policy::new())
+        .rule("orders", |subject| subject.is::<Order>(), Policy::new().topic("orders"));
+    let policies = black_box(policies);
+    for number in 0..calls {
+        black_box(policies.decide(&Subject::of(&Order(black_box(number)))).is_some());
+    }
 }
 
 fn call_plain(calls: u64) {
