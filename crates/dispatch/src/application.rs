@@ -2,6 +2,8 @@
 //! for jobs.
 
 use std::any::TypeId;
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -9,17 +11,17 @@ use futures_util::future::{BoxFuture, FutureExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::call::Hear;
+use crate::call::{Hear, MessageHandler};
 use crate::context::Context;
 use crate::dispatcher::HandledBy;
 use crate::durable::Submitter;
-use crate::erased::{Slot, Table};
 use crate::extract::{Input, Json};
 use crate::handler::HandlerOptions;
 use crate::message::{Event, Message};
 use crate::message_context::within_job;
 use crate::reply::{Conclusion, Reply};
-use crate::router::Routed;
+use crate::routed::Routed;
+use crate::slot::Slot;
 use crate::states::Needs;
 
 /// An application whose messages stand in a `dispatcher!`, which writes this.
@@ -68,6 +70,45 @@ pub(crate) struct Entry<App> {
     pub(crate) slot: MakeSlot<App>,
 }
 
+/// The messages of an application, by type and by name. `dispatcher!` keeps it.
+pub struct Table<App> {
+    pub(crate) messages: Vec<Entry<App>>,
+    pub(crate) by_type: HashMap<TypeId, usize, BuildHasherDefault<TypeHasher>>,
+    /// Nowhere, where two messages have one name.
+    pub(crate) by_name: HashMap<&'static str, Option<usize>>,
+}
+
+impl<App: Application> Table<App> {
+    /// The table of `App`.
+    pub fn collect() -> Self {
+        let messages = Entries::<App>::collect().messages;
+        let by_type = messages.iter().enumerate().map(|(place, entry)| (entry.carried_as, place)).collect();
+        let mut by_name = HashMap::new();
+        for (place, entry) in messages.iter().enumerate() {
+            by_name.entry(entry.name).and_modify(|found| *found = None).or_insert(Some(place));
+        }
+        Self { messages, by_type, by_name }
+    }
+}
+
+/// Takes the hash that a [`TypeId`] is already.
+#[derive(Default)]
+pub(crate) struct TypeHasher(u64);
+
+impl Hasher for TypeHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 type MakeJob<App> = fn(Arc<App>) -> Arc<dyn Routed>;
 
 /// The messages of an application.
@@ -106,9 +147,9 @@ impl<App: Application> Entries<App> {
     pub(crate) fn hearing_job<E, H>(&mut self)
     where
         E: Event + DeserializeOwned,
-        H: Hear<App, E> + Default + Send + Sync + 'static,
+        H: Hear<App, E> + MessageHandler,
     {
-        self.jobs.push((H::NAME, |app| Arc::new(HearingJob::<App, E, H> { app, types: PhantomData })));
+        self.jobs.push((H::JOB, |app| Arc::new(HearingJob::<App, E, H> { app, types: PhantomData })));
     }
 }
 
@@ -147,14 +188,14 @@ impl<App, E, H> Routed for HearingJob<App, E, H>
 where
     App: Application,
     E: Event + DeserializeOwned,
-    H: Hear<App, E> + Default + Send + Sync + 'static,
+    H: Hear<App, E> + MessageHandler,
 {
     fn call(self: Arc<Self>, cx: Context) -> BoxFuture<'static, Conclusion> {
-        attempt(cx, move |event: E| async move { H::default().hear(&self.app, &event).await.into() })
+        attempt(cx, move |event: E| async move { H::IT.hear(&self.app, &event).await.into() })
     }
 
     fn options(&self) -> HandlerOptions {
-        H::default().job_options()
+        H::IT.job_options()
     }
 
     fn needs(&self) -> Needs {

@@ -18,6 +18,20 @@ pub trait Has<S> {
     fn get(&self) -> &S;
 }
 
+/// What a handler of messages is whatever its application. `#[handler]` writes it.
+pub trait MessageHandler: Send + Sync + 'static {
+    /// The handler: it has nothing of its own.
+    const IT: &'static Self;
+
+    /// What its jobs are called, and what errors name.
+    const JOB: &'static str;
+
+    /// How its jobs are queued, retried and timed.
+    fn job_options(&self) -> HandlerOptions {
+        HandlerOptions::default()
+    }
+}
+
 /// A handler of a command or a query.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not answer a `{M}`",
@@ -25,14 +39,6 @@ pub trait Has<S> {
     note = "its handler takes a `{M}` first: `#[handler] async fn …(message: {M}) -> Result<Reply>`, where `Reply` is the one in `#[message(reply = …)]`"
 )]
 pub trait Call<App: ?Sized, M: Answered> {
-    /// What its jobs are called.
-    const NAME: &'static str;
-
-    /// How its jobs are queued, retried and timed.
-    fn job_options(&self) -> HandlerOptions {
-        HandlerOptions::default()
-    }
-
     /// Calls it. The future is the function's own.
     fn call(&self, app: &App, message: M) -> impl Future<Output = Result<M::Reply>> + Send;
 }
@@ -55,14 +61,6 @@ pub trait CallNow<'a, App: ?Sized, M: Answered> {
     note = "a handler of an event takes it by reference, first: `#[handler] async fn …(event: &{E}) -> Result<()>`"
 )]
 pub trait Hear<App: ?Sized, E: Event> {
-    /// What its jobs are called, and what errors name.
-    const NAME: &'static str;
-
-    /// How its jobs are queued, retried and timed.
-    fn job_options(&self) -> HandlerOptions {
-        HandlerOptions::default()
-    }
-
     /// Calls it. The future is the function's own.
     fn hear(&self, app: &App, event: &E) -> impl Future<Output = Result<()>> + Send;
 }

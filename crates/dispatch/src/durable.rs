@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use windlass_core::job::JobBuilder;
 use windlass_core::{JobId, Payload};
 
-use crate::call::{Has, Hear};
+use crate::call::{Has, Hear, MessageHandler};
 use crate::dispatcher::HandledBy;
 use crate::error::{Error, Result};
 use crate::handler::HandlerOptions;
@@ -120,10 +120,10 @@ pub async fn hear<App, E, H>(app: &App, event: &E) -> Result<()>
 where
     App: Has<Durable<App>>,
     E: Event + Serialize + DeserializeOwned,
-    H: Hear<App, E> + Default,
+    H: Hear<App, E> + MessageHandler,
 {
     let durable: &Durable<App> = app.get();
-    durable.submit_for(H::NAME, &H::default().job_options(), event).await.map(drop)
+    durable.submit_for(H::JOB, &H::IT.job_options(), event).await.map(drop)
 }
 
 impl<App> fmt::Debug for Durable<App> {

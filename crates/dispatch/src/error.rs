@@ -12,7 +12,13 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// A handler's failure: what clients see of it, and whether to try again. Like `anyhow::Error` it is no
 /// `std::error::Error` itself, so that `?` can make it from every one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Error {
+pub struct Error(
+    // A word, because it travels up through every layer in each result, and nearly always is not there.
+    Box<Failure>,
+);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Failure {
     class: ErrorClass,
     described: JobError,
 }
@@ -36,7 +42,7 @@ impl Error {
 
     /// A failure described in full.
     pub fn new(class: ErrorClass, described: JobError) -> Self {
-        Self { class, described }
+        Self(Box::new(Failure { class, described }))
     }
 
     /// What a handler that panicked failed with. Transient: the panic may have been about something that passes.
@@ -48,29 +54,29 @@ impl Error {
 
     /// The same failure under a stable code that programs can rely on. Default `HANDLER_ERROR`.
     pub fn code(mut self, code: impl Into<Cow<'static, str>>) -> Self {
-        self.described.code = code.into();
+        self.0.described.code = code.into();
         self
     }
 
     /// The same failure in another class.
     pub fn class_as(mut self, class: ErrorClass) -> Self {
-        self.class = class;
+        self.0.class = class;
         self
     }
 
     /// Whether trying again can help.
     pub fn class(&self) -> ErrorClass {
-        self.class
+        self.0.class
     }
 
     /// What clients see.
     pub fn described(&self) -> &JobError {
-        &self.described
+        &self.0.described
     }
 
     /// What clients see, by value.
     pub fn into_described(self) -> JobError {
-        self.described
+        self.0.described
     }
 }
 
@@ -82,7 +88,7 @@ impl<E: std::error::Error + Send + Sync + 'static> From<E> for Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.described.fmt(f)
+        self.0.described.fmt(f)
     }
 }
 

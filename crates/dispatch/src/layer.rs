@@ -1,8 +1,9 @@
 //! What goes around handlers: checks, logs, transactions, another try. Layers are composed when the application is compiled.
 
 use std::future::Future;
+use std::marker::PhantomData;
 
-use crate::call::Call;
+use crate::call::{Call, Has, MessageHandler};
 use crate::error::Result;
 use crate::message::Answered;
 
@@ -25,39 +26,56 @@ pub trait Next<App: ?Sized, M: Answered>: Copy + Send {
 }
 
 /// The handler itself. For `dispatcher!`.
-#[derive(Debug)]
-pub struct Inmost<'a, H>(pub &'a H);
+pub struct Inmost<H>(PhantomData<fn() -> H>);
 
-/// A layer around the rest. For `dispatcher!`.
-#[derive(Debug)]
-pub struct Around<'a, L, N>(pub &'a L, pub N);
+/// A layer around the rest. For `dispatcher!`. Like the rest it takes no room: a layer is found in the application when its
+/// turn comes, because each future would keep what is passed on.
+pub struct Around<L, N>(PhantomData<fn() -> (L, N)>);
 
-impl<H> Clone for Inmost<'_, H> {
+impl<H> Default for Inmost<H> {
+    fn default() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<L, N> Default for Around<L, N> {
+    fn default() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<H> Clone for Inmost<H> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<H> Copy for Inmost<'_, H> {}
+impl<H> Copy for Inmost<H> {}
 
-impl<L, N: Copy> Clone for Around<'_, L, N> {
+impl<L, N> Clone for Around<L, N> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<L, N: Copy> Copy for Around<'_, L, N> {}
+impl<L, N> Copy for Around<L, N> {}
 
-impl<App: ?Sized, M: Answered, H: Call<App, M> + Sync> Next<App, M> for Inmost<'_, H> {
+impl<App: ?Sized, M: Answered, H: Call<App, M> + MessageHandler> Next<App, M> for Inmost<H> {
     #[inline]
     fn run(self, app: &App, message: M) -> impl Future<Output = Result<M::Reply>> + Send {
-        self.0.call(app, message)
+        H::IT.call(app, message)
     }
 }
 
-impl<App: ?Sized, M: Answered, L: Layer<App, M> + Sync, N: Next<App, M>> Next<App, M> for Around<'_, L, N> {
+impl<App, M, L, N> Next<App, M> for Around<L, N>
+where
+    App: ?Sized + Has<L>,
+    M: Answered,
+    L: Layer<App, M> + 'static,
+    N: Next<App, M> + Default,
+{
     #[inline]
     fn run(self, app: &App, message: M) -> impl Future<Output = Result<M::Reply>> + Send {
-        self.0.around(app, message, self.1)
+        Has::<L>::get(app).around(app, message, N::default())
     }
 }

@@ -13,6 +13,7 @@
 //! - [`dispatcher`]: what `dispatcher!` makes of an application: the compiler finds who handles what
 //! - [`application`]: its messages and handlers as a table, for jobs and for messages known at run time only
 //! - [`erased`]: [`Erased`] dispatches those, by type or by name
+//! - `slot`: room for their futures, used again and again
 //! - [`parallel`]: [`Parallel`], many at once up to a bound
 //! - [`local`]: [`Local`], an application's local queue; [`durable`]: [`Durable`], where it submits messages as jobs
 //! - [`then`]: [`Then`], a reply and what follows from it
@@ -23,6 +24,7 @@
 //! - [`noted`]: finds out what each of its messages can do
 //! - [`error`]: [`Error`] with its retry class, and [`Classify`] for `?`
 //! - [`states`]: [`States`], the application's shared values by type
+//! - [`routed`]: handlers with their types erased
 //! - [`router`]: [`Router`] finds the handler of a job and checks at build that nothing is missing
 //!
 //! ```
@@ -64,16 +66,18 @@ pub mod noted;
 pub mod parallel;
 pub mod policy;
 pub mod reply;
+pub mod routed;
 pub mod router;
+mod slot;
 pub mod states;
 pub mod then;
 
-pub use application::{Application, Entries};
-pub use call::{Call, CallNow, Has, Hear, IsReply};
+pub use application::{Application, Entries, Table};
+pub use call::{Call, CallNow, Has, Hear, IsReply, MessageHandler};
 pub use context::{Context, Run, Stop};
 pub use dispatcher::{HandledBy, HandledNowBy, HeardBy, Unheard};
 pub use durable::{Durable, Submitter};
-pub use erased::{Erased, Table};
+pub use erased::{Dispatch, Erased};
 pub use error::{Classify, Error, Result};
 pub use extract::{
     Attempt, Binary, Encode, FromContext, Headers, Input, Json, NoInput, Query, Request, Route, State, Text,
@@ -87,6 +91,7 @@ pub use message_context::MessageContext;
 pub use parallel::Parallel;
 pub use policy::{Decision, Policies, Policy, Strategy, Subject};
 pub use reply::{Conclusion, IntoPayload, Reply, Snooze};
-pub use router::{BuildError, Routed, Router, Routes};
+pub use routed::Routed;
+pub use router::{BuildError, Router, Routes};
 pub use states::{Needs, States};
 pub use then::{Follow, Then};

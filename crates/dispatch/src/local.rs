@@ -15,7 +15,7 @@ use tokio::sync::{AcquireError, Notify, OwnedSemaphorePermit, Semaphore, TryAcqu
 use tokio::task::JoinHandle;
 use windlass_core::StreamId;
 
-use crate::call::{Has, Hear};
+use crate::call::{Has, Hear, MessageHandler};
 use crate::dispatcher::{HandledBy, HeardBy};
 use crate::error::{Error, Result};
 use crate::lanes::Lanes;
@@ -335,13 +335,13 @@ pub async fn hear<App, E, H>(app: &App, event: &E) -> Result<()>
 where
     App: Has<Local<App>> + Send + Sync + 'static,
     E: Event + Clone,
-    H: Hear<App, E> + Default + Send + Sync + 'static,
+    H: Hear<App, E> + MessageHandler,
 {
     let local: &Local<App> = app.get();
     let Some((running, app)) = local.running() else { return Err(SpawnError::NotStarted(()).into_error()) };
     let ruled = local.ruled(event, None);
     let Ok(place) = local.place(&ruled).await else { return Err(SpawnError::Drained(()).into_error()) };
-    let work = move |event: E| async move { H::default().hear(&*app, &event).await };
+    let work = move |event: E| async move { H::IT.hear(&*app, &event).await };
     let (work, spawned) = background(ruled.stream, event.clone(), place, work);
     local.go(running, ruled.lane(), work).await;
     if local.options.inline { spawned.await } else { Ok(()) }

@@ -10,12 +10,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::application::{Application, Entries};
-use crate::call::{Has, Hear};
+use crate::call::{Has, Hear, MessageHandler};
 use crate::dispatcher::{HandledBy, HeardBy};
 use crate::durable::{Durable, Submitter};
-use crate::erased::{AsJson, NotJson, answering, hearing};
 use crate::local::Local;
 use crate::message::Event;
+use crate::slot::{AsJson, NotJson, answering, hearing};
 
 /// A message and one of its handlers, about to be noted.
 pub struct Noted<App, M, H>(PhantomData<(App, M, H)>);
@@ -90,7 +90,7 @@ impl<App, E, H> NoteListener<App> for Noted<App, E, H>
 where
     App: Application,
     E: Event + DeserializeOwned,
-    H: Hear<App, E> + Default + Send + Sync + 'static,
+    H: Hear<App, E> + MessageHandler,
 {
     fn note_listener(&self, entries: &mut Entries<App>) {
         entries.hearing_job::<E, H>();

@@ -4,17 +4,14 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use futures_util::future::{BoxFuture, FutureExt, join_all};
+use futures_util::future::join_all;
 use windlass_core::JobName;
 
 use crate::application::{Application, Entries, Joined, Joins};
-use crate::context::Context;
 use crate::durable::Submitter;
-use crate::extract::Input;
-use crate::handler::{Handler, HandlerOptions};
-use crate::message_context::within_job;
-use crate::reply::Conclusion;
-use crate::states::{Needs, States};
+use crate::handler::Handler;
+use crate::routed::Routed;
+use crate::states::States;
 
 /// Collects handlers and shared values. All complaints come out of [`build`](Self::build).
 #[derive(Default)]
@@ -22,41 +19,6 @@ pub struct Router {
     handlers: Vec<(&'static str, Arc<dyn Routed>)>,
     applications: Vec<Arc<dyn Joins>>,
     states: States,
-}
-
-/// One handler with its types erased.
-pub trait Routed: Send + Sync {
-    /// Runs one attempt. One allocation.
-    fn call(self: Arc<Self>, cx: Context) -> BoxFuture<'static, Conclusion>;
-
-    /// The defaults for its jobs.
-    fn options(&self) -> HandlerOptions;
-
-    /// The shared values that it needs.
-    fn needs(&self) -> Needs;
-}
-
-impl<H: Handler> Routed for H {
-    fn call(self: Arc<Self>, cx: Context) -> BoxFuture<'static, Conclusion> {
-        let context = cx.clone();
-        let attempt = async move {
-            match H::Input::read(cx.payload()) {
-                Ok(input) => self.run(input, cx).await.into(),
-                Err(error) => Conclusion::Failed(error),
-            }
-        };
-        within_job::<H::Input, _>(context, attempt).boxed()
-    }
-
-    fn options(&self) -> HandlerOptions {
-        Handler::options(self)
-    }
-
-    fn needs(&self) -> Needs {
-        let mut needs = Needs::default();
-        Handler::needs(self, &mut needs);
-        needs
-    }
 }
 
 impl Router {
@@ -167,8 +129,10 @@ pub struct BuildError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::context::Context;
     use crate::error::Result;
     use crate::extract::{FromContext, NoInput, State};
+    use crate::states::Needs;
 
     struct Needy;
 

@@ -8,24 +8,17 @@ use tokio::time::Instant;
 use tracing::Instrument;
 use windlass_core::job::JobBuilder;
 use windlass_core::limits::BATCH_MAX;
-use windlass_core::{Incarnation, InvalidInput, Job, JobId, NewJob, Payload, QueueName};
-use windlass_dispatch::{Application, Handler, HandlerOptions, Router, Routes, Stop};
+use windlass_core::{InvalidInput, Job, JobId, NewJob, Payload};
+use windlass_dispatch::{HandlerOptions, Routes, Stop};
 use windlass_store::{Canceled, Exchange, Outcome, Scope, Settlement, SharedStore, SubmitOutcome, Submitted};
 
-use crate::durable::WeakEngine;
-use crate::error::{Error, StartError};
-use crate::exchanger::Exchanger;
+use crate::error::Error;
 use crate::health::Health;
-use crate::heartbeat::Heartbeat;
-use crate::metrics::Metrics;
-use crate::phase::{Phase, Phases};
-use crate::registry::Registry;
+use crate::phase::Phase;
 use crate::settings::Settings;
-use crate::shared::{Beats, Shared};
-use crate::sweeper::Sweeper;
+use crate::shared::Shared;
 use crate::trace;
 use crate::turn::Submittal;
-use crate::waiters::Waiters;
 
 /// How often a waiting caller looks for itself: another process may have finished the job.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
@@ -39,11 +32,6 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts to build an engine over a store.
-    pub fn builder(store: SharedStore) -> EngineBuilder {
-        EngineBuilder { store, settings: Settings::default(), router: Router::new() }
-    }
-
     /// The settings it runs with.
     pub fn settings(&self) -> &Settings {
         &self.shared.settings
@@ -209,76 +197,5 @@ impl Engine {
     /// Ends when shutdown has begun.
     pub async fn shutting_down(&self) {
         self.shared.phases.reached(Phase::Draining).await;
-    }
-}
-
-/// Builds an [`Engine`]; every complaint comes out of [`start`](Self::start).
-pub struct EngineBuilder {
-    store: SharedStore,
-    settings: Settings,
-    router: Router,
-}
-
-impl EngineBuilder {
-    /// All settings at once.
-    pub fn settings(mut self, settings: Settings) -> Self {
-        self.settings = settings;
-        self
-    }
-
-    /// Changes some settings.
-    pub fn configure(mut self, change: impl FnOnce(&mut Settings)) -> Self {
-        change(&mut self.settings);
-        self
-    }
-
-    /// The queues to serve, most important first.
-    pub fn queues(mut self, queues: impl IntoIterator<Item = QueueName>) -> Self {
-        self.settings.queues = queues.into_iter().collect();
-        self
-    }
-
-    /// Adds a handler.
-    pub fn handler<H: Handler>(mut self, handler: H) -> Self {
-        self.router = self.router.handler(handler);
-        self
-    }
-
-    /// Adds an application: the handlers of its messages that are data, its local queue, and where it submits.
-    pub fn application<App: Application>(mut self, application: &Arc<App>) -> Self {
-        self.router = self.router.application(application);
-        self
-    }
-
-    /// Adds a value that handlers take as `State<S>`.
-    pub fn state<S: Clone + Send + Sync + 'static>(mut self, value: S) -> Self {
-        self.router = self.router.state(value);
-        self
-    }
-
-    /// Checks everything, asks the store whether it is there, and starts the loops.
-    pub async fn start(self) -> Result<Engine, StartError> {
-        self.settings.validate()?;
-        let routes = self.router.build()?;
-        self.store.ping().await?;
-        let (submittals, receiver) = mpsc::channel(self.settings.submit_buffer);
-        let shared = Arc::new(Shared {
-            metrics: Metrics::new(self.store.name(), routes.names()),
-            beats: Beats::new(&self.settings),
-            store: self.store,
-            settings: self.settings,
-            routes,
-            worker: Incarnation::random(),
-            registry: Registry::default(),
-            waiters: Waiters::default(),
-            phases: Phases::new(),
-        });
-        let crossings = Arc::default();
-        Heartbeat::start(shared.clone(), Arc::clone(&crossings))?;
-        tokio::spawn(Sweeper::new(shared.clone()).run());
-        tokio::spawn(Exchanger::new(shared.clone(), receiver, crossings).run());
-        let weak = WeakEngine { shared: Arc::downgrade(&shared), submittals: submittals.downgrade() };
-        shared.routes.start_applications(&(Arc::new(weak) as _));
-        Ok(Engine { shared, submittals })
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! # Layout
 //!
-//! - [`engine`]: [`Engine`], the handle: submit, get, wait, cancel, shut down; and [`EngineBuilder`]
+//! - [`engine`]: [`Engine`], the handle: submit, get, wait, cancel, shut down
+//! - `builder`: how it is built, [`EngineBuilder`]
 //! - [`settings`]: [`Settings`], plain data with defaults and checks
 //! - [`submit`]: [`Submit`] and [`Submission`], typed submission of a handler's jobs
 //! - `durable`: the jobs that an application's messages become
@@ -54,6 +55,7 @@
 //! ```
 
 mod breaker;
+mod builder;
 mod crossing;
 mod durable;
 pub mod engine;
@@ -76,7 +78,8 @@ mod turn;
 mod waiters;
 mod worker;
 
-pub use engine::{Engine, EngineBuilder};
+pub use builder::EngineBuilder;
+pub use engine::Engine;
 pub use error::{Error, StartError};
 pub use health::{Health, LoopHealth};
 pub use settings::Settings;

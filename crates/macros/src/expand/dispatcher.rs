@@ -124,10 +124,10 @@ impl Answering {
             };
             #(#conditions)*
             impl #seam::HandledBy<#application> for #message {
-                const JOB: &'static str = <#handler as #seam::Call<#application, #message>>::NAME;
+                const JOB: &'static str = <#handler as #seam::MessageHandler>::JOB;
 
                 fn job_options() -> #seam::HandlerOptions {
-                    #seam::Call::<#application, #message>::job_options(&#handler)
+                    #seam::MessageHandler::job_options(&#handler)
                 }
 
                 #[inline]
@@ -179,14 +179,14 @@ impl Answering {
         let Some(outermost) = layers.first() else {
             return quote_spanned!(near(handler.span())=> #seam::Call::<#application, #message>::call(&#handler, __app, self));
         };
-        let inmost = quote_spanned!(near(handler.span())=> #seam::layer::Inmost(&#handler));
+        let inmost = quote_spanned!(near(handler.span())=> #seam::layer::Inmost<#handler>);
         let all = layers.iter().rev().fold(inmost, |inside, layer| {
             let seam = shown_at(layer.span(), seam.clone());
-            quote_spanned!(near(layer.span())=> #seam::layer::Around(#seam::Has::<#layer>::get(__app), #inside))
+            quote_spanned!(near(layer.span())=> #seam::layer::Around<#layer, #inside>)
         });
         let seam = shown_at(outermost.span(), seam);
         let run = quote_spanned!(near(outermost.span())=> #seam::layer::Next::<#application, #message>::run);
-        quote_spanned!(near(outermost.span())=> #run(#all, __app, self))
+        quote_spanned!(near(outermost.span())=> #run(<#all as ::core::default::Default>::default(), __app, self))
     }
 
     /// Layers may wait, so that only what is without them is called at once.
@@ -240,7 +240,7 @@ impl Hearing {
             quote! {
                 #(#conditions)*
                 if let ::core::result::Result::Err(__error) = #hear.await {
-                    __unheard.add(<#handler as #seam::Hear<#application, #event>>::NAME, __error);
+                    __unheard.add(<#handler as #seam::MessageHandler>::JOB, __error);
                 }
             }
         });

@@ -153,7 +153,8 @@ pub(crate) struct MessageHandler<'a> {
 impl MessageHandler<'_> {
     /// The struct, the function as it was written, and the traits that call it.
     pub(crate) fn expand(&self) -> TokenStream {
-        let (item, written, around) = (self.job.item(), self.job.written(), self.job.around());
+        let (item, written, around, seam) = (self.job.item(), self.job.written(), self.job.around(), self.job.seam());
+        let (name, options) = (self.job.name, self.job.options_method("job_options"));
         let handler = &self.job.function.sig.ident;
         let (in_process, as_job) = match self.arguments.message {
             Message::Answered(message) => (self.call(message), self.answering_job(message)),
@@ -170,6 +171,13 @@ impl MessageHandler<'_> {
             impl #handler {
                 #written
             }
+            #around
+            impl #seam::MessageHandler for #handler {
+                const IT: &'static Self = &#handler;
+                const JOB: &'static str = #name;
+
+                #options
+            }
             #in_process
             #as_job
         }
@@ -183,7 +191,6 @@ impl MessageHandler<'_> {
         let in_process = match self.arguments.message {
             Message::Answered(message) => quote! {
                 impl<__App: ?::core::marker::Sized> #seam::Call<__App, #message> for #handler {
-                    const NAME: &'static str = "";
                     fn call(&self, _: &__App, _: #message)
                         -> #eventually<Output = #seam::Result<<#message as #seam::Answered>::Reply>> + ::core::marker::Send
                     {
@@ -193,7 +200,6 @@ impl MessageHandler<'_> {
             },
             Message::Heard(event) => quote! {
                 impl<__App: ?::core::marker::Sized> #seam::Hear<__App, #event> for #handler {
-                    const NAME: &'static str = "";
                     fn hear(&self, _: &__App, _: &#event)
                         -> #eventually<Output = #seam::Result<()>> + ::core::marker::Send
                     {
@@ -205,6 +211,11 @@ impl MessageHandler<'_> {
         quote! {
             #job
             #around
+            impl #seam::MessageHandler for #handler {
+                const IT: &'static Self = &#handler;
+                const JOB: &'static str = "";
+            }
+            #around
             #in_process
         }
     }
@@ -214,7 +225,7 @@ impl MessageHandler<'_> {
         let handler = &self.job.function.sig.ident;
         let reply = self.reply(message, self.run(quote!(__message)));
         let work = self.in_context(message, quote!(async move { #reply }));
-        let (follows, name, options) = (self.follows(), self.job.name, self.job.options_method("job_options"));
+        let follows = self.follows();
         let header = quote_spanned! {near(handler.span())=>
             fn call(&self, __app: &__App, __message: #message)
                 -> impl ::core::future::Future<Output = #seam::Result<<#message as #seam::Answered>::Reply>> + ::core::marker::Send
@@ -223,10 +234,6 @@ impl MessageHandler<'_> {
         quote! {
             #around
             impl<__App: ?::core::marker::Sized #(+ #holds)*> #seam::Call<__App, #message> for #handler #follows {
-                const NAME: &'static str = #name;
-
-                #options
-
                 #[inline]
                 #header {
                     #(#shared)*
@@ -268,8 +275,7 @@ impl MessageHandler<'_> {
 
     fn hear(&self, event: &Type) -> TokenStream {
         let (seam, around, holds, shared) = (self.job.seam(), self.job.around(), self.holds(), self.shared_values());
-        let (handler, name) = (&self.job.function.sig.ident, self.job.name);
-        let options = self.job.options_method("job_options");
+        let handler = &self.job.function.sig.ident;
         let run = self.run(quote!(__event));
         let heard = quote! {
             async move {
@@ -285,10 +291,6 @@ impl MessageHandler<'_> {
         quote! {
             #around
             impl<__App: ?::core::marker::Sized #(+ #holds)*> #seam::Hear<__App, #event> for #handler {
-                const NAME: &'static str = #name;
-
-                #options
-
                 #[inline]
                 #header {
                     #(#shared)*

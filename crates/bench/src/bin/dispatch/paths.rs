@@ -1,5 +1,6 @@
 //! The handlers and the ways to them.
 
+use std::any::Any;
 use std::hint::black_box;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -41,6 +42,7 @@ const LAYERS: &str = "the first through five layers that do nothing";
 const EVENT: &str = "an event to eight async handlers";
 
 const BY_TYPE: &str = "the first, whose type is known at run time only";
+const MIXED: &str = "the same, in turn with another";
 const BY_NAME: &str = "the first, as a name and JSON";
 const POLICY: &str = "which of three rules fits: the last";
 const PARALLEL: &str = "the first in batches of 1000, at most 16 at once, in one task";
@@ -49,12 +51,13 @@ const SPAWN: &str = "the first through the local queue, its reply awaited, in on
 const PEER: &str = "the first with medi-rs 3.2 (static)";
 const PEER_EVENT: &str = "an event to eight plain listeners with mod-events 1.1";
 
-pub(crate) const ALL: [Path; 15] = [
+pub(crate) const ALL: [Path; 16] = [
     Path::new("direct", "call", COMMAND, call_directly),
     Path::new("windlass", "send", COMMAND, send),
     Path::new("medi-rs", "medi-send", PEER, peers::send),
     Path::new("windlass", "layers", LAYERS, layers),
     Path::new("windlass", "erased", BY_TYPE, by_type),
+    Path::new("windlass", "erased-mixed", MIXED, by_type_in_turn),
     Path::paid("windlass", "by-name", BY_NAME, by_name),
     Path::new("windlass", "policy", POLICY, decide),
     Path::new("direct", "call-plain", PLAIN, call_plain),
@@ -151,6 +154,22 @@ dispatcher! {
     events { Ordered => [first, second, third, fourth, fifth, sixth, seventh, eighth] }
 }
 
+// Of its own, because messages that go through the table have a call more than one in the program, and the compiler then
+// leaves off to write them out where they are sent.
+dispatcher! {
+    struct LateOrders { shop: Shop }
+    commands { Order => create_order, LateOrder => create_late_order }
+}
+
+#[derive(Command)]
+#[message(reply = u64)]
+struct LateOrder(u64);
+
+#[handler]
+async fn create_late_order(order: LateOrder, shop: &Shop) -> windlass::Result<u64> {
+    order_directly(Order(order.0), shop).await
+}
+
 pub(crate) fn now<T>(future: impl Future<Output = T>) -> Option<T> {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => Some(value),
@@ -180,19 +199,51 @@ fn layers(calls: u64) {
     repeat(calls, |orders, number| drop(black_box(now(orders.send(LayeredOrder(number))))));
 }
 
+// They come from elsewhere, as those do whose type nobody knows.
+const TOGETHER: usize = 64;
+
 fn by_type(calls: u64) {
-    let orders = black_box(orders(Shop(black_box(7))));
-    let mut erased = Erased::new(&orders);
-    for number in 0..calls {
-        let mut order = Some(Order(black_box(number)));
-        let reply = now(erased.dispatch(&mut order)).and_then(Result::ok);
-        black_box(reply.and_then(|reply| reply.downcast_mut::<Option<u64>>()?.take()));
+    let late = black_box(LateOrders { shop: Shop(black_box(7)) });
+    let mut erased = Erased::new(&late);
+    let mut orders: [Option<Order>; TOGETHER] = [const { None }; TOGETHER];
+    let mut number = 0;
+    while number < calls {
+        let some = orders.len().min((calls - number) as usize);
+        for order in black_box(&mut orders[..some]) {
+            *order = Some(Order(number));
+            number += 1;
+        }
+        for order in black_box(&mut orders[..some]) {
+            black_box(dispatch(&mut erased, order));
+        }
     }
 }
 
+fn by_type_in_turn(calls: u64) {
+    let late = black_box(LateOrders { shop: Shop(black_box(7)) });
+    let mut erased = Erased::new(&late);
+    let mut orders: [(Option<Order>, Option<LateOrder>); TOGETHER / 2] = [const { (None, None) }; TOGETHER / 2];
+    let mut number = 0;
+    while number < calls {
+        for order in black_box(&mut orders) {
+            *order = (Some(Order(number)), Some(LateOrder(number + 1)));
+            number += 2;
+        }
+        for (one, other) in black_box(&mut orders) {
+            black_box(dispatch(&mut erased, one));
+            black_box(dispatch(&mut erased, other));
+        }
+    }
+}
+
+fn dispatch(erased: &mut Erased<'_, LateOrders>, message: &mut (dyn Any + Send)) -> Option<u64> {
+    let reply = now(erased.dispatch(message))?.ok()?;
+    *reply.downcast_ref::<Option<u64>>()?
+}
+
 fn by_name(calls: u64) {
-    let orders = black_box(orders(Shop(black_box(7))));
-    let mut erased = Erased::new(&orders);
+    let late = black_box(LateOrders { shop: Shop(black_box(7)) });
+    let mut erased = Erased::new(&late);
     for _ in 0..calls {
         drop(black_box(now(erased.dispatch_json(black_box("Order"), black_box(b"17")))));
     }

@@ -1,0 +1,99 @@
+//! How an engine is built.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use windlass_core::{Incarnation, QueueName};
+use windlass_dispatch::{Application, Handler, Router};
+use windlass_store::SharedStore;
+
+use crate::durable::WeakEngine;
+use crate::engine::Engine;
+use crate::error::StartError;
+use crate::exchanger::Exchanger;
+use crate::heartbeat::Heartbeat;
+use crate::metrics::Metrics;
+use crate::phase::Phases;
+use crate::registry::Registry;
+use crate::settings::Settings;
+use crate::shared::{Beats, Shared};
+use crate::sweeper::Sweeper;
+use crate::waiters::Waiters;
+
+impl Engine {
+    /// Starts to build an engine over a store.
+    pub fn builder(store: SharedStore) -> EngineBuilder {
+        EngineBuilder { store, settings: Settings::default(), router: Router::new() }
+    }
+}
+
+/// Builds an [`Engine`]; every complaint comes out of [`start`](Self::start).
+pub struct EngineBuilder {
+    store: SharedStore,
+    settings: Settings,
+    router: Router,
+}
+
+impl EngineBuilder {
+    /// All settings at once.
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// Changes some settings.
+    pub fn configure(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        change(&mut self.settings);
+        self
+    }
+
+    /// The queues to serve, most important first.
+    pub fn queues(mut self, queues: impl IntoIterator<Item = QueueName>) -> Self {
+        self.settings.queues = queues.into_iter().collect();
+        self
+    }
+
+    /// Adds a handler.
+    pub fn handler<H: Handler>(mut self, handler: H) -> Self {
+        self.router = self.router.handler(handler);
+        self
+    }
+
+    /// Adds an application: the handlers of its messages that are data, its local queue, and where it submits.
+    pub fn application<App: Application>(mut self, application: &Arc<App>) -> Self {
+        self.router = self.router.application(application);
+        self
+    }
+
+    /// Adds a value that handlers take as `State<S>`.
+    pub fn state<S: Clone + Send + Sync + 'static>(mut self, value: S) -> Self {
+        self.router = self.router.state(value);
+        self
+    }
+
+    /// Checks everything, asks the store whether it is there, and starts the loops.
+    pub async fn start(self) -> Result<Engine, StartError> {
+        self.settings.validate()?;
+        let routes = self.router.build()?;
+        self.store.ping().await?;
+        let (submittals, receiver) = mpsc::channel(self.settings.submit_buffer);
+        let shared = Arc::new(Shared {
+            metrics: Metrics::new(self.store.name(), routes.names()),
+            beats: Beats::new(&self.settings),
+            store: self.store,
+            settings: self.settings,
+            routes,
+            worker: Incarnation::random(),
+            registry: Registry::default(),
+            waiters: Waiters::default(),
+            phases: Phases::new(),
+        });
+        let crossings = Arc::default();
+        Heartbeat::start(shared.clone(), Arc::clone(&crossings))?;
+        tokio::spawn(Sweeper::new(shared.clone()).run());
+        tokio::spawn(Exchanger::new(shared.clone(), receiver, crossings).run());
+        let weak = WeakEngine { shared: Arc::downgrade(&shared), submittals: submittals.downgrade() };
+        shared.routes.start_applications(&(Arc::new(weak) as _));
+        Ok(Engine { shared, submittals })
+    }
+}
