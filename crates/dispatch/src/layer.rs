@@ -20,7 +20,7 @@ pub trait Layer<App: ?Sized, M: Answered> {
 }
 
 /// What is inside a layer: the layers after it, and the handler.
-pub trait Next<App: ?Sized, M: Answered>: Copy + Send {
+pub trait Next<App: ?Sized, M: Answered>: Copy + Send + Sync {
     /// Goes on.
     fn run(self, app: &App, message: M) -> impl Future<Output = Result<M::Reply>> + Send;
 }

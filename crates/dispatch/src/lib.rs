@@ -10,6 +10,8 @@
 //! - [`message`]: what is sent inside an application: commands, queries and events
 //! - [`call`]: how a handler is called in process, and what it shares
 //! - [`layer`]: [`Layer`], what goes around handlers
+//! - [`layers`] and [`transaction`]: those that most applications want
+//! - [`recorder`]: [`Recorder`], for tests: what was sent, published, submitted
 //! - [`dispatcher`]: what `dispatcher!` makes of an application: the compiler finds who handles what
 //! - [`application`]: its messages and handlers as a table, for jobs and for messages known at run time only
 //! - [`erased`]: [`Erased`] dispatches those, by type or by name
@@ -59,18 +61,21 @@ pub mod extract;
 pub mod handler;
 pub mod lanes;
 pub mod layer;
+pub mod layers;
 pub mod local;
 pub mod message;
 pub mod message_context;
 pub mod noted;
 pub mod parallel;
 pub mod policy;
+pub mod recorder;
 pub mod reply;
 pub mod routed;
 pub mod router;
 mod slot;
 pub mod states;
 pub mod then;
+pub mod transaction;
 
 pub use application::{Application, Entries, Table};
 pub use call::{Call, CallNow, Has, Hear, IsReply, MessageHandler};
@@ -86,12 +91,15 @@ pub use futures_util::future::BoxFuture;
 pub use handler::{Handler, HandlerOptions};
 pub use lanes::{LaneError, Lanes};
 pub use layer::{Layer, Next};
+pub use layers::{Logging, Retrying, Timing, Transactional, Validate, Validation};
 pub use local::{Local, LocalOptions, SpawnError, Spawned};
 pub use message_context::MessageContext;
 pub use parallel::Parallel;
 pub use policy::{Decision, Policies, Policy, Strategy, Subject};
+pub use recorder::{How, Recorded, Recorder};
 pub use reply::{Conclusion, IntoPayload, Reply, Snooze};
 pub use routed::Routed;
 pub use router::{BuildError, Router, Routes};
 pub use states::{Needs, States};
 pub use then::{Follow, Then};
+pub use transaction::Transaction;

@@ -14,7 +14,8 @@ use crate::call::{Has, Hear, MessageHandler};
 use crate::dispatcher::{HandledBy, HeardBy};
 use crate::durable::{Durable, Submitter};
 use crate::local::Local;
-use crate::message::Event;
+use crate::message::{Event, Message};
+use crate::recorder::{How, Recorder};
 use crate::slot::{AsJson, NotJson, answering, hearing};
 
 /// A message and one of its handlers, about to be noted.
@@ -158,3 +159,27 @@ pub trait WithoutDurable<App> {
 }
 
 impl<App> WithoutDurable<App> for &Noted<App, (), ()> {}
+
+/// A message that an application records, and that is data.
+pub trait Records<App, M> {
+    /// Records it, if somebody wants it.
+    fn record(&self, app: &App, how: How, message: &M);
+}
+
+impl<App: Has<Recorder>, M: Message + Serialize> Records<App, M> for Noted<App, M, ()> {
+    fn record(&self, app: &App, how: How, message: &M) {
+        app.get().record(how, message);
+    }
+}
+
+/// One that is no data.
+pub trait RecordsName<App, M> {
+    /// Records its name, if somebody wants it.
+    fn record(&self, app: &App, how: How, message: &M);
+}
+
+impl<App: Has<Recorder>, M: Message> RecordsName<App, M> for &Noted<App, M, ()> {
+    fn record(&self, app: &App, how: How, _message: &M) {
+        app.get().record_name::<M>(how);
+    }
+}

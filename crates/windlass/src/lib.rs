@@ -71,11 +71,13 @@ pub mod prelude {
 
 /// Commands, queries and events, and what dispatches them in process (docs/messages.md).
 pub mod messages {
+    pub use windlass_dispatch::envelope;
     pub use windlass_dispatch::message::{Answered, Command, Event, Message};
     pub use windlass_dispatch::{
-        Application, Call, CallNow, Durable, Erased, Follow, HandledBy, Has, Hear, HeardBy, LaneError, Lanes, Layer,
-        Local, LocalOptions, MessageContext, Next, Parallel, Policies, Policy, SpawnError, Spawned, Strategy, Subject,
-        Then, Unheard,
+        Application, Call, CallNow, Durable, Erased, Follow, HandledBy, Has, Hear, HeardBy, How, LaneError, Lanes,
+        Layer, Local, LocalOptions, Logging, MessageContext, Next, Parallel, Policies, Policy, Recorder, Retrying,
+        SpawnError, Spawned, Strategy, Subject, Then, Timing, Transaction, Transactional, Unheard, Validate,
+        Validation,
     };
     pub use windlass_macros::{Command, Event, Query, dispatcher, handler};
 }
@@ -89,7 +91,7 @@ pub mod __job {
     pub use windlass_dispatch::message::{self, Answered, Event, Message};
     pub use windlass_dispatch::{
         Application, BoxFuture, Call, CallNow, Context, Durable, Entries, Error, Follow, FromContext, HandledBy,
-        HandledNowBy, Handler, HandlerOptions, Has, Hear, HeardBy, IsReply, Json, Local, MessageContext,
+        HandledNowBy, Handler, HandlerOptions, Has, Hear, HeardBy, How, IsReply, Json, Local, MessageContext,
         MessageHandler, Needs, NoInput, Reply, Result, SpawnError, Submitter, Table, Then, Unheard,
     };
     pub use windlass_dispatch::{durable, layer, local, noted};

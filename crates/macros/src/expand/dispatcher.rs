@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Ident, Visibility};
+use syn::{Ident, Type, Visibility};
 
 use crate::expand::complaints::Complaints;
 use crate::expand::emit::{near, shown_at};
@@ -32,10 +32,10 @@ impl Dispatcher {
         let (application, name) = (&self.application, &self.application.ident);
         let (seam, methods) = (seam(), methods(name, &self.application.vis));
         let fields = self.application.fields.iter().map(|field| self.holds(field));
-        let commands = self.commands.iter().map(|entry| entry.expand(name, &quote!(Command)));
+        let commands = self.commands.iter().map(|entry| entry.expand(name, &quote!(Command), self.records()));
         let cascades = self.commands.iter().map(|entry| entry.follow(name));
-        let queries = self.queries.iter().map(|entry| entry.expand(name, &quote!(Query)));
-        let events = self.events.iter().map(|entry| entry.expand(name));
+        let queries = self.queries.iter().map(|entry| entry.expand(name, &quote!(Query), self.records()));
+        let events = self.events.iter().map(|entry| entry.expand(name, self.records()));
         let table = self.table();
         quote! {
             #application
@@ -53,6 +53,12 @@ impl Dispatcher {
             #(#events)*
             #table
         }
+    }
+
+    /// Whether it has a recorder, known by the name of its type.
+    fn records(&self) -> bool {
+        let is_recorder = |of: &Type| matches!(of, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "Recorder"));
+        self.application.fields.iter().any(|field| is_recorder(&field.ty))
     }
 
     /// Its messages for those that are known at run time only, and for jobs.
@@ -110,10 +116,14 @@ impl Dispatcher {
 }
 
 impl Answering {
-    fn expand(&self, application: &Ident, kind: &TokenStream) -> TokenStream {
+    fn expand(&self, application: &Ident, kind: &TokenStream, records: bool) -> TokenStream {
         let (seam, Self { conditions, message, handler, .. }) = (seam(), self);
         let of_kind = quote_spanned!(near(message.span())=> __of_kind::<#message>());
-        let (call, at_once) = (self.call(application), self.at_once(application));
+        let (mut call, at_once) = (self.call(application), self.at_once(application, records));
+        if records {
+            let recorded = recorded(application, message, &quote!(Sent), &quote!(&self));
+            call = quote!(async move { #recorded #call.await });
+        }
         quote! {
             #(#conditions)*
             const _: () = {
@@ -190,8 +200,9 @@ impl Answering {
     }
 
     /// Layers may wait, so that only what is without them is called at once.
-    fn at_once(&self, application: &Ident) -> Option<TokenStream> {
+    fn at_once(&self, application: &Ident, records: bool) -> Option<TokenStream> {
         let (seam, Self { conditions, message, handler, layers, .. }) = (seam(), self);
+        let recorded = records.then(|| recorded(application, message, &quote!(Sent), &quote!(&self)));
         layers.is_empty().then(|| {
             quote! {
                 #(#conditions)*
@@ -201,6 +212,7 @@ impl Answering {
                 {
                     #[inline]
                     fn handled_now_by(self, __app: &#application) -> #seam::Result<<#message as #seam::Answered>::Reply> {
+                        #recorded
                         #seam::CallNow::call_now(&#handler, __app, self)
                     }
                 }
@@ -227,8 +239,9 @@ impl Hearing {
         }
     }
 
-    fn expand(&self, application: &Ident) -> TokenStream {
+    fn expand(&self, application: &Ident, records: bool) -> TokenStream {
         let (seam, Self { conditions, event, handlers }) = (seam(), self);
+        let recorded = records.then(|| recorded(application, event, &quote!(Published), &quote!(self)));
         let calls = handlers.iter().map(|Listener { conditions, route, handler }| {
             let seam = shown_at(handler.span(), seam.clone());
             let hear = match route {
@@ -260,6 +273,7 @@ impl Hearing {
                     -> impl ::core::future::Future<Output = #seam::Result<(), #seam::Unheard>> + ::core::marker::Send
                 {
                     async move {
+                        #recorded
                         #[allow(unused_mut, reason = "nobody may hear it")]
                         let mut __unheard = #seam::Unheard::default();
                         #(#calls)*
@@ -267,6 +281,18 @@ impl Hearing {
                     }
                 }
             }
+        }
+    }
+}
+
+/// Shows a message to the application's recorder.
+fn recorded(application: &Ident, message: &Type, how: &TokenStream, it: &TokenStream) -> TokenStream {
+    let seam = seam();
+    quote! {
+        {
+            #[allow(unused_imports, reason = "it depends on the message")]
+            use #seam::noted::{Records as _, RecordsName as _};
+            (&#seam::noted::Noted::<#application, #message, ()>::default()).record(__app, #seam::How::#how, #it);
         }
     }
 }
