@@ -23,8 +23,9 @@ pub trait Submitter: Send + Sync {
     /// A job of the handler called `name`, with the engine's defaults where `options` says nothing.
     fn build(&self, name: &str, options: &HandlerOptions, payload: Payload) -> JobBuilder;
 
-    /// Submits it, and answers when the store has it durably.
-    fn submit(&self, job: JobBuilder) -> BoxFuture<'_, Result<JobId>>;
+    /// Submits up to 1 000 jobs in one write, and answers with their ids, in their order, when the store has all of them
+    /// durably.
+    fn submit(&self, jobs: Vec<JobBuilder>) -> BoxFuture<'_, Result<Vec<JobId>>>;
 }
 
 /// Where an application submits messages as jobs: a field of it, which is connected when the engine starts with
@@ -75,16 +76,51 @@ impl<App> Durable<App> {
         self.submit_for(M::JOB, &M::job_options(), &message).await
     }
 
+    /// Submits many, up to 1 000, in one write: all of them or, where one is refused, an error; submit them again then, those
+    /// that were taken are new jobs.
+    pub async fn submit_all<M>(&self, messages: impl IntoIterator<Item = M>) -> Result<Vec<JobId>>
+    where
+        M: HandledBy<App> + Serialize + DeserializeOwned,
+        M::Reply: Serialize,
+    {
+        let submitter = self.submitter()?;
+        let jobs = messages.into_iter().map(|message| self.build(&*submitter, M::JOB, &M::job_options(), &message));
+        let jobs = jobs.collect::<Result<Vec<_>>>()?;
+        match job_under_way() {
+            Some(context) => jobs.into_iter().map(|job| context.emit(job)).collect(),
+            None => submitter.submit(jobs).await,
+        }
+    }
+
     async fn submit_for(
         &self,
         name: &str,
         options: &HandlerOptions,
         message: &(impl Message + Serialize),
     ) -> Result<JobId> {
-        let Some(submitter) = self.connected() else {
-            let advice = "nothing takes this application's jobs yet: start an engine with `.application(&app)` first";
-            return Err(Error::transient(advice).code("NOT_CONNECTED"));
+        let submitter = self.submitter()?;
+        let job = self.build(&*submitter, name, options, message)?;
+        let Some(context) = job_under_way() else {
+            let submitted = submitter.submit(vec![job]).await?;
+            return submitted.into_iter().next().ok_or_else(|| Error::transient("the job was not answered"));
         };
+        context.emit(job)
+    }
+
+    fn submitter(&self) -> Result<Arc<dyn Submitter>> {
+        self.connected().ok_or_else(|| {
+            let advice = "nothing takes this application's jobs yet: start an engine with `.application(&app)` first";
+            Error::transient(advice).code("NOT_CONNECTED")
+        })
+    }
+
+    fn build(
+        &self,
+        submitter: &dyn Submitter,
+        name: &str,
+        options: &HandlerOptions,
+        message: &(impl Message + Serialize),
+    ) -> Result<JobBuilder> {
         let payload = Payload::json(message)?;
         let bytes = payload.len();
         let mut job = submitter.build(name, options, payload);
@@ -94,14 +130,13 @@ impl<App> Durable<App> {
             within(policy.bytes_limit(), bytes)?;
             job = policy.topic_name().into_iter().fold(job, JobBuilder::queue);
         }
-        if let Some(context) = context {
-            let traceparent = context.traceparent().map(str::to_owned);
-            job = job.owner(context.user().cloned()).traceparent(traceparent).cause(Some(context.follows()));
-        }
-        match job_under_way() {
-            Some(context) => context.emit(job),
-            None => submitter.submit(job).await,
-        }
+        Ok(match context {
+            Some(context) => {
+                let traceparent = context.traceparent().map(str::to_owned);
+                job.owner(context.user().cloned()).traceparent(traceparent).cause(Some(context.follows()))
+            }
+            None => job,
+        })
     }
 }
 

@@ -112,14 +112,15 @@ impl Submitter for Recorder {
         options.build(name, payload, RetryPolicy::default())
     }
 
-    fn submit(&self, job: JobBuilder) -> BoxFuture<'_, Result<JobId>> {
+    fn submit(&self, jobs: Vec<JobBuilder>) -> BoxFuture<'_, Result<Vec<JobId>>> {
         let submitted = async move {
-            let job = job.finish(SystemClock.now())?;
-            let id = job.id;
+            let now = SystemClock.now();
+            let jobs = jobs.into_iter().map(|job| job.finish(now)).collect::<std::result::Result<Vec<_>, _>>()?;
+            let ids = jobs.iter().map(|job| job.id).collect();
             if let Some(records) = &self.0 {
-                records.jobs.lock().unwrap_or_else(PoisonError::into_inner).push(job);
+                records.jobs.lock().unwrap_or_else(PoisonError::into_inner).extend(jobs);
             }
-            Ok(id)
+            Ok(ids)
         };
         submitted.boxed()
     }

@@ -8,7 +8,7 @@ use windlass_core::job::JobBuilder;
 use windlass_core::{Clock, ErrorClass, JobError, JobId, Payload, SystemClock};
 use windlass_dispatch::{Error as HandlerError, HandlerOptions, Result, Submitter};
 
-use crate::engine::Engine;
+use crate::engine::{Engine, accepted};
 use crate::error::Error;
 use crate::shared::Shared;
 use crate::turn::Submittal;
@@ -33,13 +33,20 @@ impl Submitter for WeakEngine {
         options.build(name, payload, retry.unwrap_or_default())
     }
 
-    fn submit(&self, job: JobBuilder) -> BoxFuture<'_, Result<JobId>> {
+    fn submit(&self, jobs: Vec<JobBuilder>) -> BoxFuture<'_, Result<Vec<JobId>>> {
         let submitted = async move {
             let engine = self.upgrade()?;
-            let job = job.finish_within(SystemClock.now(), engine.settings().payload_bytes_max)?;
-            Ok(engine.submit(job).await?.id)
+            let (now, limit) = (SystemClock.now(), engine.settings().payload_bytes_max);
+            let jobs = jobs.into_iter().map(|job| job.finish_within(now, limit)).collect::<Result<Vec<_>, _>>()?;
+            let queues: Vec<_> = jobs.iter().map(|job| job.queue.clone()).collect();
+            let answers = engine.submit_all(jobs).await?;
+            answers
+                .into_iter()
+                .zip(queues)
+                .map(|(answer, queue)| accepted(&answer, queue).map(|()| answer.id))
+                .collect()
         };
-        submitted.map(|submitted: Result<JobId, Error>| submitted.map_err(|error| as_handlers(&error))).boxed()
+        submitted.map(|submitted: Result<_, Error>| submitted.map_err(|error| as_handlers(&error))).boxed()
     }
 }
 

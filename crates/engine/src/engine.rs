@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tracing::Instrument;
 use windlass_core::job::JobBuilder;
 use windlass_core::limits::BATCH_MAX;
-use windlass_core::{InvalidInput, Job, JobId, NewJob, Payload};
+use windlass_core::{InvalidInput, Job, JobId, NewJob, Payload, QueueName};
 use windlass_dispatch::{HandlerOptions, Routes, Stop};
 use windlass_store::{Canceled, Exchange, Outcome, Scope, Settlement, SharedStore, SubmitOutcome, Submitted};
 
@@ -29,6 +29,15 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 pub struct Engine {
     pub(crate) shared: Arc<Shared>,
     pub(crate) submittals: mpsc::Sender<Submittal>,
+}
+
+/// Why the store did not take the job, if it did not.
+pub(crate) fn accepted(answer: &Submitted, queue: QueueName) -> Result<(), Error> {
+    match answer.outcome {
+        SubmitOutcome::Created(_) | SubmitOutcome::Existing => Ok(()),
+        SubmitOutcome::Conflict => Err(Error::Conflict { id: answer.id }),
+        SubmitOutcome::QueueFull => Err(Error::QueueFull { queue }),
+    }
 }
 
 impl Engine {
@@ -63,11 +72,8 @@ impl Engine {
             tracing::info_span!("job.submit", job.id = %job.id, job.name = %job.name, traceparent = job.traceparent);
         let answers = self.send(vec![Arc::new(job)]).instrument(span).await?;
         let answer = answers.into_iter().next().ok_or(Error::Timeout)?;
-        match answer.outcome {
-            SubmitOutcome::Created(_) | SubmitOutcome::Existing => Ok(answer),
-            SubmitOutcome::Conflict => Err(Error::Conflict { id: answer.id }),
-            SubmitOutcome::QueueFull => Err(Error::QueueFull { queue }),
-        }
+        accepted(&answer, queue)?;
+        Ok(answer)
     }
 
     /// Submits up to 1 000 jobs in one write. Each gets its own answer, in order.

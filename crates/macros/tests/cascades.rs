@@ -5,14 +5,12 @@ include!("ui/facade.rs");
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 
-use futures_util::future::{BoxFuture, FutureExt};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
-use windlass_core::job::JobBuilder;
-use windlass_core::{JobId, NewJob, Payload, RetryPolicy, StreamId, Timestamp};
+use windlass_core::{NewJob, Payload, StreamId, Timestamp};
 use windlass_dispatch::{
-    Conclusion, Context, Durable, HandlerOptions, Local, LocalOptions, MessageContext, Policies, Policy, Result,
-    Router, Run, SpawnError, Strategy, Subject, Submitter, Then,
+    Conclusion, Context, Durable, Local, LocalOptions, MessageContext, Policies, Policy, Recorder, Result, Router, Run,
+    SpawnError, Strategy, Subject, Then,
 };
 use windlass_macros::{Command, Event, dispatcher, handler};
 
@@ -107,52 +105,30 @@ fn room(room: usize) -> LocalOptions {
     LocalOptions { room: NonZeroUsize::new(room).unwrap(), ..LocalOptions::default() }
 }
 
-/// Keeps what is submitted.
-#[derive(Default)]
-struct Desk(Mutex<Vec<NewJob>>);
-
-impl Submitter for Desk {
-    fn build(&self, name: &str, options: &HandlerOptions, payload: Payload) -> JobBuilder {
-        options.build(name, payload, RetryPolicy::default())
-    }
-
-    fn submit(&self, job: JobBuilder) -> BoxFuture<'_, Result<JobId>> {
-        async move {
-            let job = job.finish(Timestamp::UNIX_EPOCH)?;
-            let id = job.id;
-            self.0.lock().unwrap().push(job);
-            Ok(id)
-        }
-        .boxed()
-    }
-}
-
-impl Desk {
-    fn names(&self) -> Vec<String> {
-        self.0.lock().unwrap().iter().map(|job| job.name.to_string()).collect()
-    }
+fn names(desk: &Recorder) -> Vec<String> {
+    desk.submitted().iter().map(|job| job.name.to_string()).collect()
 }
 
 #[tokio::test]
 async fn what_a_handler_returns_goes_where_it_is_routed_before_the_caller_has_its_reply() {
-    let (orders, desk) = (orders(room(8), 8), Arc::new(Desk::default()));
+    let (orders, desk) = (orders(room(8), 8), Arc::new(Recorder::on()));
     Local::start(&orders);
     orders.durable.connect(desk.clone());
     let begun = MessageContext::new().with_tenant("!");
     assert_eq!(begun.clone().scope(orders.send(CreateOrder(17))).await.unwrap(), 17);
-    assert_eq!(desk.names(), ["Mail", "SendBill"], "durable before the reply");
+    assert_eq!(names(&desk), ["Mail", "SendBill"], "durable before the reply");
     orders.local.idle().await;
     let lines = orders.log.lines();
     assert!(lines.starts_with("created 17, greeted 17"), "{lines}");
     for spawned in ["counted 17", "packed 1!", "packed 2!"] {
         assert!(lines.contains(spawned), "{lines}");
     }
-    let billed = desk.0.lock().unwrap()[1].clone();
+    let billed = desk.submitted()[1].clone();
     assert_eq!((billed.payload, billed.retry.max_retries), (Payload::json(&17).unwrap(), 7));
     let cause = billed.cause.unwrap();
     assert_eq!((cause.correlation, cause.causation), (begun.correlation(), Some(begun.id().into())));
     assert_eq!(orders.send(CreateOrder(3)).await.unwrap(), 3);
-    assert_eq!(desk.names().len(), 3, "no bill");
+    assert_eq!(names(&desk).len(), 3, "no bill");
 }
 
 #[tokio::test]
@@ -166,7 +142,7 @@ async fn what_cannot_be_sent_on_fails_its_handler() {
 /// A job's messages belong to its attempt: they appear when it completes, once however often it is tried.
 #[tokio::test]
 async fn within_a_job_what_is_submitted_is_emitted_with_its_completion() {
-    let (orders, desk) = (orders(room(8), 8), Arc::new(Desk::default()));
+    let (orders, desk) = (orders(room(8), 8), Arc::new(Recorder::on()));
     let routes = Router::new().application(&orders).build().unwrap();
     routes.start_applications(&(desk.clone() as _));
     let job = NewJob::build("CreateOrder", Payload::json(&17).unwrap()).finish(Timestamp::UNIX_EPOCH).unwrap();
@@ -180,7 +156,7 @@ async fn within_a_job_what_is_submitted_is_emitted_with_its_completion() {
     }
     assert_eq!(emitted[0], emitted[1]);
     assert_eq!(emitted[0].iter().map(|(_, name)| name.as_str()).collect::<Vec<_>>(), ["Mail", "SendBill"]);
-    assert!(desk.names().is_empty());
+    assert!(names(&desk).is_empty());
     routes.drain_applications().await;
 }
 
@@ -245,7 +221,7 @@ async fn messages_of_a_stream_keep_their_order_and_know_it() {
 async fn inline_everything_has_happened_when_spawn_returns() {
     let orders = orders(LocalOptions { inline: true, ..room(1) }, 9);
     Local::start(&orders);
-    orders.durable.connect(Arc::new(Desk::default()));
+    orders.durable.connect(Arc::new(Recorder::on()));
     assert_eq!(orders.local.spawn(CreateOrder(1)).await.err().map(|error| error.to_string()), None);
 }
 
@@ -291,10 +267,12 @@ async fn policies_decide_streams_how_many_run_queues_and_sizes() {
     assert_eq!(orders.log.lines(), expected.join(", "), "one stream, in order");
     assert!(matches!(orders.local.spawn(Pack(1)).await, Err(SpawnError::Drained(Pack(1)))));
 
-    let desk = Arc::new(Desk::default());
+    let desk = Arc::new(Recorder::on());
     orders.durable.connect(desk.clone());
     orders.durable.submit(Bill(100)).await.unwrap();
-    assert_eq!(desk.0.lock().unwrap()[0].queue.as_str(), "bills");
+    assert_eq!(desk.submitted()[0].queue.as_str(), "bills");
+    assert_eq!(orders.durable.submit_all((1..=3).map(Bill)).await.unwrap().len(), 3);
+    assert_eq!(desk.submitted()[3].payload, Payload::json(&3).unwrap());
     let error = orders.durable.submit(Bill(1_000)).await.unwrap_err();
     assert_eq!(error.described().code, "MESSAGE_TOO_LARGE");
 }
