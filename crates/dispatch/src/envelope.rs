@@ -1,5 +1,5 @@
-//! A message with all that is known of it, as it travels: the compact JSON of Whizbang's `MessageEnvelope` and `MessageHop`.
-//! Nothing in process builds one; who stores, sends or records messages does.
+//! A message with all that is known of it, as it travels: compact JSON after Whizbang's `MessageEnvelope` and `MessageHop`, with
+//! their short names, but for this house's types (ids are UUIDs, durations are milliseconds). Nothing in process builds one; who stores, sends or records messages does.
 
 use std::collections::BTreeMap;
 

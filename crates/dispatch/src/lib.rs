@@ -9,6 +9,7 @@
 //! - [`reply`]: what it may return: [`IntoPayload`], [`Conclusion`]
 //! - [`message`]: what is sent inside an application: commands, queries and events
 //! - [`call`]: how a handler is called in process, and what it shares
+//! - `mapped`: what a handler's future comes to
 //! - [`layer`]: [`Layer`], what goes around handlers
 //! - [`layers`] and [`transaction`]: those that most applications want
 //! - [`recorder`]: [`Recorder`], for tests: what was sent, published, submitted
@@ -63,6 +64,7 @@ pub mod lanes;
 pub mod layer;
 pub mod layers;
 pub mod local;
+mod mapped;
 pub mod message;
 pub mod message_context;
 pub mod noted;
@@ -93,6 +95,7 @@ pub use lanes::{LaneError, Lanes};
 pub use layer::{Layer, Next};
 pub use layers::{Logging, Retrying, Timing, Transactional, Validate, Validation};
 pub use local::{Local, LocalOptions, SpawnError, Spawned};
+pub use mapped::Mapped;
 pub use message_context::MessageContext;
 pub use parallel::Parallel;
 pub use policy::{Decision, Policies, Policy, Strategy, Subject};

@@ -93,18 +93,20 @@ struct Busy {
 /// A message's place in the queue, until it has been handled.
 struct Place {
     busy: Arc<Busy>,
-    _room: [Option<OwnedSemaphorePermit>; 2],
+    rooms: [Option<OwnedSemaphorePermit>; 2],
 }
 
 impl Place {
-    fn take(busy: &Arc<Busy>, room: [Option<OwnedSemaphorePermit>; 2]) -> Self {
+    /// Counted before it has room: who drains the queue after that waits for it, and who drained it before leaves none.
+    fn count(busy: &Arc<Busy>) -> Self {
         busy.with.fetch_add(1, Ordering::SeqCst);
-        Self { busy: busy.clone(), _room: room }
+        Self { busy: busy.clone(), rooms: [None, None] }
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
+        self.rooms = [None, None];
         if self.busy.with.fetch_sub(1, Ordering::SeqCst) == 1 {
             self.busy.idle.notify_waiters();
         }
@@ -297,16 +299,16 @@ impl<App: Send + Sync + 'static> Local<App> {
 
     /// First among those of its policy, so that those who wait for that hold no room.
     async fn place(&self, ruled: &Ruled) -> Result<Place, AcquireError> {
+        let mut place = Place::count(&self.busy);
         // What runs at once waits for nobody, least of all for the message that spawns it.
         if self.options.inline {
-            return Ok(Place::take(&self.busy, [None, None]));
+            return Ok(place);
         }
-        let among_its_kind = match &ruled.places {
-            Some(places) => Some(self.unless_drained(places.clone().acquire_owned()).await?),
-            None => None,
-        };
-        let room = self.room.clone().acquire_owned().await?;
-        Ok(Place::take(&self.busy, [among_its_kind, Some(room)]))
+        if let Some(places) = &ruled.places {
+            place.rooms[0] = Some(self.unless_drained(places.clone().acquire_owned()).await?);
+        }
+        place.rooms[1] = Some(self.room.clone().acquire_owned().await?);
+        Ok(place)
     }
 
     /// Policies may be those of many queues, so that theirs is not what ends.
@@ -319,9 +321,10 @@ impl<App: Send + Sync + 'static> Local<App> {
     }
 
     fn try_place(&self, ruled: &Ruled) -> Result<Place, TryAcquireError> {
-        let among_its_kind = ruled.places.clone().map(Semaphore::try_acquire_owned).transpose()?;
-        let room = self.room.clone().try_acquire_owned()?;
-        Ok(Place::take(&self.busy, [among_its_kind, Some(room)]))
+        let mut place = Place::count(&self.busy);
+        place.rooms[0] = ruled.places.clone().map(Semaphore::try_acquire_owned).transpose()?;
+        place.rooms[1] = Some(self.room.clone().try_acquire_owned()?);
+        Ok(place)
     }
 
     fn running(&self) -> Option<(&Running<App>, Arc<App>)> {

@@ -301,6 +301,33 @@ async fn a_panic_is_the_reply_and_the_queue_goes_on() {
     fragile.local.drain().await;
 }
 
+/// A message that has got its room while another thread drains the queue was not counted yet, so that it could be taken and
+/// then find the queue closed.
+#[test]
+fn a_message_is_handled_or_given_back_however_late_the_queue_is_drained() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    for _ in 0..400 {
+        let orders = orders(room(2), 100);
+        runtime.block_on(async {
+            Local::start(&orders);
+            let spawning = tokio::spawn({
+                let orders = orders.clone();
+                async move {
+                    let mut taken = 0;
+                    while let Ok(spawned) = orders.local.spawn(Pack(taken)).await {
+                        spawned.await.unwrap();
+                        taken += 1;
+                    }
+                    taken
+                }
+            });
+            orders.local.drain().await;
+            let taken = spawning.await.unwrap();
+            assert_eq!(orders.log.0.lock().unwrap().len() as u64, taken);
+        });
+    }
+}
+
 /// The queue does not keep its application alive, and messages that were taken do.
 #[tokio::test]
 async fn an_application_that_is_dropped_takes_its_queue_along() {

@@ -91,7 +91,7 @@ pub mod __job {
     pub use windlass_dispatch::message::{self, Answered, Event, Message};
     pub use windlass_dispatch::{
         Application, BoxFuture, Call, CallNow, Context, Durable, Entries, Error, Follow, FromContext, HandledBy,
-        HandledNowBy, Handler, HandlerOptions, Has, Hear, HeardBy, How, IsReply, Json, Local, MessageContext,
+        HandledNowBy, Handler, HandlerOptions, Has, Hear, HeardBy, How, IsReply, Json, Local, Mapped, MessageContext,
         MessageHandler, Needs, NoInput, Reply, Result, SpawnError, Submitter, Table, Then, Unheard,
     };
     pub use windlass_dispatch::{durable, layer, local, noted};

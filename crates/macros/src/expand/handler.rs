@@ -223,8 +223,19 @@ impl MessageHandler<'_> {
     fn call(&self, message: &Type) -> TokenStream {
         let (seam, around, holds, shared) = (self.job.seam(), self.job.around(), self.holds(), self.shared_values());
         let handler = &self.job.function.sig.ident;
-        let reply = self.reply(message, self.run(quote!(__message)));
-        let work = self.in_context(message, quote!(async move { #reply }));
+        let work = match self.is_only_mapped() {
+            true => {
+                let (future, reply) =
+                    (self.start(quote!(__message)), self.reply(message, self.succeeded(quote!(__output))));
+                quote! {
+                    #seam::Mapped::new(#future, |__output| -> #seam::Result<<#message as #seam::Answered>::Reply> { #reply })
+                }
+            }
+            false => {
+                let reply = self.reply(message, self.run(quote!(__message)));
+                self.in_context(message, quote!(async move { #reply }))
+            }
+        };
         let follows = self.follows();
         let header = quote_spanned! {near(handler.span())=>
             fn call(&self, __app: &__App, __message: #message)
@@ -276,14 +287,17 @@ impl MessageHandler<'_> {
     fn hear(&self, event: &Type) -> TokenStream {
         let (seam, around, holds, shared) = (self.job.seam(), self.job.around(), self.holds(), self.shared_values());
         let handler = &self.job.function.sig.ident;
-        let run = self.run(quote!(__event));
-        let heard = quote! {
-            async move {
-                #run;
-                ::core::result::Result::Ok(())
+        let heard = |run: TokenStream| quote!({ #run; ::core::result::Result::Ok(()) });
+        let work = match self.is_only_mapped() {
+            true => {
+                let (future, heard) = (self.start(quote!(__event)), heard(self.succeeded(quote!(__output))));
+                quote!(#seam::Mapped::new(#future, |__output| -> #seam::Result<()> #heard))
+            }
+            false => {
+                let heard = heard(self.run(quote!(__event)));
+                self.in_context(event, quote!(async move #heard))
             }
         };
-        let work = self.in_context(event, heard);
         let header = quote_spanned! {near(handler.span())=>
             fn hear(&self, __app: &__App, __event: &#event)
                 -> impl ::core::future::Future<Output = #seam::Result<()>> + ::core::marker::Send
@@ -360,10 +374,27 @@ impl MessageHandler<'_> {
 
     /// The function's success.
     fn run(&self, message: TokenStream) -> TokenStream {
-        let (handler, given) = (&self.job.function.sig.ident, self.given());
+        let start = self.start(message);
         let awaited = self.job.function.sig.asyncness.map(|_| quote!(.await));
+        self.succeeded(quote!(#start #awaited))
+    }
+
+    /// The call of the function.
+    fn start(&self, message: TokenStream) -> TokenStream {
+        let (handler, given) = (&self.job.function.sig.ident, self.given());
+        quote!(Self::#handler(#message #(, #given)*))
+    }
+
+    /// What it returned, without its error.
+    fn succeeded(&self, output: TokenStream) -> TokenStream {
         let failing = matches!(self.job.signature.output, Output::Fallible { .. }).then(|| quote!(?));
-        quote!(Self::#handler(#message #(, #given)*) #awaited #failing)
+        quote!(#output #failing)
+    }
+
+    /// Whether its future needs nothing around it but another output.
+    fn is_only_mapped(&self) -> bool {
+        let is_async = self.job.function.sig.asyncness.is_some();
+        is_async && !self.asks_for_context() && self.cascade().following.is_empty()
     }
 
     /// The success as the message's reply, after what follows from it; where it is another type, the complaint stands at the
