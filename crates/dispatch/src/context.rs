@@ -8,7 +8,7 @@ use windlass_core::job::JobBuilder;
 use windlass_core::limits::{BATCH_MAX, InvalidInput, PROGRESS_BYTES_MAX, clip};
 use windlass_core::{Cause, JobId, MessageId, NewJob, Owner, Payload, Progress, RequestContext, Timestamp};
 
-use crate::error::Result;
+use crate::error::{Classify, Error, Result};
 use crate::states::States;
 
 /// What an attempt is made of; the engine fills it in, tests may too.
@@ -55,6 +55,7 @@ struct Inner {
 struct News {
     progress: Option<Progress>,
     emitted: Vec<Arc<NewJob>>,
+    over: bool,
 }
 
 impl Context {
@@ -128,11 +129,14 @@ impl Context {
     /// this job's owner unless it names another. Errors when the job is not valid. Returns its id.
     pub fn emit(&self, job: JobBuilder) -> Result<JobId> {
         let mut news = self.news();
+        if news.over {
+            return Err(Error::permanent("the attempt that would emit this job is over").code("ATTEMPT_OVER"));
+        }
         if news.emitted.len() >= BATCH_MAX {
             return Err(InvalidInput::new("emitted jobs", "may be 1000 or less per attempt").into());
         }
         let id = self.id().emitted(news.emitted.len() as u32);
-        let mut new = job.id(id).finish(Timestamp::UNIX_EPOCH)?;
+        let mut new = job.id(id).finish(Timestamp::UNIX_EPOCH).permanent()?;
         new.owner = new.owner.or_else(|| self.owner().cloned());
         new.traceparent = new.traceparent.or_else(|| self.0.run.job.traceparent.clone());
         new.cause = new.cause.or_else(|| Some(Box::new(self.follows())));
@@ -192,9 +196,21 @@ impl Context {
         self.news().progress.take()
     }
 
-    /// The jobs emitted so far. For the engine and for tests.
+    /// The jobs emitted so far, after which no more can be. For the engine and for tests.
     pub fn take_emitted(&self) -> Vec<Arc<NewJob>> {
-        std::mem::take(&mut self.news().emitted)
+        let mut news = self.news();
+        news.over = true;
+        std::mem::take(&mut news.emitted)
+    }
+
+    /// How many jobs were emitted so far.
+    pub(crate) fn emitted(&self) -> usize {
+        self.news().emitted.len()
+    }
+
+    /// Forgets what was emitted after so many.
+    pub(crate) fn forget_emitted(&self, after: usize) {
+        self.news().emitted.truncate(after);
     }
 
     fn news(&self) -> MutexGuard<'_, News> {

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::future::Future;
 
+use windlass_core::{ErrorClass, JobError};
+
 use crate::error::{Error, Result};
 use crate::handler::HandlerOptions;
 use crate::message::{Answered, Event};
@@ -64,6 +66,18 @@ impl Unheard {
     #[inline]
     pub fn into_result(self) -> Result<(), Self> {
         if self.failures.is_empty() { Ok(()) } else { Err(self) }
+    }
+
+    /// A handler's error in its place: permanent if no other try can help, else of the class of the first that may pass. That of a
+    /// single handler keeps its code.
+    pub fn into_error(self) -> Error {
+        let passing =
+            self.failures.iter().map(|(_, error)| error.class()).find(|class| *class != ErrorClass::Permanent);
+        let code = match &self.failures[..] {
+            [(_, only)] => only.described().code.clone(),
+            _ => JobError::HANDLER.into(),
+        };
+        Error::new(passing.unwrap_or(ErrorClass::Permanent), JobError::from_error(code, &self))
     }
 
     /// The failed handlers by name, in their order.

@@ -279,7 +279,8 @@ impl<P> Envelope<P> {
     /// On whose behalf it is handled now.
     pub fn scope(&self) -> Scope {
         let mut scope = Scope::default();
-        self.hops.iter().filter_map(|hop| hop.scope.as_ref()).for_each(|change| scope.change(change));
+        let own = self.hops.iter().filter(|hop| is_current(&hop.of));
+        own.filter_map(|hop| hop.scope.as_ref()).for_each(|change| scope.change(change));
         scope
     }
 }
@@ -327,7 +328,7 @@ mod tests {
                     "tr": [{ "pn": "big", "r": "Order 1", "m": true, "rs": "it fits", "ts": "2026-11-22T12:00:00Z" }],
                     "cm": "create", "cf": "shop.rs", "cl": 12, "du": 1.5, "tp": "00-1-2-03"
                 },
-                { "ty": 1, "ts": "2026-11-22T11:00:00Z", "to": "carts" },
+                { "ty": 1, "ts": "2026-11-22T11:00:00Z", "to": "carts", "sc": { "v": { "t": "other" } } },
                 {
                     "ts": "2026-11-22T12:00:01Z", "to": "orders-eu", "md": { "k": 3 },
                     "sc": { "v": { "u": null }, "c": { "ap": { "a": ["c"], "r": ["a"] } } }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 
 /// How much a lane takes in one turn.
@@ -48,7 +48,7 @@ impl<T: Send + 'static> Lanes<T> {
         let (draining, told) = watch::channel(false);
         let (mut entries, mut running) = (Vec::new(), Vec::new());
         for _ in 0..lanes.get() {
-            let (entry, items) = mpsc::channel(room.get());
+            let (entry, items) = mpsc::channel(room.get().min(Semaphore::MAX_PERMITS));
             entries.push(entry);
             running.push(tokio::spawn(serve(items, told.clone(), work.clone())));
         }

@@ -7,9 +7,11 @@ use tracing::Instrument;
 use windlass_core::retry::Verdict;
 use windlass_core::{ErrorClass, RetryPolicy};
 
+use crate::context::Context;
 use crate::error::Result;
 use crate::layer::{Layer, Next};
 use crate::message::Answered;
+use crate::message_context::{MessageContext, job_under_way};
 
 /// A message that can tell whether it makes sense.
 #[diagnostic::on_unimplemented(
@@ -69,7 +71,7 @@ impl<App: ?Sized + Sync, M: Answered> Layer<App, M> for Timing {
 }
 
 /// Tries messages again whose failure may pass, with the pauses of a job's retries. The caller waits meanwhile: keep the
-/// pauses short, and submit what may take long.
+/// pauses short, and submit what may take long. What a failed try has sent on outside of a job stays sent.
 #[derive(Clone, Copy, Debug)]
 pub struct Retrying(RetryPolicy);
 
@@ -82,11 +84,21 @@ impl Retrying {
 
 impl<App: ?Sized + Sync, M: Answered + Clone> Layer<App, M> for Retrying {
     async fn around(&self, app: &App, message: M, next: impl Next<App, M>) -> Result<M::Reply> {
+        let (arriving, job) = (MessageContext::arriving::<M>(), job_under_way());
+        let emitted = job.as_ref().map(Context::emitted);
         for retries in 0.. {
-            let error = match next.run(app, message.clone()).await {
+            let tried = match &arriving {
+                // Each try is of the same message.
+                Some(context) => context.clone().deliver::<M, _>(next.run(app, message.clone())).await,
+                None => next.run(app, message.clone()).await,
+            };
+            let error = match tried {
                 Ok(reply) => return Ok(reply),
                 Err(error) => error,
             };
+            if let Some((job, emitted)) = job.as_ref().zip(emitted) {
+                job.forget_emitted(emitted);
+            }
             match self.0.judge(error.class(), retries, fastrand::f64()) {
                 Verdict::Retry(pause) => tokio::time::sleep(pause).await,
                 Verdict::Fail => return Err(error),

@@ -5,8 +5,8 @@ use std::future::Future;
 use std::num::NonZeroUsize;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::task::{Context as Poller, Poll};
 
 use futures_util::FutureExt;
@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use windlass_core::StreamId;
 
 use crate::call::{Has, Hear, MessageHandler};
-use crate::dispatcher::{HandledBy, HeardBy};
+use crate::dispatcher::{HandledBy, HeardBy, Unheard};
 use crate::error::{Error, Result};
 use crate::lanes::Lanes;
 use crate::message::{Event, Message};
@@ -47,27 +47,35 @@ impl Default for LocalOptions {
 /// An application's local queue: a field of it, which begins to work with [`start`](Self::start). What it has taken it
 /// handles, unless the process ends: messages that must survive that are submitted ([`Durable`](crate::Durable)).
 ///
-/// A handler that spawns waits while the queue is full, and all handlers that wait so wait for each other: let them use
-/// [`try_spawn`](Self::try_spawn), or give the queue room for what one message can bring.
+/// What a message of the queue spawns is taken at once, beyond its room and while it is being drained: it would wait for itself
+/// otherwise. A handler should not *await* what it spawns: when all workers do, nobody is left to do it.
 pub struct Local<App> {
     options: LocalOptions,
     policies: Option<Arc<Policies>>,
-    room: Arc<Semaphore>,
-    /// Without a place: who waits for one waits until the queue is drained.
-    open: Semaphore,
     busy: Arc<Busy>,
-    running: OnceLock<Running<App>>,
+    running: RwLock<Option<Arc<Running<App>>>>,
 }
 
 struct Running<App> {
     // The application holds the queue.
     app: Weak<App>,
+    inline: bool,
+    busy: Arc<Busy>,
+    room: Arc<Semaphore>,
+    /// Without a place: who waits for one waits until the queue is drained.
+    open: Semaphore,
+    draining: AtomicBool,
     line: async_channel::Sender<Work>,
     lanes: Lanes<Work>,
     workers: Mutex<Vec<JoinHandle<()>>>,
 }
 
 type Work = BoxFuture<'static, ()>;
+
+tokio::task_local! {
+    /// The queue whose message is being handled.
+    static OWN: Arc<Busy>;
+}
 
 /// What the policies say of a message.
 struct Ruled {
@@ -97,10 +105,9 @@ struct Place {
 }
 
 impl Place {
-    /// Counted before it has room: who drains the queue after that waits for it, and who drained it before leaves none.
-    fn count(busy: &Arc<Busy>) -> Self {
+    fn count(busy: &Arc<Busy>, rooms: [Option<OwnedSemaphorePermit>; 2]) -> Self {
         busy.with.fetch_add(1, Ordering::SeqCst);
-        Self { busy: busy.clone(), rooms: [None, None] }
+        Self { busy: busy.clone(), rooms }
     }
 }
 
@@ -171,8 +178,7 @@ impl<App> Default for Local<App> {
 impl<App> Local<App> {
     /// A queue that does not run yet.
     pub fn new(options: LocalOptions) -> Self {
-        let room = Arc::new(Semaphore::new(options.room.get().min(Semaphore::MAX_PERMITS)));
-        Self { options, policies: None, room, open: Semaphore::new(0), busy: Arc::default(), running: OnceLock::new() }
+        Self { options, policies: None, busy: Arc::default(), running: RwLock::default() }
     }
 
     /// The same under these policies: they decide a message's stream, and how many of its kind the queue takes.
@@ -194,10 +200,11 @@ impl<App> Local<App> {
 
     /// Takes nothing more, gives back what waits for room, and ends when all that was taken has been handled.
     pub async fn drain(&self) {
-        self.room.close();
-        self.open.close();
+        let Some(running) = self.running.read().unwrap_or_else(PoisonError::into_inner).clone() else { return };
+        running.draining.store(true, Ordering::SeqCst);
+        running.room.close();
+        running.open.close();
         self.idle().await;
-        let Some(running) = self.running.get() else { return };
         running.line.close();
         running.lanes.drain().await;
         let workers = std::mem::take(&mut *running.workers.lock().unwrap_or_else(PoisonError::into_inner));
@@ -206,20 +213,17 @@ impl<App> Local<App> {
 }
 
 impl<App: Send + Sync + 'static> Local<App> {
-    /// Starts the queue of `application`; does nothing where it runs already. Panics outside of a Tokio runtime.
+    /// Starts the queue of `application`, again where it was drained; does nothing where it runs already. Panics outside of a
+    /// Tokio runtime.
     pub fn start(application: &Arc<App>)
     where
         App: Has<Self>,
     {
         let local: &Self = application.get();
-        local.running.get_or_init(|| {
-            let (line, works) = async_channel::unbounded();
-            let worker = || tokio::spawn(work_off(works.clone()));
-            let workers = Mutex::new((0..local.options.concurrency.get()).map(|_| worker()).collect());
-            // The queue's room is what bounds them.
-            let lanes = Lanes::new(local.options.lanes, local.options.room, |work: Work| work);
-            Running { app: Arc::downgrade(application), line, lanes, workers }
-        });
+        let mut running = local.running.write().unwrap_or_else(PoisonError::into_inner);
+        if running.as_ref().is_none_or(|running| running.room.is_closed()) {
+            *running = Some(Arc::new(Running::start(application, local)));
+        }
     }
 
     /// Hands a command or a query over. Waits while the queue is full.
@@ -244,7 +248,7 @@ impl<App: Send + Sync + 'static> Local<App> {
     ) -> Result<Spawned<M::Reply>, SpawnError<M>> {
         let Some((running, app)) = self.running() else { return Err(SpawnError::NotStarted(message)) };
         let ruled = self.ruled(&message, stream);
-        match self.try_place(&ruled) {
+        match running.try_place(&ruled) {
             Ok(place) => {
                 let (work, spawned) = answering(app, ruled.stream, message, place);
                 running.push(ruled.lane(), work);
@@ -273,9 +277,9 @@ impl<App: Send + Sync + 'static> Local<App> {
     ) -> Result<Spawned<M::Reply>, SpawnError<M>> {
         let Some((running, app)) = self.running() else { return Err(SpawnError::NotStarted(message)) };
         let ruled = self.ruled(&message, stream);
-        let Ok(place) = self.place(&ruled).await else { return Err(SpawnError::Drained(message)) };
+        let Some(place) = running.place(&ruled).await else { return Err(SpawnError::Drained(message)) };
         let (work, spawned) = answering(app, ruled.stream, message, place);
-        self.go(running, ruled.lane(), work).await;
+        running.go(ruled.lane(), work).await;
         Ok(spawned)
     }
 
@@ -283,53 +287,17 @@ impl<App: Send + Sync + 'static> Local<App> {
     pub async fn publish<E: HeardBy<App>>(&self, event: E) -> Result<Spawned<()>, SpawnError<E>> {
         let Some((running, app)) = self.running() else { return Err(SpawnError::NotStarted(event)) };
         let ruled = self.ruled(&event, None);
-        let Ok(place) = self.place(&ruled).await else { return Err(SpawnError::Drained(event)) };
-        let work = move |event: E| async move { Ok(event.heard_by(&*app).await?) };
+        let Some(place) = running.place(&ruled).await else { return Err(SpawnError::Drained(event)) };
+        let work = move |event: E| async move { event.heard_by(&*app).await.map_err(Unheard::into_error) };
         let (work, spawned) = background(ruled.stream, event, place, work);
-        self.go(running, ruled.lane(), work).await;
+        running.go(ruled.lane(), work).await;
         Ok(spawned)
     }
 
-    async fn go(&self, running: &Running<App>, stream: Option<StreamId>, work: Work) {
-        match self.options.inline {
-            true => work.await,
-            false => running.push(stream, work),
-        }
-    }
-
-    /// First among those of its policy, so that those who wait for that hold no room.
-    async fn place(&self, ruled: &Ruled) -> Result<Place, AcquireError> {
-        let mut place = Place::count(&self.busy);
-        // What runs at once waits for nobody, least of all for the message that spawns it.
-        if self.options.inline {
-            return Ok(place);
-        }
-        if let Some(places) = &ruled.places {
-            place.rooms[0] = Some(self.unless_drained(places.clone().acquire_owned()).await?);
-        }
-        place.rooms[1] = Some(self.room.clone().acquire_owned().await?);
-        Ok(place)
-    }
-
-    /// Policies may be those of many queues, so that theirs is not what ends.
-    async fn unless_drained<T>(&self, place: impl Future<Output = Result<T, AcquireError>>) -> Result<T, AcquireError> {
-        tokio::select! {
-            biased;
-            place = place => place,
-            Err(drained) = self.open.acquire() => Err(drained),
-        }
-    }
-
-    fn try_place(&self, ruled: &Ruled) -> Result<Place, TryAcquireError> {
-        let mut place = Place::count(&self.busy);
-        place.rooms[0] = ruled.places.clone().map(Semaphore::try_acquire_owned).transpose()?;
-        place.rooms[1] = Some(self.room.clone().try_acquire_owned()?);
-        Ok(place)
-    }
-
-    fn running(&self) -> Option<(&Running<App>, Arc<App>)> {
-        let running = self.running.get()?;
-        Some((running, running.app.upgrade()?))
+    fn running(&self) -> Option<(Arc<Running<App>>, Arc<App>)> {
+        let running = self.running.read().unwrap_or_else(PoisonError::into_inner).clone()?;
+        let app = running.app.upgrade()?;
+        Some((running, app))
     }
 }
 
@@ -343,14 +311,90 @@ where
     let local: &Local<App> = app.get();
     let Some((running, app)) = local.running() else { return Err(SpawnError::NotStarted(()).into_error()) };
     let ruled = local.ruled(event, None);
-    let Ok(place) = local.place(&ruled).await else { return Err(SpawnError::Drained(()).into_error()) };
+    let Some(place) = running.place(&ruled).await else { return Err(SpawnError::Drained(()).into_error()) };
     let work = move |event: E| async move { H::IT.hear(&*app, &event).await };
     let (work, spawned) = background(ruled.stream, event.clone(), place, work);
-    local.go(running, ruled.lane(), work).await;
-    if local.options.inline { spawned.await } else { Ok(()) }
+    if running.inline {
+        running.go(ruled.lane(), work).await;
+        return spawned.await;
+    }
+    // Before it can end, so that its failure finds nobody waiting.
+    drop(spawned);
+    running.go(ruled.lane(), work).await;
+    Ok(())
 }
 
 impl<App> Running<App> {
+    fn start(application: &Arc<App>, local: &Local<App>) -> Self {
+        let LocalOptions { room, concurrency, lanes, inline } = local.options;
+        let (line, works) = async_channel::unbounded();
+        let worker = || tokio::spawn(work_off(works.clone()));
+        Self {
+            app: Arc::downgrade(application),
+            inline,
+            busy: local.busy.clone(),
+            room: Arc::new(Semaphore::new(room.get().min(Semaphore::MAX_PERMITS))),
+            open: Semaphore::new(0),
+            draining: AtomicBool::new(false),
+            line,
+            // The queue's room is what bounds them.
+            lanes: Lanes::new(lanes, NonZeroUsize::MAX, |work: Work| work),
+            workers: Mutex::new((0..concurrency.get()).map(|_| worker()).collect()),
+        }
+    }
+
+    /// Whether this is asked by a message of this queue. It holds room already: what it spawns must not wait for that, and is
+    /// handled though the queue is being drained.
+    fn is_own(&self) -> bool {
+        OWN.try_with(|own| Arc::ptr_eq(own, &self.busy)).unwrap_or(false)
+    }
+
+    /// First among those of its policy, so that those who wait for that hold no room.
+    async fn place(&self, ruled: &Ruled) -> Option<Place> {
+        if self.is_own() {
+            return Some(Place::count(&self.busy, [None, None]));
+        }
+        let among_its_kind = match &ruled.places {
+            Some(places) => Some(self.unless_drained(places.clone().acquire_owned()).await.ok()?),
+            None => None,
+        };
+        let room = self.room.clone().acquire_owned().await.ok()?;
+        self.counted([among_its_kind, Some(room)])
+    }
+
+    /// Whoever drains the queue says so and looks at the count; this counts and looks whether somebody has said so. One of them
+    /// sees the other.
+    fn counted(&self, rooms: [Option<OwnedSemaphorePermit>; 2]) -> Option<Place> {
+        let place = Place::count(&self.busy, rooms);
+        (!self.draining.load(Ordering::SeqCst)).then_some(place)
+    }
+
+    /// Policies may be those of many queues, so that theirs is not what ends.
+    async fn unless_drained<T>(&self, place: impl Future<Output = Result<T, AcquireError>>) -> Result<T, AcquireError> {
+        tokio::select! {
+            biased;
+            place = place => place,
+            Err(drained) = self.open.acquire() => Err(drained),
+        }
+    }
+
+    fn try_place(&self, ruled: &Ruled) -> Result<Place, TryAcquireError> {
+        if self.is_own() {
+            return Ok(Place::count(&self.busy, [None, None]));
+        }
+        let among_its_kind = ruled.places.clone().map(Semaphore::try_acquire_owned).transpose()?;
+        let room = self.room.clone().try_acquire_owned()?;
+        self.counted([among_its_kind, Some(room)]).ok_or(TryAcquireError::Closed)
+    }
+
+    /// Inline it runs in a task of its own all the same: with nothing of the caller's but what it would have in the queue.
+    async fn go(&self, stream: Option<StreamId>, work: Work) {
+        match self.inline {
+            true => drop(tokio::spawn(work).await),
+            false => self.push(stream, work),
+        }
+    }
+
     /// There is room: it has its place.
     fn push(&self, stream: Option<StreamId>, work: Work) {
         let pushed = match stream {
@@ -378,7 +422,7 @@ fn background<M: Message, R: Send + 'static, F: Future<Output = Result<R>> + Sen
     handle: impl FnOnce(M) -> F + Send + 'static,
 ) -> (Work, Spawned<R>) {
     let (answer, reply) = oneshot::channel();
-    let context = context(stream);
+    let (context, own) = (context(stream), place.busy.clone());
     let work = async move {
         let handled = AssertUnwindSafe(async {
             match context {
@@ -392,7 +436,7 @@ fn background<M: Message, R: Send + 'static, F: Future<Output = Result<R>> + Sen
         }
         drop(place);
     };
-    (work.boxed(), Spawned(reply))
+    (OWN.scope(own, work).boxed(), Spawned(reply))
 }
 
 /// That of a message which follows from the one being handled. Nothing, where nobody has made any and there is no stream.

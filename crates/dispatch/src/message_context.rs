@@ -180,6 +180,21 @@ impl MessageContext {
         Current { of: Source::Message(self), arriving, job: job_under_way() }
     }
 
+    /// That of the message of type `M` that has just been delivered, and whose handler has not asked yet.
+    pub fn arriving<M: 'static>() -> Option<Self> {
+        let found = CURRENT.try_with(|current| {
+            let current = current.borrow();
+            (current.arriving == Some(TypeId::of::<M>())).then(|| current.of.get())
+        });
+        found.ok().flatten()
+    }
+
+    /// That of an event of type `E`, which others hear too: what was delivered with it, or one that follows from where the task is.
+    /// For `#[handler]`.
+    pub fn heard<E: 'static>() -> Self {
+        Self::arriving::<E>().unwrap_or_else(|| Self::current().map(|current| current.next()).unwrap_or_default())
+    }
+
     /// That of a message of type `M` whose handler asks: what was delivered with it, or one that follows from where
     /// the task is. For `#[handler]`.
     pub fn arrived<M: 'static>() -> Self {

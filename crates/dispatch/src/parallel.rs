@@ -17,6 +17,9 @@ pub struct Parallel {
     bound: u32,
 }
 
+/// How many of a batch are begun before others have a turn.
+const TURN: usize = 32;
+
 /// Room for a future, to be used again once that has ended.
 type Room<F> = Pin<Box<Option<F>>>;
 
@@ -40,7 +43,10 @@ impl Parallel {
     ) -> Vec<F::Output> {
         let batch = batch.into_iter();
         let mut run = Batch::new(self, batch.size_hint().0);
-        for item in batch {
+        for (number, item) in batch.enumerate() {
+            if number % TURN == TURN - 1 {
+                run.let_others_go().await;
+            }
             run.begin(work(item)).await;
         }
         run.finish().await
@@ -87,6 +93,12 @@ impl<'p, F: Future> Batch<'p, F> {
                 self.waiting.push(Waiting { at, room: Some(room), place: Some(place) });
             }
         }
+    }
+
+    /// Queues for a place again, and lets other tasks go on.
+    async fn let_others_go(&mut self) {
+        self.place = None;
+        tokio::task::consume_budget().await;
     }
 
     /// A place of its own or, while there is none, that of one which ends.

@@ -100,7 +100,7 @@ impl Recorder {
 
 impl Records {
     fn add<M: Message>(&self, how: How, payload: Value) {
-        let context = MessageContext::current().map_or_else(MessageContext::new, |context| context.next());
+        let context = MessageContext::heard::<M>();
         let envelope = Envelope::new(payload, &context);
         let recorded = Recorded { how, name: M::NAME, envelope };
         self.messages.lock().unwrap_or_else(PoisonError::into_inner).push(recorded);

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use windlass_core::Payload;
 
-use crate::dispatcher::{HandledBy, HeardBy};
+use crate::dispatcher::{HandledBy, HeardBy, Unheard};
 use crate::error::{Error, Result};
 use crate::extract::{Input, Json};
 
@@ -55,7 +55,7 @@ pub(crate) fn hearing<'a, App, E: HeardBy<App>, J: Form<E, ()>>(app: &'a App) ->
 where
     App: Sync,
 {
-    reused::<E, (), J, _>(move |event: E| async move { Ok(event.heard_by(app).await?) })
+    reused::<E, (), J, _>(move |event: E| async move { event.heard_by(app).await.map_err(Unheard::into_error) })
 }
 
 fn reused<'a, M, R, J, F>(make: impl Fn(M) -> F + Send + 'a) -> Box<dyn Slot<'a> + 'a>

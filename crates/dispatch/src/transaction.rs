@@ -1,8 +1,9 @@
 //! A transaction around handlers.
 
-use std::any::{Any, TypeId};
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{Mutex, OwnedMappedMutexGuard, OwnedMutexGuard};
 
@@ -12,23 +13,38 @@ use crate::layers::Transactional;
 use crate::message::Answered;
 
 tokio::task_local! {
-    /// The open transactions, by the type of what they are of.
-    static OPEN: Vec<(TypeId, Arc<dyn Any + Send + Sync>)>;
+    /// The open transactions, by the layer that has opened them.
+    static OPEN: Vec<(usize, Arc<dyn Any + Send + Sync>)>;
+}
+
+/// A transaction under way.
+struct Open<T> {
+    transaction: Arc<Mutex<Option<T>>>,
+    /// Whether a message within it has failed.
+    broken: AtomicBool,
 }
 
 /// Runs each message in a transaction of `D`, which stands if the handler succeeds. Messages that the handler sends on in the
-/// same task belong to it too. Handlers take `&Transaction<D>` and ask for the [`current`](Self::current) one.
-pub struct Transaction<D>(D);
+/// same task belong to it too, and it stands only if they all succeed: there are no savepoints. Handlers take `&Transaction<D>` and
+/// ask for the [`current`](Self::current) one.
+///
+/// It covers the database only: what is spawned or submitted from within, and routes of [`Then`](crate::Then), go out before
+/// it is committed.
+pub struct Transaction<D> {
+    database: D,
+    /// Where this is, whoever moves the layer.
+    id: Arc<u8>,
+}
 
 impl<D: Transactional> Transaction<D> {
     /// Transactions of this database.
     pub fn new(database: D) -> Self {
-        Self(database)
+        Self { database, id: Arc::new(0) }
     }
 
     /// The database.
     pub fn database(&self) -> &D {
-        &self.0
+        &self.database
     }
 
     /// The transaction that the handler runs in, until the guard is dropped. Others of the same transaction wait meanwhile.
@@ -39,33 +55,50 @@ impl<D: Transactional> Transaction<D> {
     pub async fn current(&self) -> Result<OwnedMappedMutexGuard<Option<D::Transaction>, D::Transaction>> {
         let none = || Error::permanent("no transaction is open: list `Transaction` as a layer").code("NO_TRANSACTION");
         let open = self.open().ok_or_else(none)?;
-        OwnedMutexGuard::try_map(open.lock_owned().await, Option::as_mut).map_err(|_| none())
+        OwnedMutexGuard::try_map(open.transaction.clone().lock_owned().await, Option::as_mut).map_err(|_| none())
     }
 
-    fn open(&self) -> Option<Arc<Mutex<Option<D::Transaction>>>> {
+    fn open(&self) -> Option<Arc<Open<D::Transaction>>> {
         let found = OPEN.try_with(|open| {
-            let of_it = open.iter().find(|(of, _)| *of == TypeId::of::<D>());
-            of_it.and_then(|(_, transaction)| transaction.clone().downcast().ok())
+            let of_it = open.iter().find(|(layer, _)| *layer == self.place());
+            of_it.and_then(|(_, open)| open.clone().downcast().ok())
         });
         found.ok().flatten()
+    }
+
+    fn place(&self) -> usize {
+        Arc::as_ptr(&self.id).addr()
+    }
+
+    async fn end<R>(&self, transaction: D::Transaction, reply: Result<R>, broken: bool) -> Result<R> {
+        if reply.is_ok() && !broken {
+            self.database.commit(transaction).await?;
+            return reply;
+        }
+        self.database.roll_back(transaction).await;
+        reply.and_then(|_| {
+            let what = "a message within the transaction failed, and its failure was passed over";
+            Err(Error::permanent(what).code("TRANSACTION_BROKEN"))
+        })
     }
 }
 
 impl<App: ?Sized + Sync, M: Answered, D: Transactional> Layer<App, M> for Transaction<D> {
     async fn around(&self, app: &App, message: M, next: impl Next<App, M>) -> Result<M::Reply> {
-        if self.open().is_some() {
-            return next.run(app, message).await;
+        if let Some(open) = self.open() {
+            let reply = next.run(app, message).await;
+            open.broken.fetch_or(reply.is_err(), Ordering::Relaxed);
+            return reply;
         }
-        let transaction = Arc::new(Mutex::new(Some(self.0.begin().await?)));
-        let mut open = OPEN.try_with(Clone::clone).unwrap_or_default();
-        open.push((TypeId::of::<D>(), transaction.clone()));
-        let reply = OPEN.scope(open, next.run(app, message)).await;
-        let Some(transaction) = transaction.lock().await.take() else { return reply };
-        match &reply {
-            Ok(_) => self.0.commit(transaction).await?,
-            Err(_) => self.0.roll_back(transaction).await,
+        let transaction = Arc::new(Mutex::new(Some(self.database.begin().await?)));
+        let open = Arc::new(Open { transaction, broken: AtomicBool::new(false) });
+        let mut all = OPEN.try_with(Clone::clone).unwrap_or_default();
+        all.push((self.place(), open.clone()));
+        let reply = OPEN.scope(all, next.run(app, message)).await;
+        match open.transaction.lock().await.take() {
+            Some(transaction) => self.end(transaction, reply, open.broken.load(Ordering::Relaxed)).await,
+            None => reply,
         }
-        reply
     }
 }
 

@@ -88,12 +88,13 @@ impl EngineBuilder {
             waiters: Waiters::default(),
             phases: Phases::new(),
         });
+        // Before the first job can run.
+        let weak = WeakEngine { shared: Arc::downgrade(&shared), submittals: submittals.downgrade() };
+        shared.routes.start_applications(&(Arc::new(weak) as _));
         let crossings = Arc::default();
         Heartbeat::start(shared.clone(), Arc::clone(&crossings))?;
         tokio::spawn(Sweeper::new(shared.clone()).run());
         tokio::spawn(Exchanger::new(shared.clone(), receiver, crossings).run());
-        let weak = WeakEngine { shared: Arc::downgrade(&shared), submittals: submittals.downgrade() };
-        shared.routes.start_applications(&(Arc::new(weak) as _));
         Ok(Engine { shared, submittals })
     }
 }

@@ -5,8 +5,9 @@ use std::sync::Weak;
 use futures_util::future::{BoxFuture, FutureExt};
 use tokio::sync::mpsc::WeakSender;
 use windlass_core::job::JobBuilder;
-use windlass_core::{Clock, ErrorClass, JobError, JobId, Payload, SystemClock};
+use windlass_core::{Clock, ErrorClass, JobError, JobId, NewJob, Payload, SystemClock};
 use windlass_dispatch::{Error as HandlerError, HandlerOptions, Result, Submitter};
+use windlass_store::Submitted;
 
 use crate::engine::{Engine, accepted};
 use crate::error::Error;
@@ -39,7 +40,7 @@ impl Submitter for WeakEngine {
             let (now, limit) = (SystemClock.now(), engine.settings().payload_bytes_max);
             let jobs = jobs.into_iter().map(|job| job.finish_within(now, limit)).collect::<Result<Vec<_>, _>>()?;
             let queues: Vec<_> = jobs.iter().map(|job| job.queue.clone()).collect();
-            let answers = engine.submit_all(jobs).await?;
+            let answers = submit_again(&engine, jobs).await?;
             answers
                 .into_iter()
                 .zip(queues)
@@ -48,6 +49,18 @@ impl Submitter for WeakEngine {
         };
         submitted.map(|submitted: Result<_, Error>| submitted.map_err(|error| as_handlers(&error))).boxed()
     }
+}
+
+/// Whether jobs were stored is not known when the store did not answer in time; their ids are, so that asking again is safe.
+async fn submit_again(engine: &Engine, jobs: Vec<NewJob>) -> Result<Vec<Submitted>, Error> {
+    const TRIES: u32 = 3;
+    for _ in 1..TRIES {
+        match engine.submit_all(jobs.clone()).await {
+            Err(Error::Timeout) => {}
+            answered => return answered,
+        }
+    }
+    engine.submit_all(jobs).await
 }
 
 /// Another try helps where the engine's caller could try again.

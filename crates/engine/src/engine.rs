@@ -150,16 +150,20 @@ impl Engine {
         self.shared.health()
     }
 
-    /// Shuts down and answers when everything is settled: lets local queues end, stops claiming, gives back what was claimed ahead, lets
-    /// running jobs go on for `shutdown_grace`, then asks their handlers to stop and gives their jobs back without
+    /// Shuts down and answers when everything is settled: stops claiming, gives back what was claimed ahead, lets
+    /// running jobs and local queues go on for `shutdown_grace`, then asks their handlers to stop and gives their jobs back without
     /// spending an attempt. Takes the grace and less than two seconds at most, however the store and the handlers are.
     pub async fn shutdown(&self) {
         let phases = &self.shared.phases;
+        phases.advance(Phase::Draining);
         let drained = tokio::time::timeout(self.shared.settings.shutdown_grace, async {
-            // First, because what they handle may submit.
-            self.shared.routes.drain_applications().await;
-            phases.advance(Phase::Draining);
             self.shared.registry.emptied().await;
+            // After the jobs, which may spawn; what they spawn may still submit. Nobody waits for them any more once it
+            // is to end at once.
+            tokio::select! {
+                () = self.shared.routes.drain_applications() => {}
+                () = phases.reached(Phase::Stopping) => {}
+            }
         });
         if drained.await.is_err() {
             self.shutdown_now().await;

@@ -41,6 +41,10 @@ struct Bill(u64);
 #[derive(Command)]
 struct Pack(u64);
 
+/// Takes longer the earlier it comes.
+#[derive(Command)]
+struct Weigh(u64);
+
 #[derive(Event, Clone, Serialize, Deserialize)]
 struct OrderCreated(u64);
 
@@ -64,6 +68,14 @@ async fn pack(parcel: Pack, log: &Log, gate: &Gate, cx: &MessageContext) -> Resu
     gate.0.acquire().await?.forget();
     log.note(format!("packed {}{}", parcel.0, cx.tenant().unwrap_or("")));
     Ok(())
+}
+
+#[handler]
+async fn weigh(parcel: Weigh, log: &Log, cx: &MessageContext) {
+    for _ in 0..50 - parcel.0 {
+        tokio::task::yield_now().await;
+    }
+    log.note(format!("weighed {} in {}", parcel.0, cx.stream().unwrap()));
 }
 
 #[handler]
@@ -92,6 +104,7 @@ dispatcher! {
         CreateOrder => create_order,
         Bill => submit(send_bill),
         Pack => spawn(pack),
+        Weigh => weigh,
     }
     events { OrderCreated => [greet, spawn(count), submit(mail)] }
 }
@@ -204,16 +217,16 @@ async fn draining_handles_what_was_taken_and_gives_the_rest_back() {
     orders.local.drain().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_of_a_stream_keep_their_order_and_know_it() {
-    let orders = orders(room(100), 100);
+    let orders = orders(room(100), 0);
     Local::start(&orders);
     let stream = StreamId::keyed(&[b"parcels"]);
     for parcel in 0..50 {
-        drop(orders.local.spawn_in(stream, Pack(parcel)).await.unwrap());
+        drop(orders.local.spawn_in(stream, Weigh(parcel)).await.unwrap());
     }
     orders.local.drain().await;
-    let expected: Vec<_> = (0..50).map(|parcel| format!("packed {parcel}")).collect();
+    let expected: Vec<_> = (0..50).map(|parcel| format!("weighed {parcel} in {stream}")).collect();
     assert_eq!(orders.log.lines(), expected.join(", "));
 }
 
@@ -222,7 +235,35 @@ async fn inline_everything_has_happened_when_spawn_returns() {
     let orders = orders(LocalOptions { inline: true, ..room(1) }, 9);
     Local::start(&orders);
     orders.durable.connect(Arc::new(Recorder::on()));
-    assert_eq!(orders.local.spawn(CreateOrder(1)).await.err().map(|error| error.to_string()), None);
+    let spawned = orders.local.spawn(CreateOrder(1)).await.unwrap();
+    assert_eq!(orders.log.lines(), "created 1, greeted 1, counted 1, packed 1, packed 2");
+    assert_eq!(spawned.await.unwrap(), 1);
+    orders.local.drain().await;
+    assert!(matches!(orders.local.spawn(CreateOrder(1)).await, Err(SpawnError::Drained(_))));
+}
+
+/// Messages that held all the room of the queue waited for room for what they spawned, for ever; and what they spawned while
+/// the queue was drained was refused.
+#[tokio::test]
+async fn what_a_message_of_the_queue_spawns_needs_no_room_and_is_handled_while_it_is_drained() {
+    let orders = orders(room(1), 9);
+    Local::start(&orders);
+    orders.durable.connect(Arc::new(Recorder::on()));
+    let spawned = orders.local.spawn(CreateOrder(1)).await.unwrap();
+    orders.local.drain().await;
+    assert_eq!(spawned.await.unwrap(), 1);
+    assert_eq!(orders.log.0.lock().unwrap().len(), 5, "{}", orders.log.lines());
+}
+
+#[tokio::test]
+async fn a_queue_that_was_drained_can_be_started_again() {
+    let orders = orders(room(1), 9);
+    for parcel in 0..2 {
+        Local::start(&orders);
+        orders.local.spawn(Pack(parcel)).await.unwrap().await.unwrap();
+        orders.local.drain().await;
+    }
+    assert_eq!(orders.log.lines(), "packed 0, packed 1");
 }
 
 fn policies() -> Arc<Policies> {
@@ -305,10 +346,10 @@ async fn a_panic_is_the_reply_and_the_queue_goes_on() {
 /// then find the queue closed.
 #[test]
 fn a_message_is_handled_or_given_back_however_late_the_queue_is_drained() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
     for _ in 0..400 {
-        let orders = orders(room(2), 100);
-        runtime.block_on(async {
+        let orders = orders(room(2), 10_000_000);
+        let ends = async {
             Local::start(&orders);
             let spawning = tokio::spawn({
                 let orders = orders.clone();
@@ -324,7 +365,9 @@ fn a_message_is_handled_or_given_back_however_late_the_queue_is_drained() {
             orders.local.drain().await;
             let taken = spawning.await.unwrap();
             assert_eq!(orders.log.0.lock().unwrap().len() as u64, taken);
-        });
+        };
+        let patience = std::time::Duration::from_secs(30);
+        runtime.block_on(async { tokio::time::timeout(patience, ends).await.expect("no message is lost on its way") });
     }
 }
 

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use windlass_core::RetryPolicy;
+use windlass_core::{NewJob, Payload, RetryPolicy, Timestamp};
 use windlass_dispatch::{
-    Durable, Error, How, Logging, MessageContext, Recorder, Result, Retrying, Then, Timing, Transaction, Transactional,
-    Validate, Validation,
+    Conclusion, Context, Durable, Error, How, Logging, MessageContext, Recorder, Result, Retrying, Router, Run, Then,
+    Timing, Transaction, Transactional, Validate, Validation,
 };
 use windlass_macros::{Command, Event, Query, dispatcher, handler};
 
@@ -86,6 +86,48 @@ async fn length(_: Length, ledger: &Transaction<Ledger>) -> Result<usize> {
     Ok(ledger.current().await?.len())
 }
 
+/// Passes over what fails.
+#[derive(Command, Clone)]
+struct Sloppy(u64);
+
+#[handler]
+async fn be_sloppy(amount: Sloppy, bank: &Bank) -> Result<()> {
+    drop(bank.send(Fee(amount.0)).await);
+    Ok(())
+}
+
+/// Submits, and then fails once.
+#[derive(Command, Clone, Serialize, Deserialize)]
+#[message(reply = windlass_core::MessageId)]
+struct Remind;
+
+#[handler]
+async fn remind(_: Remind, bank: &Bank, cx: &MessageContext) -> Result<windlass_core::MessageId> {
+    bank.durable.submit(Book(1)).await?;
+    bank.tries.lock().unwrap().push(cx.id());
+    match bank.tries.lock().unwrap().len() {
+        1 => Err(Error::transient("not yet")),
+        _ => Ok(cx.id()),
+    }
+}
+
+/// Nobody can be told of it.
+#[derive(Event)]
+struct Lost;
+
+#[handler]
+fn despair(_: &Lost) -> Result<()> {
+    Err(Error::permanent("there is no hope").code("LOST"))
+}
+
+#[derive(Command)]
+struct Lose;
+
+#[handler]
+async fn lose(_: Lose) -> Result<Then<(), Lost>> {
+    Ok(Then((), Lost))
+}
+
 #[handler]
 fn mail(_: &Booked) {}
 
@@ -98,11 +140,14 @@ dispatcher! {
         ledger: Transaction<Ledger>,
         durable: Durable<Bank>,
         recorder: Recorder,
+        tries: Mutex<Vec<windlass_core::MessageId>>,
     }
+    commands { Lose => lose }
+    commands [Retrying] { Remind => remind }
     commands [Logging, Timing, Validation, Retrying, Transaction<Ledger>] { Book => book }
-    commands [Transaction<Ledger>] { Fee => charge }
+    commands [Transaction<Ledger>] { Fee => charge, Sloppy => be_sloppy }
     queries { Length => length }
-    events { Booked => [submit(mail)] }
+    events { Booked => [submit(mail)], Lost => [despair] }
 }
 
 fn bank(moods: u32) -> (Bank, Ledger) {
@@ -120,6 +165,7 @@ fn bank(moods: u32) -> (Bank, Ledger) {
         ledger: transaction,
         durable,
         recorder,
+        tries: Mutex::default(),
     };
     (bank, ledger)
 }
@@ -172,4 +218,41 @@ async fn a_recorder_knows_what_was_sent_published_and_submitted_and_what_it_foll
     assert_eq!(jobs.iter().map(|job| job.name.as_str()).collect::<Vec<_>>(), ["Mail"]);
     assert_eq!(jobs[0].cause.as_ref().unwrap().tenant.as_deref(), Some("acme"));
     assert!(Recorder::off().recorded().is_empty());
+}
+
+/// Half of what a failed message had done was committed with the rest.
+#[tokio::test]
+async fn a_transaction_within_which_something_failed_does_not_stand() {
+    let (bank, ledger) = bank(0);
+    let error = bank.send(Sloppy(2_000)).await.unwrap_err();
+    assert_eq!(error.described().code, "TRANSACTION_BROKEN");
+    assert!(ledger.entries.lock().unwrap().is_empty());
+    bank.send(Sloppy(20)).await.unwrap();
+    assert_eq!(*ledger.entries.lock().unwrap(), [20]);
+}
+
+/// Each try emitted its jobs, and all of them appeared with the last; and the second try was a message of another id.
+#[tokio::test(start_paused = true)]
+async fn tries_of_a_message_are_the_same_message_and_emit_once() {
+    let (bank, _) = bank(0);
+    let bank = Arc::new(bank);
+    let routes = Router::new().application(&bank).build().unwrap();
+    let job = NewJob::build("Remind", Payload::json(&()).unwrap()).finish(Timestamp::UNIX_EPOCH).unwrap();
+    let run = Run { job: Arc::new(job.clone()), attempt: 1, token: 1, states: routes.states().clone() };
+    let context = Context::new(run);
+    let done = routes.find("Remind").unwrap().clone().call(context.clone()).await;
+    let id = windlass_core::MessageId::from(job.id);
+    assert_eq!(done, Conclusion::Done(Payload::json(&id).unwrap()));
+    assert_eq!(*bank.tries.lock().unwrap(), [id, id]);
+    assert_eq!(context.take_emitted().len(), 1);
+    let late = context.emit(NewJob::build("Late", Payload::empty())).unwrap_err();
+    assert_eq!(late.described().code, "ATTEMPT_OVER", "nobody would take it any more");
+}
+
+/// It came out as a failure that may pass, under no code.
+#[tokio::test]
+async fn what_listeners_fail_with_keeps_its_class_and_code() {
+    let (bank, _) = bank(0);
+    let error = bank.send(Lose).await.unwrap_err();
+    assert_eq!((&*error.described().code, error.class()), ("LOST", windlass_core::ErrorClass::Permanent));
 }

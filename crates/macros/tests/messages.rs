@@ -229,6 +229,8 @@ dispatcher! {
         shop: Shop,
         #[cfg(any())]
         nobody: Nobody,
+        #[cfg(any())]
+        recorder: Recorder,
     }
     commands {
         CloseShop => close_shop,

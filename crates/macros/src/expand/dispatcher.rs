@@ -3,11 +3,14 @@
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Ident, Type, Visibility};
+use syn::{Attribute, Ident, Type, Visibility};
 
 use crate::expand::complaints::Complaints;
 use crate::expand::emit::{near, shown_at};
 use crate::expand::table::{Answering, Dispatcher, Hearing, Listener, Route};
+
+/// The conditions of an application's recorder, if it has one.
+type Recording<'a> = Option<Vec<&'a Attribute>>;
 
 /// What `dispatcher! { input }` becomes.
 pub(crate) fn dispatcher(input: TokenStream) -> TokenStream {
@@ -32,10 +35,10 @@ impl Dispatcher {
         let (application, name) = (&self.application, &self.application.ident);
         let (seam, methods) = (seam(), methods(name, &self.application.vis));
         let fields = self.application.fields.iter().map(|field| self.holds(field));
-        let commands = self.commands.iter().map(|entry| entry.expand(name, &quote!(Command), self.records()));
+        let commands = self.commands.iter().map(|entry| entry.expand(name, &quote!(Command), &self.recorder()));
         let cascades = self.commands.iter().map(|entry| entry.follow(name));
-        let queries = self.queries.iter().map(|entry| entry.expand(name, &quote!(Query), self.records()));
-        let events = self.events.iter().map(|entry| entry.expand(name, self.records()));
+        let queries = self.queries.iter().map(|entry| entry.expand(name, &quote!(Query), &self.recorder()));
+        let events = self.events.iter().map(|entry| entry.expand(name, &self.recorder()));
         let table = self.table();
         quote! {
             #application
@@ -55,10 +58,14 @@ impl Dispatcher {
         }
     }
 
-    /// Whether it has a recorder, known by the name of its type.
-    fn records(&self) -> bool {
-        let is_recorder = |of: &Type| matches!(of, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "Recorder"));
-        self.application.fields.iter().any(|field| is_recorder(&field.ty))
+    /// The conditions of its recorder, known by the name of its type, if it has one.
+    fn recorder(&self) -> Recording<'_> {
+        let is_recorder = |of: &Type| {
+            let Type::Path(path) = of else { return false };
+            path.path.segments.last().is_some_and(|last| last.ident == "Recorder")
+        };
+        let field = self.application.fields.iter().find(|field| is_recorder(&field.ty))?;
+        Some(field.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")).collect())
     }
 
     /// Its messages for those that are known at run time only, and for jobs.
@@ -116,12 +123,12 @@ impl Dispatcher {
 }
 
 impl Answering {
-    fn expand(&self, application: &Ident, kind: &TokenStream, records: bool) -> TokenStream {
+    fn expand(&self, application: &Ident, kind: &TokenStream, records: &Recording<'_>) -> TokenStream {
         let (seam, Self { conditions, message, handler, .. }) = (seam(), self);
         let of_kind = quote_spanned!(near(message.span())=> __of_kind::<#message>());
         let (mut call, at_once) = (self.call(application), self.at_once(application, records));
-        if records {
-            let recorded = recorded(application, message, &quote!(Sent), &quote!(&self));
+        if let Some(conditions) = records {
+            let recorded = recorded(application, conditions, message, &quote!(Sent), &quote!(&self));
             call = quote!(async move { #recorded #call.await });
         }
         quote! {
@@ -200,9 +207,10 @@ impl Answering {
     }
 
     /// Layers may wait, so that only what is without them is called at once.
-    fn at_once(&self, application: &Ident, records: bool) -> Option<TokenStream> {
+    fn at_once(&self, application: &Ident, records: &Recording<'_>) -> Option<TokenStream> {
         let (seam, Self { conditions, message, handler, layers, .. }) = (seam(), self);
-        let recorded = records.then(|| recorded(application, message, &quote!(Sent), &quote!(&self)));
+        let show = |conditions: &Vec<_>| recorded(application, conditions, message, &quote!(Sent), &quote!(&self));
+        let recorded = records.as_ref().map(show);
         layers.is_empty().then(|| {
             quote! {
                 #(#conditions)*
@@ -239,9 +247,10 @@ impl Hearing {
         }
     }
 
-    fn expand(&self, application: &Ident, records: bool) -> TokenStream {
+    fn expand(&self, application: &Ident, records: &Recording<'_>) -> TokenStream {
         let (seam, Self { conditions, event, handlers }) = (seam(), self);
-        let recorded = records.then(|| recorded(application, event, &quote!(Published), &quote!(self)));
+        let show = |conditions: &Vec<_>| recorded(application, conditions, event, &quote!(Published), &quote!(self));
+        let recorded = records.as_ref().map(show);
         let calls = handlers.iter().map(|Listener { conditions, route, handler }| {
             let seam = shown_at(handler.span(), seam.clone());
             let hear = match route {
@@ -263,7 +272,7 @@ impl Hearing {
                 fn follow(self, __app: &#application)
                     -> impl ::core::future::Future<Output = #seam::Result<()>> + ::core::marker::Send
                 {
-                    async move { ::core::result::Result::Ok(#seam::HeardBy::heard_by(&self, __app).await?) }
+                    async move { #seam::HeardBy::heard_by(&self, __app).await.map_err(#seam::Unheard::into_error) }
                 }
             }
             #(#conditions)*
@@ -286,9 +295,16 @@ impl Hearing {
 }
 
 /// Shows a message to the application's recorder.
-fn recorded(application: &Ident, message: &Type, how: &TokenStream, it: &TokenStream) -> TokenStream {
+fn recorded(
+    application: &Ident,
+    conditions: &[&Attribute],
+    message: &Type,
+    how: &TokenStream,
+    it: &TokenStream,
+) -> TokenStream {
     let seam = seam();
     quote! {
+        #(#conditions)*
         {
             #[allow(unused_imports, reason = "it depends on the message")]
             use #seam::noted::{Records as _, RecordsName as _};

@@ -471,9 +471,13 @@ impl MessageHandler<'_> {
             return work;
         }
         let seam = self.job.seam();
+        let asked = match self.arguments.message {
+            Message::Answered(_) => quote!(arrived),
+            Message::Heard(_) => quote!(heard),
+        };
         quote! {
             async move {
-                let __context = #seam::MessageContext::arrived::<#message>();
+                let __context = #seam::MessageContext::#asked::<#message>();
                 __context.clone().scope(#work).await
             }
         }
