@@ -29,8 +29,8 @@ pub struct Erased<'a, App: Application> {
     table: &'static Table<App>,
     /// Room for each message of the table that has come.
     rooms: Vec<Option<Box<dyn Slot<'a> + 'a>>>,
-    /// What came latest, and its place.
-    latest: (TypeId, usize),
+    /// What came latest, its place, and its room while it is the latest.
+    latest: (TypeId, usize, Option<Box<dyn Slot<'a> + 'a>>),
 }
 
 impl<'a, App: Application> Erased<'a, App> {
@@ -38,7 +38,7 @@ impl<'a, App: Application> Erased<'a, App> {
     pub fn new(app: &'a App) -> Self {
         let table = App::table();
         let rooms = table.messages.iter().map(|_| None).collect();
-        Self { app, table, rooms, latest: (TypeId::of::<App>(), 0) }
+        Self { app, table, rooms, latest: (TypeId::of::<App>(), 0, None) }
     }
 
     /// Calls the handler of a command or a query, or all handlers of an event. `message` is an `Option` of one, which is
@@ -78,17 +78,22 @@ impl<'a, App: Application> Erased<'a, App> {
     fn room(&mut self, carried_as: TypeId) -> Option<&mut (dyn Slot<'a> + 'a)> {
         // Messages of one type often come one after the other.
         if self.latest.0 != carried_as {
-            self.latest = (carried_as, self.place(carried_as)?);
+            self.change(carried_as)?;
         }
-        self.rooms[self.latest.1].as_deref_mut()
+        self.latest.2.as_deref_mut()
     }
 
-    /// Where its room is, now if not before.
+    /// Puts the room of the latest back, and takes out that of another, made now if not before.
     #[inline]
-    fn place(&mut self, carried_as: TypeId) -> Option<usize> {
+    fn change(&mut self, carried_as: TypeId) -> Option<()> {
         let place = *self.table.by_type.get(&carried_as)?;
-        self.rooms[place].get_or_insert_with(|| (self.table.messages[place].slot)(self.app));
-        Some(place)
+        let found = self.rooms[place].take();
+        let room = found.unwrap_or_else(|| (self.table.messages[place].slot)(self.app));
+        let before = std::mem::replace(&mut self.latest, (carried_as, place, Some(room)));
+        if before.2.is_some() {
+            self.rooms[before.1] = before.2;
+        }
+        Some(())
     }
 }
 
