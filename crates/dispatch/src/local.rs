@@ -228,7 +228,7 @@ impl<App: Send + Sync + 'static> Local<App> {
 
     /// Hands a command or a query over. Waits while the queue is full.
     pub async fn spawn<M: HandledBy<App>>(&self, message: M) -> Result<Spawned<M::Reply>, SpawnError<M>> {
-        self.spawn_within(None, message).await
+        self.hand_over(None, message, answer).await
     }
 
     /// Hands a command or a query over that is handled after those of the same stream, and before those that come later.
@@ -237,7 +237,7 @@ impl<App: Send + Sync + 'static> Local<App> {
         stream: StreamId,
         message: M,
     ) -> Result<Spawned<M::Reply>, SpawnError<M>> {
-        self.spawn_within(Some(stream), message).await
+        self.hand_over(Some(stream), message, answer).await
     }
 
     /// [`spawn`](Self::spawn), or [`spawn_in`](Self::spawn_in) a stream, without waiting, be the queue inline or not.
@@ -250,7 +250,7 @@ impl<App: Send + Sync + 'static> Local<App> {
         let ruled = self.ruled(&message, stream);
         match running.try_place(&ruled) {
             Ok(place) => {
-                let (work, spawned) = answering(app, ruled.stream, message, place);
+                let (work, spawned) = background(ruled.stream, message, place, |message| answer(app, message));
                 running.push(ruled.lane(), work);
                 Ok(spawned)
             }
@@ -270,26 +270,22 @@ impl<App: Send + Sync + 'static> Local<App> {
         Ruled { stream, serial: told || policy.runs() == Strategy::Serial, places: policy.places().cloned() }
     }
 
-    async fn spawn_within<M: HandledBy<App>>(
+    /// Has all handlers of an event called in the background. Waits while the queue is full.
+    pub async fn publish<E: HeardBy<App>>(&self, event: E) -> Result<Spawned<()>, SpawnError<E>> {
+        let hear = |app: Arc<App>, event: E| async move { event.heard_by(&*app).await.map_err(Unheard::into_error) };
+        self.hand_over(None, event, hear).await
+    }
+
+    async fn hand_over<M: Message, R: Send + 'static, F: Future<Output = Result<R>> + Send>(
         &self,
         stream: Option<StreamId>,
         message: M,
-    ) -> Result<Spawned<M::Reply>, SpawnError<M>> {
+        handle: impl FnOnce(Arc<App>, M) -> F + Send + 'static,
+    ) -> Result<Spawned<R>, SpawnError<M>> {
         let Some((running, app)) = self.running() else { return Err(SpawnError::NotStarted(message)) };
         let ruled = self.ruled(&message, stream);
         let Some(place) = running.place(&ruled).await else { return Err(SpawnError::Drained(message)) };
-        let (work, spawned) = answering(app, ruled.stream, message, place);
-        running.go(ruled.lane(), work).await;
-        Ok(spawned)
-    }
-
-    /// Has all handlers of an event called in the background. Waits while the queue is full.
-    pub async fn publish<E: HeardBy<App>>(&self, event: E) -> Result<Spawned<()>, SpawnError<E>> {
-        let Some((running, app)) = self.running() else { return Err(SpawnError::NotStarted(event)) };
-        let ruled = self.ruled(&event, None);
-        let Some(place) = running.place(&ruled).await else { return Err(SpawnError::Drained(event)) };
-        let work = move |event: E| async move { event.heard_by(&*app).await.map_err(Unheard::into_error) };
-        let (work, spawned) = background(ruled.stream, event, place, work);
+        let (work, spawned) = background(ruled.stream, message, place, |message| handle(app, message));
         running.go(ruled.lane(), work).await;
         Ok(spawned)
     }
@@ -405,13 +401,8 @@ impl<App> Running<App> {
     }
 }
 
-fn answering<App: Send + Sync + 'static, M: HandledBy<App>>(
-    app: Arc<App>,
-    stream: Option<StreamId>,
-    message: M,
-    place: Place,
-) -> (Work, Spawned<M::Reply>) {
-    background(stream, message, place, move |message: M| async move { message.handled_by(&*app).await })
+async fn answer<App: Send + Sync + 'static, M: HandledBy<App>>(app: Arc<App>, message: M) -> Result<M::Reply> {
+    message.handled_by(&*app).await
 }
 
 /// What handles the message, and where its reply comes.

@@ -76,7 +76,7 @@ impl Job<'_> {
         quote! {
             #(#describing)*
             #[allow(non_camel_case_types, reason = "a job goes by the name of its function")]
-            #[derive(Clone, Copy, Debug, Default)]
+            #[derive(Clone, Copy, Debug)]
             #visibility struct #job;
         }
     }
