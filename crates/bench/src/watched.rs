@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokio::sync::Notify;
-use windlass_core::{Job, JobId, Status};
+use windlass_core::{Incarnation, Job, JobId, Status};
 use windlass_store::{
-    Admin, Canceled, Exchange, Exchanged, Fate, Hints, Import, Query, Result, Scope, SharedStore, Store, Swept,
+    Admin, Canceled, Exchange, Exchanged, Fate, Hints, Import, Lease, Query, Result, Scope, SharedStore, Store, Swept,
 };
 
 use crate::handler::number_of;
@@ -141,6 +141,10 @@ impl Store for Watched {
 
     async fn sweep(&self, limit: usize) -> Result<Swept> {
         self.called().sweep(limit).await
+    }
+
+    async fn held_by(&self, worker: Incarnation) -> Result<Vec<Lease>> {
+        self.called().held_by(worker).await
     }
 
     fn hints(&self) -> Hints {

@@ -9,13 +9,14 @@ use std::thread::{self, JoinHandle};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 use windlass_core::limits::PAGE_MAX;
-use windlass_core::{Job, JobId, QueueName, Status};
-use windlass_store::{Counts, Error, ErrorKind, Filter, Page, Result, Scope};
+use windlass_core::{Incarnation, Job, JobId, QueueName, Status};
+use windlass_store::{Counts, Error, ErrorKind, Filter, Lease, Page, Result, Scope};
 
 use crate::connection;
 use crate::fault::{Checked, Fault};
 use crate::{record, whole};
 
+const HELD_BY: &str = include_str!("sql/held_by.sql");
 const LIST: &str = include_str!("sql/list.sql");
 const COUNTS: &str = include_str!("sql/counts.sql");
 const COUNTS_QUEUES: &str = include_str!("sql/counts_queues.sql");
@@ -160,6 +161,17 @@ fn tally(conn: &Connection) -> Checked<HashMap<(i64, u8), u64>> {
         *tally.entry((row.get(0)?, row.get(1)?)).or_default() += 1;
     }
     Ok(tally)
+}
+
+/// The leases of running jobs that `worker` was given.
+pub(crate) fn held_by(conn: &Connection, worker: Incarnation) -> Checked<Vec<Lease>> {
+    let mut statement = conn.prepare_cached(HELD_BY)?;
+    let mut rows = statement.query([worker.as_bytes().as_slice()])?;
+    let mut leases = Vec::new();
+    while let Some(row) = rows.next()? {
+        leases.push(Lease { id: JobId::from_bytes(row.get(0)?), token: record::token(row, 1)? });
+    }
+    Ok(leases)
 }
 
 /// The cheapest question that still reads the file.

@@ -7,10 +7,10 @@ use std::thread;
 
 use async_trait::async_trait;
 use tokio::sync::broadcast;
-use windlass_core::{Job, JobId};
+use windlass_core::{Incarnation, Job, JobId};
 use windlass_store::{
-    Admin, Canceled, Counts, Exchange, Exchanged, Filter, Hint, Hints, Import, Imported, Page, Query, Replayed, Result,
-    Scope, Store, Swept,
+    Admin, Canceled, Counts, Exchange, Exchanged, Filter, Hint, Hints, Import, Imported, Lease, Page, Query, Replayed,
+    Result, Scope, Store, Swept,
 };
 
 use crate::fault::{Checked, Fault, Poison, echo};
@@ -139,6 +139,10 @@ impl Store for Embedded {
 
     async fn sweep(&self, limit: usize) -> Result<Swept> {
         self.shared.inbox.ask(limit, Request::Sweep).await
+    }
+
+    async fn held_by(&self, worker: Incarnation) -> Result<Vec<Lease>> {
+        self.shared.readers.ask(move |conn| reader::held_by(conn, worker)).await
     }
 
     fn hints(&self) -> Hints {

@@ -11,7 +11,7 @@ use futures_util::future::FutureExt;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, Sleep};
-use windlass_store::{Claim, Claimed, ErrorKind, Exchanged, Fate, Hint, Hints, Lease};
+use windlass_store::{Claim, Claimed, ErrorKind, Exchanged, Fate, Hint, Hints, Lease, Outcome, Settlement};
 
 use crate::breaker::Breaker;
 use crate::crossing::{Crossings, Passage};
@@ -52,6 +52,8 @@ pub(crate) struct Exchanger {
     /// Claims asked for and not answered.
     expected: usize,
     suspects: usize,
+    /// Whether an answer to a claim got lost, so that the store may have given jobs that nobody here has heard of.
+    unheard: bool,
     /// Jobs on the turn sent last.
     under_way: usize,
     /// What waited for the next turn when the loop last gave way to others.
@@ -86,6 +88,7 @@ impl Exchanger {
             running: 0,
             expected: 0,
             suspects: 0,
+            unheard: false,
             under_way: 0,
             gathered: 0,
             linger: Linger::new(shared.store.is_in_process()),
@@ -203,7 +206,7 @@ impl Exchanger {
             return false;
         }
         let waiting = self.outgoing.len();
-        let asks = self.hungry && self.expected == 0 && self.slots_free() > 0;
+        let asks = self.hungry && self.expected == 0 && self.slots_free() > 0 || self.wants_stock();
         match self.in_flight.len() {
             0 => waiting > 0 || asks || self.breaker.wants_trial(),
             1 => waiting > 0 && waiting >= self.under_way.min(self.shared.settings.batch_size),
@@ -214,6 +217,7 @@ impl Exchanger {
     /// Sends everything that waits, with a claim for whatever can be held.
     fn take_turn(&mut self) {
         debug_assert!(self.in_flight.len() < IN_FLIGHT_MAX);
+        let wants_stock = self.wants_stock();
         // A claim that fails (at a damaged job, say) must not keep settlements from landing either.
         let apart = self.breaker.failed();
         let claim = if apart && !self.outgoing.settle.is_empty() { None } else { self.claim() };
@@ -225,7 +229,14 @@ impl Exchanger {
         self.under_way = self.outgoing.len();
         self.gathered = 0;
         let (turn, exchange) = self.outgoing.compose(claim, apart, self.shared.settings.max_queue_size);
+        let turn = if wants_stock { turn.take_stock() } else { turn };
         self.in_flight.push(self.crossings.send(turn.send(exchange, self.shared.clone())));
+    }
+
+    /// Whether the next turn finds out what an answer that got lost gave. Until it has, nothing is claimed, so that what the
+    /// store gave and the registry does not hold has been missed.
+    fn wants_stock(&self) -> bool {
+        self.unheard && self.in_flight.is_empty() && self.works()
     }
 
     /// Where no work is known to wait, a turn asks for as many jobs as it brings and ends. What it asks for is kept free
@@ -235,7 +246,7 @@ impl Exchanger {
         let held = self.running + self.ahead.len() + self.expected;
         let room = (settings.max_concurrency + self.pace.ahead(Instant::now())).saturating_sub(held);
         let limit = if self.hungry { room } else { room.min(self.outgoing.starts()) };
-        if limit == 0 || !self.works() {
+        if limit == 0 || self.unheard || !self.works() {
             return None;
         }
         Some(Claim {
@@ -259,11 +270,14 @@ impl Exchanger {
     }
 
     fn absorb(&mut self, answered: Answered) {
-        let Answered { mut turn, answer, attempts, took } = answered;
+        let Answered { mut turn, answer, attempts, unheard, took } = answered;
         self.expected -= turn.claim_limit;
         self.suspects -= turn.suspects;
         if (1..=LONE_MAX).contains(&turn.jobs()) {
             self.linger.note(took);
+        }
+        if let Some(unheard) = unheard {
+            self.give_back_unheard(unheard);
         }
         match answer {
             Ok(exchanged) => {
@@ -297,6 +311,7 @@ impl Exchanger {
     fn note_failure(&mut self, turn: Turn, error: windlass_store::Error) {
         self.shared.metrics.exchange_errors.increment(1);
         let away = error.kind() == ErrorKind::Unavailable;
+        self.unheard |= away && turn.claim_limit > 0;
         let text = error.to_string();
         let error = Error::from(error);
         self.outgoing.settle.splice(0..0, turn.fail(&error));
@@ -448,6 +463,17 @@ impl Exchanger {
         if self.shared.registry.end(attempt.claimed.lease) {
             self.outgoing.settle.push(attempt.give_back());
         }
+    }
+
+    /// Nobody has begun them, so that nothing is spent.
+    fn give_back_unheard(&mut self, unheard: Vec<Lease>) {
+        self.unheard = false;
+        self.hungry = true;
+        if !unheard.is_empty() {
+            tracing::info!(jobs = unheard.len(), "giving back jobs whose claim was answered by silence");
+        }
+        let release = |lease| Settlement { lease, outcome: Outcome::Release, emitted: Vec::new() };
+        self.outgoing.settle.extend(unheard.into_iter().map(release));
     }
 
     fn note_phase(&mut self) {

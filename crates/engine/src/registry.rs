@@ -130,6 +130,11 @@ impl Registry {
         self.all().get(&id).map(|held| held.context.clone())
     }
 
+    /// Whether the lease is held, its attempt ended or not.
+    pub(crate) fn holds(&self, lease: Lease) -> bool {
+        self.all().get(&lease.id).is_some_and(|held| held.lease == lease)
+    }
+
     /// Every held lease whose attempt has not ended.
     pub(crate) fn list(&self) -> Vec<(Lease, Context)> {
         self.all().values().filter(|held| !held.ended).map(|held| (held.lease, held.context.clone())).collect()

@@ -36,6 +36,8 @@ pub(crate) struct Turn {
     submit: Vec<(usize, Reply)>,
     pub(crate) claim_limit: usize,
     pub(crate) suspects: usize,
+    /// Whether it asks, before anything else, which leases this process has.
+    takes_stock: bool,
     pub(crate) sent: Instant,
 }
 
@@ -45,6 +47,8 @@ pub(crate) struct Answered {
     pub(crate) answer: windlass_store::Result<Exchanged>,
     /// The jobs it claimed. They are in the registry already, so their leases are kept.
     pub(crate) attempts: Vec<Attempt>,
+    /// Leases of this process that it never heard of, if it took stock.
+    pub(crate) unheard: Option<Vec<Lease>>,
     pub(crate) took: Duration,
 }
 
@@ -86,6 +90,7 @@ impl Outgoing {
             submit: replies,
             claim_limit: claim.as_ref().map_or(0, |claim| claim.limit),
             suspects: claim.as_ref().map_or(0, |claim| claim.suspects),
+            takes_stock: false,
             sent: Instant::now(),
         };
         (turn, Exchange { settle: to_send, extend: Vec::new(), submit, queue_limit: Some(queue_limit), claim })
@@ -99,16 +104,25 @@ impl Outgoing {
 }
 
 impl Turn {
+    /// Has it ask which leases this process has, after an answer to a claim got lost. It must claim nothing itself, and no
+    /// claim may be under way beside it.
+    pub(crate) fn take_stock(mut self) -> Self {
+        self.takes_stock = true;
+        self
+    }
+
     /// Sends the turn and keeps its address book beside it.
     pub(crate) async fn send(self, exchange: Exchange, shared: Arc<Shared>) -> Answered {
-        let mut answer = match exchange.is_empty() {
-            // Nothing but whether the store answers.
-            true => shared.store.ping().await.map(|()| Exchanged::default()),
-            false => shared.store.exchange(exchange).await,
+        let (mut answer, unheard) = match self.takes_stock {
+            true => match unheard(&shared).await {
+                Ok(unheard) => (ask(exchange, &shared).await, Some(unheard)),
+                Err(error) => (Err(error), None),
+            },
+            false => (ask(exchange, &shared).await, None),
         };
         let took = self.sent.elapsed();
         let attempts = answer.as_mut().map_or_else(|_| Vec::new(), |exchanged| self.hold(exchanged, &shared));
-        Answered { turn: self, answer, attempts, took }
+        Answered { turn: self, answer, attempts, unheard, took }
     }
 
     fn hold(&self, exchanged: &mut Exchanged, shared: &Shared) -> Vec<Attempt> {
@@ -144,4 +158,19 @@ impl Turn {
         }
         self.settle
     }
+}
+
+async fn ask(exchange: Exchange, shared: &Shared) -> windlass_store::Result<Exchanged> {
+    match exchange.is_empty() {
+        // Nothing but whether the store answers.
+        true => shared.store.ping().await.map(|()| Exchanged::default()),
+        false => shared.store.exchange(exchange).await,
+    }
+}
+
+/// What the store gave this process and it does not know of.
+async fn unheard(shared: &Shared) -> windlass_store::Result<Vec<Lease>> {
+    let mut leases = shared.store.held_by(shared.worker).await?;
+    leases.retain(|lease| !shared.registry.holds(*lease));
+    Ok(leases)
 }

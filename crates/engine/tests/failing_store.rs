@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use windlass_core::{ErrorClass, JobError, Status};
+use windlass_core::{ErrorClass, JobError, NewJob, Payload, Status, Timestamp};
 use windlass_dispatch::{Context, Error, FromContext, Handler, Json, Needs, Result, State, Stop};
 use windlass_engine::{Engine, Submit};
 use windlass_memory::Memory;
-use windlass_store::{Scope, Store};
+use windlass_store::{Scope, Store, Verbs};
 use windlass_testkit::Faulty;
 
 const EVERYTHING: Scope = Scope::Everything;
@@ -91,6 +91,24 @@ async fn a_settlement_whose_answer_got_lost_is_asked_for_again_and_counts_once()
     finished_inside(&store, id).await;
     let job = completed(&engine, id).await;
     assert_eq!((job.attempts.len(), signals.runs.load(Ordering::SeqCst)), (1, 1));
+}
+
+/// A network that swallowed three answers made a poisoned job of one that no process had ever begun.
+#[tokio::test]
+async fn jobs_whose_claims_were_answered_by_silence_run_at_once_and_count_no_crash() {
+    let (engine, store, signals) = start(Duration::from_secs(30)).await;
+    signals.go_on.notify_one();
+    completed(&engine, Gate.submit(&engine, 0).await.unwrap().id).await;
+    for number in 1..=3 {
+        let job = NewJob::build("Gate", Payload::json(&number).unwrap()).finish(Timestamp::UNIX_EPOCH).unwrap();
+        let id = job.id;
+        store.forget_next(1);
+        let _ = store.inner().submit(vec![job]).await.unwrap();
+        signals.go_on.notify_one();
+        finished_inside(&store, id).await;
+        let job = store.inner().get(id, &EVERYTHING).await.unwrap().unwrap();
+        assert_eq!((job.status, job.crashes, job.attempts.len()), (Status::Completed, 0, 1));
+    }
 }
 
 #[tokio::test]

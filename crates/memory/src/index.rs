@@ -128,6 +128,11 @@ impl Index {
         self.held.get(&lease.token).filter(|(id, _)| *id == lease.id).map(|&(_, seq)| seq)
     }
 
+    /// All running jobs.
+    pub(crate) fn running(&self) -> impl Iterator<Item = Seq> {
+        self.leases.iter().map(|&(_, seq)| seq)
+    }
+
     /// At most `limit` running jobs whose leases have ended.
     pub(crate) fn expired(&self, now: Timestamp, limit: usize) -> Vec<Seq> {
         until(&self.leases, now, limit)

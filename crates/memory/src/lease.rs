@@ -1,6 +1,6 @@
 //! Leases: who may speak for a running job, and for how long.
 
-use windlass_core::{Status, Timestamp};
+use windlass_core::{Incarnation, Status, Timestamp};
 use windlass_store::{Extend, Extension, Lease};
 
 use crate::entry::{Seq, UNCLAIMED};
@@ -24,6 +24,13 @@ impl Table {
             Some(entry) if entry.expires > now => Standing::Held(seq),
             _ => Standing::Lost,
         }
+    }
+
+    /// The leases of running jobs that `worker` was given.
+    pub(crate) fn held_by(&self, worker: Incarnation) -> Vec<Lease> {
+        let running = self.index.running().filter_map(|seq| self.jobs.get(seq));
+        let its = running.filter(|entry| entry.worker == Some(worker));
+        its.map(|entry| Lease { id: entry.job.new.id, token: entry.token }).collect()
     }
 
     /// What a lease is worth that no running job has.

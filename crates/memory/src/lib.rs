@@ -53,10 +53,10 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use tokio::sync::broadcast;
-use windlass_core::{Clock, Job, JobId, SystemClock, Timestamp};
+use windlass_core::{Clock, Incarnation, Job, JobId, SystemClock, Timestamp};
 use windlass_store::{
-    Admin, Canceled, Counts, Error, ErrorKind, Exchange, Exchanged, Filter, Hint, Hints, Import, Imported, Page, Query,
-    Replayed, Result, Scope, Store, Swept,
+    Admin, Canceled, Counts, Error, ErrorKind, Exchange, Exchanged, Filter, Hint, Hints, Import, Imported, Lease, Page,
+    Query, Replayed, Result, Scope, Store, Swept,
 };
 
 pub use crate::options::MemoryOptions;
@@ -155,6 +155,10 @@ impl Store for Memory {
 
     async fn sweep(&self, limit: usize) -> Result<Swept> {
         self.with(|table, now| table.sweep(limit, now))
+    }
+
+    async fn held_by(&self, worker: Incarnation) -> Result<Vec<Lease>> {
+        self.with(|table, _| table.held_by(worker))
     }
 
     fn hints(&self) -> Hints {

@@ -12,7 +12,7 @@ use crate::fault::{Checked, Fault};
 const MIGRATIONS: [(i32, &str); 1] = [(1, include_str!("migrations/0001_tables.sql"))];
 
 /// Raised with every change of a function, so that an older program that starts beside newer ones leaves theirs alone.
-const RELEASE: i32 = 7;
+const RELEASE: i32 = 8;
 
 /// One file per verb, in the order of their needs. Replaced by programs of a later release.
 const FUNCTIONS: [&str; 22] = [
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     /// The release and the CRC-32 of its functions; a change of one goes with a change of the other.
-    const KNOWN: (i32, [u8; 4]) = (7, [223, 160, 133, 156]);
+    const KNOWN: (i32, [u8; 4]) = (8, [208, 29, 237, 75]);
 
     #[test]
     fn functions_change_with_their_release_only() {

@@ -10,7 +10,7 @@ use tokio::runtime::{self, Handle};
 use tokio::sync::broadcast;
 use tokio_postgres::Client;
 use tokio_postgres::types::{FromSql, Type};
-use windlass_core::{Job, JobId, NewJob, Payload};
+use windlass_core::{Incarnation, Job, JobId, NewJob, Payload};
 use windlass_store::{
     Admin, Canceled, Counts, Error, ErrorKind, Exchange, Exchanged, Fate, Filter, Hint, Hints, Import, Imported, Lease,
     Page, Query, Replayed, Result, Scope, Store, Submitted, Swept,
@@ -219,6 +219,11 @@ impl Shared {
         client.answered(sweep::sweep(&self.asking(&client), limit, self.options.retention).await)
     }
 
+    async fn held_by(&self, worker: Incarnation) -> Checked<Vec<Lease>> {
+        let client = self.client().await?;
+        client.answered(whole::held_by(&self.asking(&client), worker).await)
+    }
+
     async fn ping(&self) -> Checked<()> {
         let client = self.client().await?;
         Ok(client.answered(client.batch_execute("SELECT 1").await)?)
@@ -268,6 +273,10 @@ impl Store for Postgres {
 
     async fn sweep(&self, limit: usize) -> Result<Swept> {
         Ok(self.shared.in_time(self.shared.sweep(limit)).await?)
+    }
+
+    async fn held_by(&self, worker: Incarnation) -> Result<Vec<Lease>> {
+        Ok(self.shared.in_time(self.shared.held_by(worker)).await?)
     }
 
     fn hints(&self) -> Hints {

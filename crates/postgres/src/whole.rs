@@ -6,7 +6,7 @@ use uuid::Uuid;
 use windlass_core::limits::PAGE_MAX;
 use windlass_core::{Attempt, AttemptOutcome, Incarnation, Job, JobId, Owner, Payload, Status, Timestamp};
 use windlass_store::codec::{payload_of, unseal};
-use windlass_store::{Counts, Filter, Page, Scope};
+use windlass_store::{Counts, Filter, Lease, Page, Scope, Token};
 
 use crate::asking::Asking;
 use crate::fault::{Checked, Fault};
@@ -30,6 +30,18 @@ pub(crate) async fn find(asking: &Asking<'_>, id: JobId, scope: &Scope) -> Check
     let sql = asking.sql(&format!("{WHOLE} WHERE id = $1 AND ($2::text IS NULL OR owner = $2)"));
     let rows = asking.client.query_typed(&sql, &[(&id.as_uuid(), Type::UUID), (&owner_in(scope), Type::TEXT)]).await?;
     rows.first().map(read).transpose()
+}
+
+/// The leases of running jobs that `worker` was given.
+pub(crate) async fn held_by(asking: &Asking<'_>, worker: Incarnation) -> Checked<Vec<Lease>> {
+    let sql = asking.sql("SELECT id, token FROM windlass.run WHERE worker = $1");
+    let rows = asking.client.query_typed(&sql, &[(&Uuid::from_bytes(*worker.as_bytes()), Type::UUID)]).await?;
+    rows.iter().map(lease).collect()
+}
+
+fn lease(row: &Row) -> Checked<Lease> {
+    let id = JobId::from_bytes(row.try_get::<_, Uuid>(0)?.into_bytes());
+    Ok(Lease { id, token: Token(row.try_get::<_, i64>(1)?.unsigned_abs()) })
 }
 
 /// A page of jobs in order of acceptance.

@@ -7,10 +7,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::runtime::{self, Handle};
 use tokio::sync::broadcast;
-use windlass_core::{Job, JobId};
+use windlass_core::{Incarnation, Job, JobId};
 use windlass_store::{
-    Admin, Canceled, Counts, Exchange, Exchanged, Filter, Hint, Hints, Import, Imported, Page, Query, Replayed, Result,
-    Scope, Store, Swept,
+    Admin, Canceled, Counts, Exchange, Exchanged, Filter, Hint, Hints, Import, Imported, Lease, Page, Query, Replayed,
+    Result, Scope, Store, Swept,
 };
 
 use crate::address::Address;
@@ -140,6 +140,12 @@ impl Shared {
         Ok(whole::page(filter, found.into_iter().flatten().collect()))
     }
 
+    async fn held_by(&self, worker: Incarnation) -> Checked<Vec<Lease>> {
+        let all = self.shards.all(&self.asking());
+        let held = ask_all(&all, |shard| whole::held_by(shard, worker)).await?;
+        Ok(held.into_iter().flatten().collect())
+    }
+
     async fn ping(&self) -> Checked<()> {
         ask_all(&self.shards.all(&self.asking()), opening::ping).await?;
         Ok(())
@@ -176,6 +182,10 @@ impl Store for Redis {
 
     async fn sweep(&self, limit: usize) -> Result<Swept> {
         Ok(self.shared.shards.sweep(&self.shared.asking(), limit, self.shared.options.retention).await?)
+    }
+
+    async fn held_by(&self, worker: Incarnation) -> Result<Vec<Lease>> {
+        Ok(self.shared.held_by(worker).await?)
     }
 
     fn hints(&self) -> Hints {

@@ -2,9 +2,9 @@
 
 use redis::Value;
 use windlass_core::limits::PAGE_MAX;
-use windlass_core::{Job, JobId, Owner, QueueName, Status, Timestamp};
+use windlass_core::{Incarnation, Job, JobId, Owner, QueueName, Status, Timestamp};
 use windlass_store::codec::unseal;
-use windlass_store::{Counts, Filter, Page, Scope};
+use windlass_store::{Counts, Filter, Lease, Page, Scope, Token};
 
 use crate::answer::{bytes, exactly, groups, list, number, one_or_two, some_bytes};
 use crate::asking::Asking;
@@ -25,6 +25,18 @@ pub(crate) async fn find(asking: &Asking<'_>, id: JobId, scope: &Scope) -> Check
         Value::Nil => Ok(None),
         found => Ok(Some(read(found)?.0)),
     }
+}
+
+/// The leases of running jobs that `worker` was given.
+pub(crate) async fn held_by(asking: &Asking<'_>, worker: Incarnation) -> Checked<Vec<Lease>> {
+    let answer = asking.run(&asking.scripts.held, |question| {
+        question.arg(worker.as_bytes());
+    });
+    groups::<2>(answer.await?)?.into_iter().map(lease).collect()
+}
+
+fn lease([id, token]: [Value; 2]) -> Checked<Lease> {
+    Ok(Lease { id: record::id(&bytes(id)?)?, token: Token(number(&token)?.unsigned_abs()) })
 }
 
 /// Has a script change one job. What it said, and the job as it is afterwards; `None` when `scope` sees no such job.

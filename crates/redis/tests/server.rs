@@ -37,6 +37,27 @@ async fn a_store_of_another_layout_is_refused() {
     }
 }
 
+/// A server that writes every second loses its last claims when it is killed. Tokens that were counted up from the state on
+/// disk were given out again then, and a worker from before could have settled what another one runs.
+#[tokio::test]
+async fn a_server_that_lost_a_claim_gives_another_token() {
+    let mut server = RedisServer::start_with(&["--appendonly", "no"]).unwrap();
+    let store = open(&server.url()).await;
+    let _ = store.submit(vec![job("claimed again and again")]).await.unwrap();
+    let first = store.claim(wanted(1)).await.unwrap().jobs.remove(0).lease;
+    assert_eq!(store.settle_one(first, Outcome::Release).await, Status::Queued);
+    server.command(&["SAVE"]).unwrap();
+    let lost = store.claim(wanted(1)).await.unwrap().jobs.remove(0).lease;
+    server.kill().unwrap();
+    server.restart().unwrap();
+    let store = open(&server.url()).await;
+    let again = store.claim(wanted(1)).await.unwrap().jobs.remove(0).lease;
+    assert_eq!(lost.id, again.id);
+    assert!(first.token < lost.token && lost.token < again.token, "{first:?}, {lost:?}, {again:?}");
+    let late = Settlement { lease: lost, outcome: Outcome::Release, emitted: Vec::new() };
+    assert_eq!(store.settle(vec![late]).await.unwrap(), [Fate::LeaseLost]);
+}
+
 #[tokio::test]
 async fn the_number_of_shards_is_settled_when_a_store_is_first_opened() {
     let server = RedisServer::start().unwrap();

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use windlass_core::{Job, JobId};
+use windlass_core::{Incarnation, Job, JobId};
 
 use crate::capability::{Admin, Query};
 use crate::error::Result;
-use crate::exchange::{Exchange, Exchanged};
+use crate::exchange::{Exchange, Exchanged, Lease};
 use crate::hint::Hints;
 use crate::import::Import;
 use crate::scope::Scope;
@@ -36,6 +36,11 @@ pub trait Store: Send + Sync + 'static {
     /// Makes due jobs ready, takes back expired leases, and removes finished jobs whose time is over: at most
     /// `limit` of each. Safe to call from any process at any time.
     async fn sweep(&self, limit: usize) -> Result<Swept>;
+
+    /// The leases that `worker` was given and that nothing has ended: neither a settlement nor a sweep, though they may have
+    /// run out. A process whose claim was answered by silence finds among them the jobs that it never heard of, so that it
+    /// can give them back, which spends nothing; left alone, their leases run out and count as crashes.
+    async fn held_by(&self, worker: Incarnation) -> Result<Vec<Lease>>;
 
     /// A new subscription to the store's hints. Hints may be lost or come twice; polling is what correctness rests on.
     fn hints(&self) -> Hints;

@@ -4,9 +4,10 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
-use windlass_core::{Job, JobId};
+use windlass_core::{Incarnation, Job, JobId};
 use windlass_store::{
-    Admin, Canceled, Error, ErrorKind, Exchange, Exchanged, Hints, Import, Imported, Query, Result, Scope, Store, Swept,
+    Admin, Canceled, Error, ErrorKind, Exchange, Exchanged, Hints, Import, Imported, Lease, Query, Result, Scope,
+    Store, Swept,
 };
 
 /// Wraps a store. Without orders it passes everything through; `query` and `admin` always pass through.
@@ -105,6 +106,11 @@ impl<S: Store> Store for Faulty<S> {
     async fn sweep(&self, limit: usize) -> Result<Swept> {
         self.before().await?;
         self.after(self.inner.sweep(limit).await)
+    }
+
+    async fn held_by(&self, worker: Incarnation) -> Result<Vec<Lease>> {
+        self.before().await?;
+        self.after(self.inner.held_by(worker).await)
     }
 
     fn hints(&self) -> Hints {

@@ -132,6 +132,9 @@ macro_rules! for_each_scenario {
                 the_next_attempt_starts_without_progress
                 a_completed_job_keeps_its_last_progress
                 a_clock_that_goes_back_frees_no_running_job
+                a_worker_holds_what_it_was_given
+                a_worker_holds_nothing_that_has_ended
+                what_a_worker_never_heard_of_is_given_back_and_costs_nothing
             }
             core fencing {
                 tokens_rise_with_every_claim

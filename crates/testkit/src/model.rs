@@ -75,6 +75,13 @@ impl Model {
         if kept.job.cancel_requested { Extension::CancelRequested } else { Extension::Kept }
     }
 
+    /// The leases of running jobs that `worker` was given.
+    pub fn held_by(&self, worker: Incarnation) -> Vec<Lease> {
+        let running = self.kept.values().filter(|kept| kept.job.status == Status::InProgress);
+        let its = running.filter(|kept| kept.worker == Some(worker));
+        its.map(|kept| Lease { id: kept.job.new.id, token: kept.token }).collect()
+    }
+
     fn submit(&mut self, now: Timestamp, new: &Arc<NewJob>, queue_limit: Option<u64>) -> Submitted {
         let answer = |outcome| Submitted { id: new.id, outcome, at: now };
         if let Some(kept) = self.find(new.id) {

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use tokio::sync::broadcast;
-use windlass_core::{Clock, Job, JobId, Status, Timestamp};
+use windlass_core::{Clock, Incarnation, Job, JobId, Status, Timestamp};
 use windlass_store::{
-    Admin, Canceled, Counts, Exchange, Exchanged, Fate, Filter, Hint, Hints, Import, Imported, Page, Query, Replayed,
-    Result, Scope, Store, Swept,
+    Admin, Canceled, Counts, Exchange, Exchanged, Fate, Filter, Hint, Hints, Import, Imported, Lease, Page, Query,
+    Replayed, Result, Scope, Store, Swept,
 };
 
 use crate::model::Model;
@@ -76,6 +76,10 @@ impl Store for Reference {
             self.send(Hint::Ready);
         }
         Ok(swept)
+    }
+
+    async fn held_by(&self, worker: Incarnation) -> Result<Vec<Lease>> {
+        Ok(self.at_now().0.held_by(worker))
     }
 
     fn hints(&self) -> Hints {

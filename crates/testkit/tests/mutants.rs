@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
-use windlass_core::{Job, JobId, ManualClock};
+use windlass_core::{Incarnation, Job, JobId, ManualClock};
 use windlass_store::{
-    Admin, Canceled, Exchange, Exchanged, Fate, Hints, Import, Outcome, Query, Result, Scope, Store, Swept, Token,
+    Admin, Canceled, Exchange, Exchanged, Fate, Hints, Import, Lease, Outcome, Query, Result, Scope, Store, Swept,
+    Token,
 };
 use windlass_testkit::history::play;
 use windlass_testkit::operation::histories;
@@ -116,6 +117,10 @@ impl Store for Mistaken {
             return Ok(Swept::default());
         }
         self.inner.sweep(limit).await
+    }
+
+    async fn held_by(&self, worker: Incarnation) -> Result<Vec<Lease>> {
+        self.inner.held_by(worker).await
     }
 
     fn hints(&self) -> Hints {

@@ -1,9 +1,9 @@
 //! A store that lets each turn through when its guard does.
 
 use async_trait::async_trait;
-use windlass_core::{Job, JobId};
+use windlass_core::{Incarnation, Job, JobId};
 use windlass_memory::Memory;
-use windlass_store::{Canceled, Exchange, Exchanged, Hints, Result, Scope, Store, Swept};
+use windlass_store::{Canceled, Exchange, Exchanged, Hints, Lease, Result, Scope, Store, Swept};
 
 /// What stands before the store.
 #[async_trait]
@@ -41,6 +41,10 @@ impl<G: Guard> Store for Guarded<G> {
 
     async fn sweep(&self, limit: usize) -> Result<Swept> {
         self.inner.sweep(limit).await
+    }
+
+    async fn held_by(&self, worker: Incarnation) -> Result<Vec<Lease>> {
+        self.inner.held_by(worker).await
     }
 
     fn hints(&self) -> Hints {

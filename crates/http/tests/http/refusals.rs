@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use windlass_core::{Job, JobId};
+use windlass_core::{Incarnation, Job, JobId};
 use windlass_engine::Settings;
 use windlass_http::Api;
 use windlass_memory::Memory;
-use windlass_store::{Canceled, Error, ErrorKind, Exchange, Exchanged, Hints, Result, Scope, Store, Swept};
+use windlass_store::{Canceled, Error, ErrorKind, Exchange, Exchanged, Hints, Lease, Result, Scope, Store, Swept};
 
 use crate::client::{Answer, Client, idle, start};
 
@@ -49,6 +49,10 @@ impl Store for Faulty {
 
     async fn sweep(&self, limit: usize) -> Result<Swept> {
         self.0.sweep(limit).await
+    }
+
+    async fn held_by(&self, worker: Incarnation) -> Result<Vec<Lease>> {
+        self.0.held_by(worker).await
     }
 
     fn hints(&self) -> Hints {

@@ -45,7 +45,7 @@ BEGIN
             ), started AS (
                 INSERT INTO windlass.run (id, seq, queue, priority, suspect, token, expires_at, retries, crashes,
                     max_crashes, updated_at, started_at, worker, error)
-                SELECT next.id, next.seq, next.queue, next.priority, next.suspect, next.token + 1, now + lease,
+                SELECT next.id, next.seq, next.queue, next.priority, next.suspect, greatest(next.token + 1, now), now + lease,
                     next.retries, next.crashes, next.max_crashes, now, now, claimant, next.error
                 FROM next
                 RETURNING run.seq, run.token, run.retries, run.crashes

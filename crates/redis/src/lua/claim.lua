@@ -34,6 +34,12 @@ local function pop(queue, suspect, most)
     return ids
 end
 
+-- Above the last one, and a moment like the first: a server that comes back without its last seconds counts from a state
+-- that was before, and would count the same again.
+local function next_token(packed)
+    return math.max(unpack_struct('<d', packed, ATTEMPTED) + 1, now)
+end
+
 -- Starts jobs of a queue. Id, state and what was submitted of each go to `given`.
 local function start(queue, ids, lease, worker, given)
     local ends, started, first = text(now + lease), 0, running_first(queue, now, lease, worker)
@@ -41,8 +47,7 @@ local function start(queue, ids, lease, worker, given)
     for place, packed in ipairs(look_up('HMGET', STATE, ids)) do
         local id, kept_job = ids[place], kept_jobs[place]
         if kept_job then
-            packed = packed and running(unpack_struct('<d', packed, ATTEMPTED) + 1, now, lease, worker)
-                .. sub(packed, COUNTED)
+            packed = packed and running(next_token(packed), now, lease, worker) .. sub(packed, COUNTED)
             scored(states, id, packed or first)
             scored(leases_in, ends, id)
             started = started + 1

@@ -1,9 +1,10 @@
 //! How long the right to run a job lasts, by the store's clock and to the microsecond.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
-use windlass_core::Status;
-use windlass_store::{Exchange, Extend, Extension, Fate, Lease, Verbs};
+use windlass_core::{Incarnation, Status};
+use windlass_store::{Claim, Exchange, Extend, Extension, Fate, Lease, Outcome, Verbs};
 
 use crate::jobs::{complete, fail, many, plain, progress, retry};
 use crate::probe::{LEASE, Probe, TICK, settlement};
@@ -143,4 +144,50 @@ pub async fn a_clock_that_goes_back_frees_no_running_job(probe: Probe) {
     assert_eq!(probe.sweep().await.reclaimed, 0);
     assert!(probe.take(1).await.is_empty());
     assert_eq!(probe.settle(taken.lease, complete()).await, Fate::Settled(Status::Completed));
+}
+
+pub async fn a_worker_holds_what_it_was_given(probe: Probe) {
+    probe.submit_all(&many(5)).await;
+    let mine: HashSet<Lease> = probe.take(3).await.iter().map(|taken| taken.lease).collect();
+    let other = Incarnation::random();
+    let theirs = probe.claim(Claim { worker: other, ..probe.want(&["default"], 9) }).await.jobs;
+    let theirs: HashSet<Lease> = theirs.iter().map(|taken| taken.lease).collect();
+    assert_eq!((mine.len(), theirs.len()), (3, 2));
+    assert_eq!(held_by(&probe, probe.worker()).await, mine);
+    assert_eq!(held_by(&probe, other).await, theirs);
+    assert!(held_by(&probe, Incarnation::random()).await.is_empty());
+}
+
+pub async fn a_worker_holds_nothing_that_has_ended(probe: Probe) {
+    for outcome in [complete(), fail(), retry(Duration::ZERO), Outcome::Release] {
+        let taken = probe.run(&plain()).await;
+        assert_eq!(held_by(&probe, probe.worker()).await, HashSet::from([taken.lease]));
+        probe.finish(taken.lease, outcome).await;
+        assert!(held_by(&probe, probe.worker()).await.is_empty());
+        probe.take(9).await;
+        probe.crash().await;
+        assert!(held_by(&probe, probe.worker()).await.is_empty(), "a sweep has taken it back");
+        for left in probe.take(9).await {
+            probe.finish(left.lease, complete()).await;
+        }
+    }
+}
+
+pub async fn what_a_worker_never_heard_of_is_given_back_and_costs_nothing(probe: Probe) {
+    let job = plain();
+    let missed = probe.run(&job).await.lease;
+    for lease in held_by(&probe, probe.worker()).await {
+        assert_eq!(probe.settle(lease, Outcome::Release).await, Fate::Settled(Status::Queued));
+    }
+    let taken = probe.take_one().await;
+    assert_eq!((taken.lease.id, taken.attempt(), taken.crashes), (job.id, 1, 0));
+    assert_eq!(probe.settle(missed, complete()).await, Fate::LeaseLost);
+}
+
+async fn held_by(probe: &Probe, worker: Incarnation) -> HashSet<Lease> {
+    let held = probe.store().held_by(worker).await.expect("held_by");
+    let count = held.len();
+    let held: HashSet<Lease> = held.into_iter().collect();
+    assert_eq!(held.len(), count, "each once");
+    held
 }
