@@ -33,8 +33,12 @@ impl JobId {
     /// again after a crash emits the same ids and the store keeps each only once. Its last byte is its parent's: stores
     /// that spread jobs by it keep both in one place, where they commit together.
     pub fn emitted(self, index: u32) -> Self {
-        let keyed = Self::keyed(&[b"emitted", self.0.as_bytes(), &index.to_be_bytes()]);
-        let (mut bytes, [.., last]) = (*keyed.as_bytes(), *self.as_bytes());
+        Self::keyed(&[b"emitted", self.0.as_bytes(), &index.to_be_bytes()]).beside(self)
+    }
+
+    /// This id with the last byte of `other`, so that stores that spread jobs by it keep both in one place.
+    pub(crate) fn beside(self, other: Self) -> Self {
+        let (mut bytes, [.., last]) = (*self.as_bytes(), *other.as_bytes());
         bytes[15] = last;
         Self::from_bytes(bytes)
     }

@@ -3,7 +3,7 @@
 //! # Layout
 //!
 //! - [`id`]: [`JobId`] (UUID v7, derived and keyed forms) and [`Incarnation`], the random name of one process start
-//! - [`name`]: [`JobName`], [`QueueName`] and [`Owner`], checked once and cheap to clone
+//! - [`name`]: [`JobName`], [`QueueName`], [`ScheduleName`] and [`Owner`], checked once and cheap to clone
 //! - [`payload`]: [`Payload`], raw bytes and their content type
 //! - [`context`]: [`RequestContext`], what is kept of the HTTP request behind a job
 //! - [`job`]: [`NewJob`] (what a caller hands over), [`Job`] (what a store knows), [`Progress`]
@@ -11,6 +11,8 @@
 //! - [`attempt`]: [`Attempt`], how one execution ended
 //! - [`state`]: the state table, one total function that decides every transition
 //! - [`retry`]: [`RetryPolicy`] and the verdict on a failed attempt
+//! - [`cadence`]: [`Cadence`], when a schedule ticks: cron in a time zone, or an interval
+//! - [`schedule`]: [`Schedule`], what is submitted when, and what it does at a moment
 //! - [`failure`]: [`JobError`] and its [`ErrorClass`]
 //! - [`limits`]: every bound on input, in one place
 //! - [`time`]: [`Timestamp`], [`Clock`], [`SystemClock`], [`ManualClock`]
@@ -30,6 +32,7 @@
 //! ```
 
 pub mod attempt;
+pub mod cadence;
 pub mod context;
 pub mod failure;
 pub mod id;
@@ -39,18 +42,21 @@ pub mod message;
 pub mod name;
 pub mod payload;
 pub mod retry;
+pub mod schedule;
 pub mod state;
 pub mod time;
 
 pub use attempt::{Attempt, AttemptOutcome};
+pub use cadence::Cadence;
 pub use context::{ContextMap, RequestContext};
 pub use failure::{ErrorClass, JobError};
 pub use id::{Incarnation, JobId};
 pub use job::{Job, JobBuilder, NewJob, Priority, Progress, Start};
 pub use limits::InvalidInput;
 pub use message::{CausationId, Cause, CorrelationId, MessageId, StreamId};
-pub use name::{JobName, Owner, QueueName};
+pub use name::{JobName, Owner, QueueName, ScheduleName};
 pub use payload::Payload;
 pub use retry::RetryPolicy;
+pub use schedule::{Misfire, Overlap, Schedule};
 pub use state::Status;
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};

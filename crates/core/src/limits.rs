@@ -28,6 +28,12 @@ pub const ERROR_CHAIN_MAX: usize = 8;
 pub const HISTORY_MAX: usize = 50;
 /// Largest content type, in bytes.
 pub const CONTENT_TYPE_BYTES_MAX: usize = 256;
+/// Characters in a cron expression.
+pub const CRON_LENGTH_MAX: usize = 256;
+/// The shortest interval of a schedule, which is the step of a cron expression too.
+pub const INTERVAL_MIN: Duration = Duration::from_secs(1);
+/// Bytes in an operator's note.
+pub const NOTE_BYTES_MAX: usize = 1 << 10;
 
 /// Input that a limit or a pattern refuses. Its text is safe to show to whoever sent the input.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -97,6 +97,11 @@ name! {
     Owner, "owner"
 }
 
+name! {
+    /// What a schedule is called, by whoever declares it and whoever looks after it.
+    ScheduleName, "schedule name"
+}
+
 impl Default for QueueName {
     /// The queue named `default`.
     fn default() -> Self {
