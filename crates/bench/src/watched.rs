@@ -9,7 +9,8 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 use windlass_core::{Incarnation, Job, JobId, Status};
 use windlass_store::{
-    Admin, Canceled, Exchange, Exchanged, Fate, Hints, Import, Lease, Query, Result, Scope, SharedStore, Store, Swept,
+    Admin, Canceled, Exchange, Exchanged, Fate, Hints, Import, Lease, Query, Result, Schedules, Scope, SharedStore,
+    Store, Swept,
 };
 
 use crate::handler::number_of;
@@ -169,6 +170,10 @@ impl Store for Watched {
 
     fn admin(&self) -> Option<&dyn Admin> {
         self.inner.admin()
+    }
+
+    fn schedules(&self) -> Option<&dyn Schedules> {
+        self.inner.schedules()
     }
 
     fn importer(&self) -> Option<&dyn Import> {

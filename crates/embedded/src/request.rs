@@ -1,7 +1,8 @@
 //! What is asked of the writer, and the way back for the answer.
 
 use tokio::sync::oneshot;
-use windlass_core::{Job, JobId};
+use windlass_core::{Job, JobId, ScheduleName};
+use windlass_store::schedules::{Revision, Write};
 use windlass_store::{Canceled, Error, Exchange, Exchanged, Imported, Replayed, Result, Retention, Scope, Swept};
 
 use crate::cancel::{cancel, replay};
@@ -9,6 +10,7 @@ use crate::exchange::exchange;
 use crate::fault::{Checked, echo};
 use crate::import::import;
 use crate::ledger::Ledger;
+use crate::schedules;
 use crate::sweep::sweep;
 
 /// A question with the channel for its answer. The answer waits in here until the transaction has committed.
@@ -28,6 +30,8 @@ pub(crate) enum Request {
     Replay(Call<(JobId, Scope), Option<Replayed>>),
     Sweep(Call<usize, Swept>),
     Import(Call<Vec<Job>, Vec<Imported>>),
+    Schedule(Call<Write, Option<Revision>>),
+    Unschedule(Call<ScheduleName, bool>),
 }
 
 impl<Q, A> Call<Q, A> {
@@ -69,6 +73,8 @@ impl Request {
             Self::Replay(call) => call.apply(|(id, scope)| replay(ledger, *id, scope)),
             Self::Sweep(call) => call.apply(|limit| sweep(ledger, *limit, retention)),
             Self::Import(call) => call.apply(|jobs| import(ledger, jobs)),
+            Self::Schedule(call) => call.apply(|write| schedules::write(ledger, write)),
+            Self::Unschedule(call) => call.apply(|name| schedules::remove(ledger, name)),
         }
     }
 
@@ -80,6 +86,8 @@ impl Request {
             Self::Replay(call) => call.acknowledge(),
             Self::Sweep(call) => call.acknowledge(),
             Self::Import(call) => call.acknowledge(),
+            Self::Schedule(call) => call.acknowledge(),
+            Self::Unschedule(call) => call.acknowledge(),
         }
     }
 
@@ -91,6 +99,8 @@ impl Request {
             Self::Replay(call) => call.refuse(error),
             Self::Sweep(call) => call.refuse(error),
             Self::Import(call) => call.refuse(error),
+            Self::Schedule(call) => call.refuse(error),
+            Self::Unschedule(call) => call.refuse(error),
         }
     }
 
@@ -100,7 +110,8 @@ impl Request {
             Self::Exchange(Call { ask, .. }) => ask.settle.len() + ask.submit.len(),
             Self::Sweep(Call { ask, .. }) => *ask,
             Self::Import(Call { ask, .. }) => ask.len(),
-            Self::Cancel(_) | Self::Replay(_) => 1,
+            Self::Schedule(Call { ask, .. }) => 1 + ask.jobs.len(),
+            Self::Cancel(_) | Self::Replay(_) | Self::Unschedule(_) => 1,
         }
     }
 
@@ -110,7 +121,7 @@ impl Request {
             Self::Exchange(Call { ask, .. }) => {
                 self.jobs() + ask.extend.len() + ask.claim.as_ref().map_or(0, |claim| claim.limit)
             }
-            Self::Sweep(_) | Self::Import(_) | Self::Cancel(_) | Self::Replay(_) => self.jobs(),
+            _ => self.jobs(),
         }
     }
 
@@ -118,8 +129,8 @@ impl Request {
     pub(crate) fn brings_jobs(&self) -> bool {
         match self {
             Self::Exchange(Call { ask, .. }) => !ask.submit.is_empty(),
-            Self::Import(_) => true,
-            Self::Sweep(_) | Self::Cancel(_) | Self::Replay(_) => false,
+            Self::Import(_) | Self::Schedule(_) => true,
+            Self::Sweep(_) | Self::Cancel(_) | Self::Replay(_) | Self::Unschedule(_) => false,
         }
     }
 

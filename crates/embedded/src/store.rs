@@ -7,10 +7,11 @@ use std::thread;
 
 use async_trait::async_trait;
 use tokio::sync::broadcast;
-use windlass_core::{Incarnation, Job, JobId};
+use windlass_core::{Clock, Incarnation, Job, JobId, ScheduleName};
+use windlass_store::schedules::{DueSchedules, Kept, Revision, Write};
 use windlass_store::{
     Admin, Canceled, Counts, Exchange, Exchanged, Filter, Hint, Hints, Import, Imported, Lease, Page, Query, Replayed,
-    Result, Scope, Store, Swept,
+    Result, Schedules, Scope, Store, Swept,
 };
 
 use crate::fault::{Checked, Fault, Poison, echo};
@@ -21,7 +22,7 @@ use crate::reader::{self, Readers};
 use crate::request::Request;
 use crate::reserve::Reserve;
 use crate::writer::Writer;
-use crate::{backup, connection, directory, migrate};
+use crate::{backup, connection, directory, migrate, schedules};
 
 /// Hints that a slow subscriber may be behind before it gets `Ready` in place of what it missed.
 const HINTS: usize = 1_024;
@@ -38,6 +39,7 @@ struct Shared {
     readers: Readers,
     hints: broadcast::Sender<Hint>,
     poison: Poison,
+    clock: Arc<dyn Clock>,
 }
 
 impl Embedded {
@@ -98,7 +100,7 @@ fn open(options: &EmbeddedOptions, directory: &Path) -> Checked<Shared> {
     let readers = Readers::open(&file)?;
     let poison = writer.poison();
     let inbox = start(writer, options.queue_depth)?;
-    Ok(Shared { directory: directory.to_owned(), inbox, readers, hints, poison })
+    Ok(Shared { directory: directory.to_owned(), inbox, readers, hints, poison, clock: options.clock.clone() })
 }
 
 fn start(writer: Writer, depth: usize) -> Checked<Inbox> {
@@ -175,6 +177,36 @@ impl Store for Embedded {
 
     fn importer(&self) -> Option<&dyn Import> {
         Some(self)
+    }
+
+    fn schedules(&self) -> Option<&dyn Schedules> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Schedules for Embedded {
+    async fn write_schedule(&self, write: Write) -> Result<Option<Revision>> {
+        self.shared.inbox.ask(write, Request::Schedule).await
+    }
+
+    async fn find_schedule(&self, name: &ScheduleName) -> Result<Option<Kept>> {
+        let name = name.clone();
+        self.shared.readers.ask(move |conn| schedules::find(conn, &name)).await
+    }
+
+    async fn list_schedules(&self, after: Option<&ScheduleName>, limit: usize) -> Result<Vec<Kept>> {
+        let after = after.cloned();
+        self.shared.readers.ask(move |conn| schedules::list(conn, after.as_ref(), limit)).await
+    }
+
+    async fn due_schedules(&self, limit: usize) -> Result<DueSchedules> {
+        let now = self.shared.clock.now();
+        self.shared.readers.ask(move |conn| schedules::due(conn, limit, now)).await
+    }
+
+    async fn remove_schedule(&self, name: &ScheduleName) -> Result<bool> {
+        self.shared.inbox.ask(name.clone(), Request::Unschedule).await
     }
 }
 

@@ -413,6 +413,7 @@ impl Exchanger {
     fn note_hint(&mut self, hint: Hint) {
         match hint {
             Hint::Ready => self.hungry = true,
+            Hint::Schedules => {}
             Hint::CancelRequested(id) => {
                 if let Some(context) = self.shared.registry.find(id) {
                     context.request_stop(windlass_dispatch::Stop::Canceled);

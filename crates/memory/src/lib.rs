@@ -10,6 +10,7 @@
 //! - [`options`]: [`MemoryOptions`], how long finished jobs are kept
 //! - `table`: all jobs, and `apply`, the one way in which a job changes
 //! - `submit` (and import), `settle`, `lease` (extend), `claim`, `sweep`, `query`: one verb each, as methods of the table
+//! - `schedules`: schedules by name and by when they are due
 //! - `index`, `queue`: where to find a job by what it waits for
 //! - `pages`: all jobs by number
 //! - `entry`: one job with its lease and history
@@ -43,6 +44,7 @@ pub mod options;
 mod pages;
 mod query;
 mod queue;
+mod schedules;
 mod settle;
 mod submit;
 mod sweep;
@@ -53,10 +55,11 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use tokio::sync::broadcast;
-use windlass_core::{Clock, Incarnation, Job, JobId, SystemClock, Timestamp};
+use windlass_core::{Clock, Incarnation, Job, JobId, ScheduleName, SystemClock, Timestamp};
+use windlass_store::schedules::{DueSchedules, Kept, Revision, Write};
 use windlass_store::{
     Admin, Canceled, Counts, Error, ErrorKind, Exchange, Exchanged, Filter, Hint, Hints, Import, Imported, Lease, Page,
-    Query, Replayed, Result, Scope, Store, Swept,
+    Query, Replayed, Result, Schedules, Scope, Store, Swept,
 };
 
 pub use crate::options::MemoryOptions;
@@ -183,6 +186,37 @@ impl Store for Memory {
 
     fn importer(&self) -> Option<&dyn Import> {
         Some(self)
+    }
+
+    fn schedules(&self) -> Option<&dyn Schedules> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Schedules for Memory {
+    async fn write_schedule(&self, write: Write) -> Result<Option<Revision>> {
+        let written = self.with(|table, now| table.write(write, now))?;
+        if written.is_some() {
+            self.send(Hint::Schedules);
+        }
+        Ok(written)
+    }
+
+    async fn find_schedule(&self, name: &ScheduleName) -> Result<Option<Kept>> {
+        self.with(|table, _| table.schedules.find(name))
+    }
+
+    async fn list_schedules(&self, after: Option<&ScheduleName>, limit: usize) -> Result<Vec<Kept>> {
+        self.with(|table, _| table.schedules.list(after, limit))
+    }
+
+    async fn due_schedules(&self, limit: usize) -> Result<DueSchedules> {
+        self.with(|table, now| table.schedules.due(limit, now))
+    }
+
+    async fn remove_schedule(&self, name: &ScheduleName) -> Result<bool> {
+        self.with(|table, _| table.schedules.remove(name))
     }
 }
 

@@ -11,6 +11,7 @@ use crate::entry::{Entry, Seq};
 use crate::index::Index;
 use crate::options::MemoryOptions;
 use crate::pages::Pages;
+use crate::schedules::ScheduleTable;
 
 #[derive(Debug)]
 pub(crate) struct Table {
@@ -18,6 +19,7 @@ pub(crate) struct Table {
     pub(crate) ids: HashMap<JobId, Seq, RandomState>,
     pub(crate) jobs: Pages,
     pub(crate) index: Index,
+    pub(crate) schedules: ScheduleTable,
     /// The number of the job accepted last.
     pub(crate) latest: Seq,
     /// The token issued last. One count for all jobs: a job submitted anew after its namesake was pruned must not
@@ -27,7 +29,14 @@ pub(crate) struct Table {
 
 impl Table {
     pub(crate) fn new(options: MemoryOptions) -> Self {
-        Self { ids: HashMap::default(), jobs: Pages::default(), index: Index::new(options), latest: 0, tokens: 0 }
+        Self {
+            ids: HashMap::default(),
+            jobs: Pages::default(),
+            index: Index::new(options),
+            schedules: ScheduleTable::default(),
+            latest: 0,
+            tokens: 0,
+        }
     }
 
     /// A token that is later than all others. A job that gets it makes its earlier leases worthless.

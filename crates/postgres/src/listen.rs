@@ -66,8 +66,11 @@ async fn hear(
     }
 }
 
-/// A job's id asks to stop it; anything else says that there is work.
+/// A job's id asks to stop it; anything else but a word of schedules says that there is work.
 fn hint(payload: &str) -> Hint {
+    if payload == "schedules" {
+        return Hint::Schedules;
+    }
     match uuid::Uuid::try_parse(payload) {
         Ok(id) => Hint::CancelRequested(JobId::from_bytes(*id.as_bytes())),
         Err(_) => Hint::Ready,

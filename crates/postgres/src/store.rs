@@ -10,10 +10,11 @@ use tokio::runtime::{self, Handle};
 use tokio::sync::broadcast;
 use tokio_postgres::Client;
 use tokio_postgres::types::{FromSql, Type};
-use windlass_core::{Incarnation, Job, JobId, NewJob, Payload};
+use windlass_core::{Incarnation, Job, JobId, NewJob, Payload, ScheduleName};
+use windlass_store::schedules::{DueSchedules, Kept, Revision, Write};
 use windlass_store::{
     Admin, Canceled, Counts, Error, ErrorKind, Exchange, Exchanged, Fate, Filter, Hint, Hints, Import, Imported, Lease,
-    Page, Query, Replayed, Result, Scope, Store, Submitted, Swept,
+    Page, Query, Replayed, Result, Schedules, Scope, Store, Submitted, Swept,
 };
 
 use crate::address::Address;
@@ -30,7 +31,7 @@ use crate::news::{News, tell};
 use crate::options::PostgresOptions;
 use crate::rooms::Rooms;
 use crate::within::{OwnTransaction, Terms};
-use crate::{sweep, whole, within};
+use crate::{schedules, sweep, whole, within};
 
 /// Hints that a slow subscriber may be behind before it gets `Ready` in place of what it missed.
 const HINTS: usize = 1_024;
@@ -301,6 +302,63 @@ impl Store for Postgres {
 
     fn importer(&self) -> Option<&dyn Import> {
         Some(self)
+    }
+
+    fn schedules(&self) -> Option<&dyn Schedules> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Schedules for Postgres {
+    async fn write_schedule(&self, write: Write) -> Result<Option<Revision>> {
+        Ok(self
+            .shared
+            .in_time(async {
+                let client = self.shared.client().await?;
+                client.answered(schedules::write(&self.shared.asking(&client), &write).await)
+            })
+            .await?)
+    }
+
+    async fn find_schedule(&self, name: &ScheduleName) -> Result<Option<Kept>> {
+        Ok(self
+            .shared
+            .in_time(async {
+                let client = self.shared.client().await?;
+                client.answered(schedules::find(&self.shared.asking(&client), name).await)
+            })
+            .await?)
+    }
+
+    async fn list_schedules(&self, after: Option<&ScheduleName>, limit: usize) -> Result<Vec<Kept>> {
+        Ok(self
+            .shared
+            .in_time(async {
+                let client = self.shared.client().await?;
+                client.answered(schedules::list(&self.shared.asking(&client), after, limit).await)
+            })
+            .await?)
+    }
+
+    async fn due_schedules(&self, limit: usize) -> Result<DueSchedules> {
+        Ok(self
+            .shared
+            .in_time(async {
+                let client = self.shared.client().await?;
+                client.answered(schedules::due(&self.shared.asking(&client), limit).await)
+            })
+            .await?)
+    }
+
+    async fn remove_schedule(&self, name: &ScheduleName) -> Result<bool> {
+        Ok(self
+            .shared
+            .in_time(async {
+                let client = self.shared.client().await?;
+                client.answered(schedules::remove(&self.shared.asking(&client), name).await)
+            })
+            .await?)
     }
 }
 

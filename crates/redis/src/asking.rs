@@ -8,10 +8,29 @@ use crate::options::Replicas;
 use crate::scripts::{Script, Scripts};
 
 /// The keys in the order that `lua/ledger.lua` gives.
-const KEYS: [&str; 16] = [
-    "job", "state", "result", "error", "progress", "attempts", "ready", "due", "leases", "done", "dead", "all",
-    "counts", "seq", "gone", "long",
+const KEYS: [&str; 18] = [
+    "job",
+    "state",
+    "result",
+    "error",
+    "progress",
+    "attempts",
+    "ready",
+    "due",
+    "leases",
+    "done",
+    "dead",
+    "all",
+    "counts",
+    "seq",
+    "gone",
+    "long",
+    "schedules",
+    "schedules-due",
 ];
+
+/// How many of them a script is given that is not about schedules.
+const WITHOUT_SCHEDULES: usize = 16;
 
 /// What every question begins with.
 pub(crate) struct Keys {
@@ -64,10 +83,10 @@ pub(crate) struct Asking<'a> {
 impl Asking<'_> {
     /// Runs `script` with the arguments that `write` adds.
     pub(crate) async fn run(&self, script: &Script, write: impl Fn(&mut Cmd)) -> Checked<Value> {
-        let known = self.question("EVALSHA", &script.sha, &write);
+        let known = self.question("EVALSHA", &script.sha, script, &write);
         match self.link.ask(&known).await? {
             Err(error) if is_unknown(&error) => {
-                Ok(self.link.ask(&self.question("EVAL", &script.source, &write)).await??)
+                Ok(self.link.ask(&self.question("EVAL", &script.source, script, &write)).await??)
             }
             answer => Ok(answer?),
         }
@@ -76,11 +95,11 @@ impl Asking<'_> {
     /// The same for what somebody is told of, which must not be lost with the server when replicas are waited for.
     pub(crate) async fn run_acknowledged(&self, script: &Script, write: impl Fn(&mut Cmd)) -> Checked<Value> {
         let Some((replicas, link)) = self.replicas else { return self.run(script, write).await };
-        let known = self.question("EVALSHA", &script.sha, &write);
+        let known = self.question("EVALSHA", &script.sha, script, &write);
         let mark = &self.keys.mark;
         let (answer, reached) = match link.ask_and_wait(&known, mark, replicas).await? {
             Err(error) if is_unknown(&error) => {
-                let text = self.question("EVAL", &script.source, &write);
+                let text = self.question("EVAL", &script.source, script, &write);
                 link.ask_and_wait(&text, mark, replicas).await??
             }
             answer => answer?,
@@ -92,9 +111,10 @@ impl Asking<'_> {
         Err(Fault::unavailable(format!("only {reached} of {count} replicas have confirmed a write within {timeout:?}")))
     }
 
-    fn question(&self, command: &str, script: &str, write: impl Fn(&mut Cmd)) -> Cmd {
+    fn question(&self, command: &str, name: &str, script: &Script, write: impl Fn(&mut Cmd)) -> Cmd {
         let mut question = redis::cmd(command);
-        question.arg(script).arg(self.keys.keys.len()).arg(&self.keys.keys);
+        let keys = if script.on_schedules { &self.keys.keys } else { &self.keys.keys[..WITHOUT_SCHEDULES] };
+        question.arg(name).arg(keys.len()).arg(keys);
         match self.at {
             Some(at) => question.arg(at),
             None => question.arg(""),

@@ -48,8 +48,11 @@ async fn hear(
     Ok(())
 }
 
-/// A job's id asks to stop it; anything else says that there is work.
+/// A job's id asks to stop it; anything else but a word of schedules says that there is work.
 fn hint(payload: &[u8]) -> Hint {
+    if payload == b"schedules" {
+        return Hint::Schedules;
+    }
     match payload.try_into() {
         Ok(id) => Hint::CancelRequested(JobId::from_bytes(id)),
         Err(_) => Hint::Ready,

@@ -248,7 +248,7 @@ pub(crate) fn id(bytes: &[u8]) -> Checked<JobId> {
 }
 
 /// What is left to read.
-struct Bytes<'a>(&'a [u8]);
+pub(crate) struct Bytes<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Bytes<'a> {
     fn take(&mut self, length: usize) -> Checked<&'a [u8]> {
@@ -258,7 +258,7 @@ impl<'a> Bytes<'a> {
         Ok(taken)
     }
 
-    fn array<const N: usize>(&mut self) -> Checked<[u8; N]> {
+    pub(crate) fn array<const N: usize>(&mut self) -> Checked<[u8; N]> {
         self.take(N)?.try_into().map_err(|_| Fault::corrupt("a record is shorter than it says"))
     }
 
@@ -275,11 +275,11 @@ impl<'a> Bytes<'a> {
     }
 
     /// Lua's numbers are floating; below 2^53 they count exactly, which is the year 2255 in microseconds.
-    fn whole_number(&mut self) -> Checked<u64> {
+    pub(crate) fn whole_number(&mut self) -> Checked<u64> {
         Ok(f64::from_le_bytes(self.array()?) as u64)
     }
 
-    fn moment(&mut self) -> Checked<Timestamp> {
+    pub(crate) fn moment(&mut self) -> Checked<Timestamp> {
         Ok(Timestamp::from_micros(f64::from_le_bytes(self.array()?) as i64))
     }
 }

@@ -12,6 +12,8 @@ use windlass_core::{AttemptOutcome, Status};
 pub(crate) struct Script {
     pub(crate) source: String,
     pub(crate) sha: String,
+    /// Whether it is given the keys of schedules too.
+    pub(crate) on_schedules: bool,
 }
 
 /// One script per verb.
@@ -35,6 +37,9 @@ pub(crate) struct Scripts {
     pub(crate) reclaim: Script,
     pub(crate) prune: Script,
     pub(crate) opening: Script,
+    pub(crate) schedule_write: Script,
+    pub(crate) schedule_remove: Script,
+    pub(crate) schedules: Script,
 }
 
 const LAYOUT: &str = include_str!("lua/layout.lua");
@@ -42,6 +47,9 @@ const LEDGER: &str = include_str!("lua/ledger.lua");
 const JOB: &str = include_str!("lua/job.lua");
 const BLOCKS: &str = include_str!("lua/blocks.lua");
 const SUBMIT: &str = include_str!("lua/submit.lua");
+
+/// The keys that only scripts about schedules are given.
+const SCHEDULE_KEYS: &str = "local SCHEDULES, SCHEDULES_DUE = KEYS[17], KEYS[18]\n";
 
 const EXCHANGE: [&str; 6] = [
     JOB,
@@ -89,6 +97,11 @@ impl Scripts {
             reclaim: script(include_str!("lua/reclaim.lua")),
             prune: with(false, flags, &[JOB, BLOCKS, include_str!("lua/prune.lua")]),
             opening: with(false, "", &[include_str!("lua/opening.lua")]),
+            schedule_write: with(false, "", &[SUBMIT, SCHEDULE_KEYS, include_str!("lua/schedule_write.lua")])
+                .of_schedules(),
+            schedule_remove: with(false, flags, &[SCHEDULE_KEYS, include_str!("lua/schedule_remove.lua")])
+                .of_schedules(),
+            schedules: with(false, flags, &[SCHEDULE_KEYS, include_str!("lua/schedules.lua")]).of_schedules(),
         }
     }
 }
@@ -96,7 +109,11 @@ impl Scripts {
 impl Script {
     fn of(source: String) -> Self {
         let sha = redis::Script::new(&source).get_hash().to_owned();
-        Self { source, sha }
+        Self { source, sha, on_schedules: false }
+    }
+
+    fn of_schedules(self) -> Self {
+        Self { on_schedules: true, ..self }
     }
 }
 

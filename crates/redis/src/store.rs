@@ -7,10 +7,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::runtime::{self, Handle};
 use tokio::sync::broadcast;
-use windlass_core::{Incarnation, Job, JobId};
+use windlass_core::limits::PAGE_MAX;
+use windlass_core::{Incarnation, Job, JobId, Schedule, ScheduleName};
+use windlass_store::schedules::{DueSchedules, Kept, Revision, Write};
 use windlass_store::{
     Admin, Canceled, Counts, Exchange, Exchanged, Filter, Hint, Hints, Import, Imported, Lease, Page, Query, Replayed,
-    Result, Scope, Store, Swept,
+    Result, Schedules, Scope, Store, Swept,
 };
 
 use crate::address::Address;
@@ -23,7 +25,7 @@ use crate::opening;
 use crate::options::RedisOptions;
 use crate::scripts::{PLAIN, Scripts};
 use crate::shards::{Shards, ask_all};
-use crate::whole;
+use crate::{schedules, whole};
 
 /// Hints that a slow subscriber may be behind before it gets `Ready` in place of what it missed.
 const HINTS: usize = 1_024;
@@ -146,6 +148,20 @@ impl Shared {
         Ok(held.into_iter().flatten().collect())
     }
 
+    async fn schedules(&self, after: Option<&ScheduleName>, limit: usize) -> Checked<Vec<Kept>> {
+        let all = self.shards.all(&self.asking());
+        let mut found = ask_all(&all, |shard| schedules::list(shard, after, limit)).await?.concat();
+        found.sort_by(|one, other| one.name.cmp(&other.name));
+        found.truncate(limit.min(PAGE_MAX));
+        Ok(found)
+    }
+
+    async fn due_schedules(&self, limit: usize) -> Checked<DueSchedules> {
+        let all = self.shards.all(&self.asking());
+        let said = ask_all(&all, |shard| schedules::due(shard, limit)).await?;
+        Ok(schedules::due_of_all(said, limit.min(PAGE_MAX)))
+    }
+
     async fn ping(&self) -> Checked<()> {
         ask_all(&self.shards.all(&self.asking()), opening::ping).await?;
         Ok(())
@@ -210,6 +226,33 @@ impl Store for Redis {
 
     fn importer(&self) -> Option<&dyn Import> {
         Some(self)
+    }
+
+    fn schedules(&self) -> Option<&dyn Schedules> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Schedules for Redis {
+    async fn write_schedule(&self, write: Write) -> Result<Option<Revision>> {
+        Ok(schedules::write(&self.shared.with(Schedule::id(&write.name)), &write).await?)
+    }
+
+    async fn find_schedule(&self, name: &ScheduleName) -> Result<Option<Kept>> {
+        Ok(schedules::find(&self.shared.with(Schedule::id(name)), name).await?)
+    }
+
+    async fn list_schedules(&self, after: Option<&ScheduleName>, limit: usize) -> Result<Vec<Kept>> {
+        Ok(self.shared.schedules(after, limit).await?)
+    }
+
+    async fn due_schedules(&self, limit: usize) -> Result<DueSchedules> {
+        Ok(self.shared.due_schedules(limit).await?)
+    }
+
+    async fn remove_schedule(&self, name: &ScheduleName) -> Result<bool> {
+        Ok(schedules::remove(&self.shared.with(Schedule::id(name)), name).await?)
     }
 }
 

@@ -8,6 +8,8 @@ use windlass_core::JobId;
 pub enum Hint {
     /// Jobs may be claimable, or due earlier than was thought. Also sent in place of hints that were lost.
     Ready,
+    /// A schedule may be due earlier than was thought.
+    Schedules,
     /// The cancellation of this running job was requested.
     CancelRequested(JobId),
 }

@@ -7,6 +7,7 @@
 //! - [`verbs`]: [`Verbs`], the single verbs `submit`, `claim`, `settle`, `extend` as thin helpers over `exchange`
 //! - [`capability`]: what only some stores offer, as `Option<&dyn …>`: [`Query`], [`Admin`]
 //! - [`import`]: [`Import`], the capability of taking in what another store kept
+//! - [`schedules`]: [`Schedules`], the capability of keeping schedules whose ticks happen once
 //! - [`codec`]: the bytes that backends keep where they have no column
 //! - [`retention`]: [`Retention`], how long finished jobs stay
 //! - [`scope`]: [`Scope`], whose jobs a question is about
@@ -30,6 +31,7 @@ pub mod exchange;
 pub mod hint;
 pub mod import;
 pub mod retention;
+pub mod schedules;
 pub mod scope;
 pub mod store;
 pub mod verbs;
@@ -43,6 +45,7 @@ pub use exchange::{
 pub use hint::{Hint, Hints};
 pub use import::{Import, Imported, is_importable};
 pub use retention::Retention;
+pub use schedules::Schedules;
 pub use scope::Scope;
 pub use store::{Canceled, SharedStore, Store, Swept};
 pub use verbs::Verbs;

@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::exchange::{Exchange, Exchanged, Lease};
 use crate::hint::Hints;
 use crate::import::Import;
+use crate::schedules::Schedules;
 use crate::scope::Scope;
 
 /// Keeps jobs. The conformance suite in `windlass-testkit` proves these promises for every implementation:
@@ -64,6 +65,11 @@ pub trait Store: Send + Sync + 'static {
 
     /// An operator's actions, where the backend can.
     fn admin(&self) -> Option<&dyn Admin> {
+        None
+    }
+
+    /// Keeps schedules, where the backend can.
+    fn schedules(&self) -> Option<&dyn Schedules> {
         None
     }
 

@@ -4,10 +4,11 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
-use windlass_core::{Incarnation, Job, JobId};
+use windlass_core::{Incarnation, Job, JobId, ScheduleName};
+use windlass_store::schedules::{DueSchedules, Kept, Revision, Write};
 use windlass_store::{
-    Admin, Canceled, Error, ErrorKind, Exchange, Exchanged, Hints, Import, Imported, Lease, Query, Result, Scope,
-    Store, Swept,
+    Admin, Canceled, Error, ErrorKind, Exchange, Exchanged, Hints, Import, Imported, Lease, Query, Result, Schedules,
+    Scope, Store, Swept,
 };
 
 /// Wraps a store. Without orders it passes everything through; `query` and `admin` always pass through.
@@ -140,6 +141,44 @@ impl<S: Store> Store for Faulty<S> {
 
     fn importer(&self) -> Option<&dyn Import> {
         self.inner.importer().map(|_| self as &dyn Import)
+    }
+
+    fn schedules(&self) -> Option<&dyn Schedules> {
+        self.inner.schedules().map(|_| self as &dyn Schedules)
+    }
+}
+
+impl<S: Store> Faulty<S> {
+    fn inner_schedules(&self) -> Result<&dyn Schedules> {
+        self.inner.schedules().ok_or_else(|| Error::new(ErrorKind::Config, "the store inside keeps no schedules"))
+    }
+}
+
+#[async_trait]
+impl<S: Store> Schedules for Faulty<S> {
+    async fn write_schedule(&self, write: Write) -> Result<Option<Revision>> {
+        self.before().await?;
+        self.after(self.inner_schedules()?.write_schedule(write).await)
+    }
+
+    async fn find_schedule(&self, name: &ScheduleName) -> Result<Option<Kept>> {
+        self.before().await?;
+        self.after(self.inner_schedules()?.find_schedule(name).await)
+    }
+
+    async fn list_schedules(&self, after: Option<&ScheduleName>, limit: usize) -> Result<Vec<Kept>> {
+        self.before().await?;
+        self.after(self.inner_schedules()?.list_schedules(after, limit).await)
+    }
+
+    async fn due_schedules(&self, limit: usize) -> Result<DueSchedules> {
+        self.before().await?;
+        self.after(self.inner_schedules()?.due_schedules(limit).await)
+    }
+
+    async fn remove_schedule(&self, name: &ScheduleName) -> Result<bool> {
+        self.before().await?;
+        self.after(self.inner_schedules()?.remove_schedule(name).await)
     }
 }
 

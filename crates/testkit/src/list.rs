@@ -306,6 +306,30 @@ macro_rules! for_each_scenario {
                 a_dropped_claim_comes_back_with_its_lease
                 readers_see_whole_jobs
             }
+            optional schedules {
+                a_schedule_is_kept_as_it_was_written
+                a_state_follows_the_one_it_expects_and_no_other
+                a_schedule_is_made_once
+                a_schedule_made_anew_has_no_revision_of_its_former_life
+                a_removed_schedule_is_gone_and_due_no_more
+                jobs_come_with_a_state_that_is_written
+                no_jobs_come_with_a_state_that_is_refused
+                a_job_that_exists_is_passed_over
+                a_full_queue_takes_the_jobs_of_a_tick
+                what_is_due_comes_the_earliest_first
+                a_schedule_is_due_at_its_moment_and_not_before
+                more_that_is_due_than_was_asked_for_is_next
+                a_new_state_moves_when_it_is_due
+                schedules_are_listed_by_name_and_in_pages
+                a_page_of_schedules_has_its_bound
+                of_many_who_deal_with_a_tick_one_does
+                of_many_who_make_a_schedule_one_does
+                a_written_schedule_wakes
+                a_ticks_job_wakes
+                moments_before_1970_are_due_too
+                a_large_record_is_kept_whole
+                schedules_survive
+            }
             optional query {
                 an_empty_store_lists_and_counts_nothing
                 counts_know_every_queue_and_status

@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use windlass_core::limits::{HISTORY_MAX, PAGE_MAX};
 use windlass_core::state::{self, Event, Step};
-use windlass_core::{Attempt, AttemptOutcome, Incarnation, Job, JobError, JobId, NewJob, QueueName, Status, Timestamp};
+use windlass_core::{
+    Attempt, AttemptOutcome, Incarnation, Job, JobError, JobId, NewJob, QueueName, ScheduleName, Status, Timestamp,
+};
+use windlass_store::schedules::{DueSchedules, Kept as ScheduleKept, Revision, Write};
 use windlass_store::{
     Canceled, Claim, Claimed, ClaimedJob, Counts, Exchange, Exchanged, Extend, Extension, Fate, Filter, Imported,
     Lease, Outcome, Page, Replayed, Scope, Settlement, SubmitOutcome, Submitted, Swept, Token, is_importable,
@@ -22,6 +25,7 @@ pub struct Model {
     kept: BTreeMap<u64, Kept>,
     accepted: u64,
     tokens: u64,
+    schedules: BTreeMap<ScheduleName, ScheduleKept>,
 }
 
 #[derive(Clone, Debug)]
@@ -80,6 +84,48 @@ impl Model {
         let running = self.kept.values().filter(|kept| kept.job.status == Status::InProgress);
         let its = running.filter(|kept| kept.worker == Some(worker));
         its.map(|kept| Lease { id: kept.job.new.id, token: kept.token }).collect()
+    }
+
+    /// Writes a schedule's next state and submits what goes with it, if nobody was faster.
+    pub fn write_schedule(&mut self, now: Timestamp, write: Write) -> Option<Revision> {
+        let Write { name, expected, due, record, jobs } = write;
+        let former = self.schedules.get(&name).map(|kept| kept.revision);
+        if former != expected {
+            return None;
+        }
+        let revision = Revision::following(former, now);
+        self.schedules.insert(name.clone(), ScheduleKept { name, revision, due, record });
+        for job in &jobs {
+            let _ = self.submit(now, job, None);
+        }
+        Some(revision)
+    }
+
+    /// The schedule of this name.
+    pub fn schedule(&self, name: &ScheduleName) -> Option<ScheduleKept> {
+        self.schedules.get(name).cloned()
+    }
+
+    /// A page of schedules, by name.
+    pub fn schedules(&self, after: Option<&ScheduleName>, limit: usize) -> Vec<ScheduleKept> {
+        let behind = self.schedules.values().filter(|kept| after.is_none_or(|after| kept.name > *after));
+        behind.take(limit.min(PAGE_MAX)).cloned().collect()
+    }
+
+    /// What is due, and when the next one is.
+    pub fn due_schedules(&self, now: Timestamp, limit: usize) -> DueSchedules {
+        let mut waiting: Vec<_> = self.schedules.values().filter(|kept| kept.due.is_some()).cloned().collect();
+        waiting.sort_by(|one, other| (one.due, &one.name).cmp(&(other.due, &other.name)));
+        let is_due = |kept: &&ScheduleKept| kept.due.is_some_and(|due| due <= now);
+        let count = waiting.iter().take(limit.min(PAGE_MAX)).filter(is_due).count();
+        let next = waiting.get(count).and_then(|kept| kept.due);
+        waiting.truncate(count);
+        DueSchedules { at: now, schedules: waiting, next }
+    }
+
+    /// Removes a schedule.
+    pub fn remove_schedule(&mut self, name: &ScheduleName) -> bool {
+        self.schedules.remove(name).is_some()
     }
 
     fn submit(&mut self, now: Timestamp, new: &Arc<NewJob>, queue_limit: Option<u64>) -> Submitted {

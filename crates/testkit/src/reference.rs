@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use tokio::sync::broadcast;
-use windlass_core::{Clock, Incarnation, Job, JobId, Status, Timestamp};
+use windlass_core::{Clock, Incarnation, Job, JobId, ScheduleName, Status, Timestamp};
+use windlass_store::schedules::{DueSchedules, Kept, Revision, Write};
 use windlass_store::{
     Admin, Canceled, Counts, Exchange, Exchanged, Fate, Filter, Hint, Hints, Import, Imported, Lease, Page, Query,
-    Replayed, Result, Scope, Store, Swept,
+    Replayed, Result, Schedules, Scope, Store, Swept,
 };
 
 use crate::model::Model;
@@ -104,6 +105,43 @@ impl Store for Reference {
 
     fn importer(&self) -> Option<&dyn Import> {
         Some(self)
+    }
+
+    fn schedules(&self) -> Option<&dyn Schedules> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Schedules for Reference {
+    async fn write_schedule(&self, write: Write) -> Result<Option<Revision>> {
+        let (mut model, now) = self.at_now();
+        let brings_jobs = !write.jobs.is_empty();
+        let written = model.write_schedule(now, write);
+        if written.is_some() {
+            self.send(Hint::Schedules);
+            if brings_jobs {
+                self.send(Hint::Ready);
+            }
+        }
+        Ok(written)
+    }
+
+    async fn find_schedule(&self, name: &ScheduleName) -> Result<Option<Kept>> {
+        Ok(self.at_now().0.schedule(name))
+    }
+
+    async fn list_schedules(&self, after: Option<&ScheduleName>, limit: usize) -> Result<Vec<Kept>> {
+        Ok(self.at_now().0.schedules(after, limit))
+    }
+
+    async fn due_schedules(&self, limit: usize) -> Result<DueSchedules> {
+        let (model, now) = self.at_now();
+        Ok(model.due_schedules(now, limit))
+    }
+
+    async fn remove_schedule(&self, name: &ScheduleName) -> Result<bool> {
+        Ok(self.at_now().0.remove_schedule(name))
     }
 }
 

@@ -8,8 +8,8 @@ use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use windlass_core::{Incarnation, Job, JobId, ManualClock};
 use windlass_store::{
-    Admin, Canceled, Exchange, Exchanged, Fate, Hints, Import, Lease, Outcome, Query, Result, Scope, Store, Swept,
-    Token,
+    Admin, Canceled, Exchange, Exchanged, Fate, Hints, Import, Lease, Outcome, Query, Result, Schedules, Scope, Store,
+    Swept, Token,
 };
 use windlass_testkit::history::play;
 use windlass_testkit::operation::histories;
@@ -141,6 +141,10 @@ impl Store for Mistaken {
 
     fn admin(&self) -> Option<&dyn Admin> {
         self.inner.admin()
+    }
+
+    fn schedules(&self) -> Option<&dyn Schedules> {
+        self.inner.schedules()
     }
 
     fn importer(&self) -> Option<&dyn Import> {

@@ -64,6 +64,13 @@ CREATE TABLE result (
     sum INTEGER NOT NULL
 ) STRICT;
 
+CREATE TABLE schedule (
+    name TEXT NOT NULL PRIMARY KEY,
+    revision INTEGER NOT NULL,
+    due_at INTEGER,
+    record BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE "state" (
     seq INTEGER PRIMARY KEY,
     status INTEGER NOT NULL,
@@ -83,6 +90,8 @@ CREATE TABLE "state" (
     CHECK ((status = 2) = (due_at IS NOT NULL)),
     CHECK (status <> 3 OR (worker IS NOT NULL AND started_at IS NOT NULL))
 ) STRICT;
+
+CREATE INDEX schedule_due ON schedule (due_at, name) WHERE due_at IS NOT NULL;
 
 CREATE INDEX state_finished ON state (status, updated_at) WHERE status >= 4;
 

@@ -18,6 +18,7 @@ pub mod query;
 pub mod retention;
 pub mod retry;
 pub mod schedule;
+pub mod schedules;
 pub mod scope;
 pub mod settle;
 pub mod submit;

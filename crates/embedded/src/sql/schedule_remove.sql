@@ -1,0 +1,2 @@
+-- Removes a schedule.
+DELETE FROM schedule WHERE name = ?1
