@@ -23,7 +23,6 @@ pub(crate) struct Call<Q, A> {
 
 /// One of the verbs that write.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly every request is an exchange, so boxing it would save nothing")]
 pub(crate) enum Request {
     Exchange(Call<Exchange, Exchanged>),
     Cancel(Call<(JobId, Scope), Option<Canceled>>),

@@ -14,7 +14,9 @@ use crate::exchanger::Exchanger;
 use crate::heartbeat::Heartbeat;
 use crate::metrics::Metrics;
 use crate::phase::Phases;
+use crate::recurring::Recurring;
 use crate::registry::Registry;
+use crate::scheduler::Scheduler;
 use crate::settings::Settings;
 use crate::shared::{Beats, Shared};
 use crate::sweeper::Sweeper;
@@ -23,7 +25,7 @@ use crate::waiters::Waiters;
 impl Engine {
     /// Starts to build an engine over a store.
     pub fn builder(store: SharedStore) -> EngineBuilder {
-        EngineBuilder { store, settings: Settings::default(), router: Router::new() }
+        EngineBuilder { store, settings: Settings::default(), router: Router::new(), recurring: Vec::new() }
     }
 }
 
@@ -32,6 +34,7 @@ pub struct EngineBuilder {
     store: SharedStore,
     settings: Settings,
     router: Router,
+    recurring: Vec<Recurring>,
 }
 
 impl EngineBuilder {
@@ -71,10 +74,18 @@ impl EngineBuilder {
         self
     }
 
+    /// Adds a schedule, which is declared when the engine starts: see [`Schedules::put`](crate::Schedules::put).
+    pub fn schedule(mut self, recurring: Recurring) -> Self {
+        self.recurring.push(recurring);
+        self
+    }
+
     /// Checks everything, asks the store whether it is there, and starts the loops.
     pub async fn start(self) -> Result<Engine, StartError> {
         self.settings.validate()?;
         let routes = self.router.build()?;
+        let declared = self.recurring.into_iter().map(|recurring| recurring.schedule(&self.settings));
+        let declared = declared.collect::<Result<Vec<_>, _>>()?;
         self.store.ping().await?;
         let (submittals, receiver) = mpsc::channel(self.settings.submit_buffer);
         let shared = Arc::new(Shared {
@@ -95,6 +106,11 @@ impl EngineBuilder {
         Heartbeat::start(shared.clone(), Arc::clone(&crossings))?;
         tokio::spawn(Sweeper::new(shared.clone()).run());
         tokio::spawn(Exchanger::new(shared.clone(), receiver, crossings).run());
-        Ok(Engine { shared, submittals })
+        let engine = Engine { shared, submittals };
+        for schedule in declared {
+            engine.schedules().put(schedule).await.map_err(StartError::Schedule)?;
+        }
+        tokio::spawn(Scheduler::new(engine.shared.clone()).run());
+        Ok(engine)
     }
 }

@@ -34,6 +34,12 @@ pub enum Error {
     /// The store could not do it.
     #[error("store: {0}")]
     Store(Arc<windlass_store::Error>),
+    /// The store does not offer it.
+    #[error("this store keeps no {what}")]
+    Unsupported {
+        /// What was asked for.
+        what: &'static str,
+    },
     /// The process is shutting down and takes no more work.
     #[error("shutting down")]
     ShuttingDown,
@@ -43,7 +49,7 @@ impl Error {
     /// Whether the same call can succeed later without anybody's help.
     pub fn is_temporary(&self) -> bool {
         match self {
-            Self::Invalid(_) | Self::Conflict { .. } => false,
+            Self::Invalid(_) | Self::Conflict { .. } | Self::Unsupported { .. } => false,
             Self::Store(error) => error.is_transient(),
             Self::QueueFull { .. } | Self::Busy | Self::Timeout | Self::ShuttingDown => true,
         }
@@ -74,6 +80,9 @@ pub enum StartError {
     /// The store cannot be used.
     #[error("store: {0}")]
     Store(#[from] windlass_store::Error),
+    /// A schedule could not be declared.
+    #[error("schedule: {0}")]
+    Schedule(Error),
     /// The operating system refused a thread.
     #[error("cannot start the heartbeat thread: {0}")]
     Thread(#[from] std::io::Error),

@@ -18,6 +18,9 @@
 //! - `registry`: the attempts that this process holds leases for
 //! - `heartbeat`: keeps those leases alive, on a thread of its own
 //! - `sweeper`: takes back what dead processes held, promotes, prunes
+//! - [`recurring`]: [`Recur`] and [`Recurring`], typed schedules of a handler's jobs
+//! - [`schedules`]: [`Schedules`], what operators and programs do with schedules
+//! - `scheduler`: deals with the ticks of schedules
 //! - `waiters`: who waits for which job to finish
 //! - [`health`]: liveness and readiness from the age of each loop's last good pass
 //! - [`metrics`]: every metric by name, unit and labels
@@ -68,7 +71,12 @@ pub mod metrics;
 mod overtime;
 mod pace;
 mod phase;
+pub mod recurring;
 mod registry;
+mod scheduler;
+#[cfg(test)]
+mod scheduler_tests;
+pub mod schedules;
 pub mod settings;
 mod shared;
 pub mod submit;
@@ -82,5 +90,7 @@ pub use builder::EngineBuilder;
 pub use engine::Engine;
 pub use error::{Error, StartError};
 pub use health::{Health, LoopHealth};
+pub use recurring::{Recur, Recurring};
+pub use schedules::{Scheduled, Schedules};
 pub use settings::Settings;
 pub use submit::{Submission, Submit};

@@ -12,8 +12,9 @@
 //! | `windlass_running` | gauge | attempts | | leases this process holds |
 //! | `windlass_exchange_seconds` | histogram | seconds | `store` | one round trip to the store |
 //! | `windlass_exchange_items` | histogram | items | `store` | settlements, submissions and claimed jobs in one round trip |
-//! | `windlass_store_errors_total` | counter | calls | `store`, `verb` = `exchange`, `extend`, `sweep` | failed calls |
+//! | `windlass_store_errors_total` | counter | calls | `store`, `verb` = `exchange`, `extend`, `sweep`, `schedules` | failed calls |
 //! | `windlass_swept_total` | counter | jobs | `store`, `what` = `promoted`, `reclaimed`, `quarantined`, `stopped`, `pruned` | what sweeps did |
+//! | `windlass_ticks_total` | counter | jobs | `store` | jobs that this process submitted for ticks of schedules |
 //! | `windlass_stuck_attempts_total` | counter | attempts | `store` | attempts given up because the handler did not let go after its time limit |
 
 use std::time::Duration;
@@ -39,6 +40,8 @@ pub(crate) struct Metrics {
     pub(crate) exchange_errors: Counter,
     pub(crate) extend_errors: Counter,
     pub(crate) sweep_errors: Counter,
+    pub(crate) schedule_errors: Counter,
+    pub(crate) ticks: Counter,
     swept: [Counter; 5],
     handlers: HashMap<JobName, HandlerMetrics>,
 }
@@ -70,6 +73,8 @@ impl Metrics {
             exchange_errors: errors("exchange"),
             extend_errors: errors("extend"),
             sweep_errors: errors("sweep"),
+            schedule_errors: errors("schedules"),
+            ticks: counter!("windlass_ticks_total", "store" => store),
             swept: ["promoted", "reclaimed", "quarantined", "stopped", "pruned"].map(swept),
             handlers: handlers.map(|name| (name.clone(), HandlerMetrics::new(name))).collect(),
         }

@@ -58,12 +58,12 @@ pub use windlass_macros::job;
 pub mod prelude {
     pub use crate::open::Windlass;
     pub use crate::spans::Spans;
-    pub use windlass_core::{JobId, Owner, Payload, Priority, QueueName};
+    pub use windlass_core::{JobId, Misfire, Overlap, Owner, Payload, Priority, QueueName, ScheduleName};
     pub use windlass_dispatch::{
         Attempt, Binary, Classify, Context, Error, Handler, HandlerOptions, Headers, Json, Query, Request, Result,
         Route, Snooze, State, Stop, Text,
     };
-    pub use windlass_engine::{Settings, Submit};
+    pub use windlass_engine::{Recur, Settings, Submit};
     #[cfg(feature = "http")]
     pub use windlass_http::{HttpExt, Rejection, delete, patch, post, put};
     pub use windlass_macros::job;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use windlass_core::QueueName;
 use windlass_dispatch::{Application, Handler};
-use windlass_engine::{Engine, EngineBuilder, Settings, StartError};
+use windlass_engine::{Engine, EngineBuilder, Recurring, Settings, StartError};
 use windlass_store::SharedStore;
 
 /// The engine, its store and its handlers. Clones are handles on the same engine; everything [`Engine`] can do it
@@ -92,6 +92,12 @@ impl WindlassBuilder {
     /// Adds a value that handlers take as `State<S>`.
     pub fn state<S: Clone + Send + Sync + 'static>(self, value: S) -> Self {
         self.part(|engine| engine.state(value))
+    }
+
+    /// Adds a schedule, which is declared at the start: `.schedule(report.cron("nightly", "0 3 * * *", input))`
+    /// (docs/scheduling.md).
+    pub fn schedule(self, recurring: Recurring) -> Self {
+        self.part(|engine| engine.schedule(recurring))
     }
 
     /// All settings at once.
