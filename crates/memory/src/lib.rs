@@ -9,8 +9,8 @@
 //! - [`Memory`] (here): the handle; each method takes the one lock, computes, and lets go
 //! - [`options`]: [`MemoryOptions`], how long finished jobs are kept
 //! - `table`: all jobs, and `apply`, the one way in which a job changes
-//! - `submit` (and import), `settle`, `lease` (extend), `claim`, `sweep`, `query`: one verb each, as methods of the table
-//! - `schedules`: schedules by name and by when they are due
+//! - `submit` (and import), `settle`, `lease` (extend), `claim`, `sweep`, `schedules`, `query`: one verb each, as methods of the table
+//! - `timetable`: schedules by name and by when they are due
 //! - `index`, `queue`: where to find a job by what it waits for
 //! - `pages`: all jobs by number
 //! - `entry`: one job with its lease and history
@@ -49,6 +49,7 @@ mod settle;
 mod submit;
 mod sweep;
 mod table;
+mod timetable;
 
 use std::fmt;
 use std::sync::{Arc, Mutex};

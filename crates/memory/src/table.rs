@@ -11,7 +11,7 @@ use crate::entry::{Entry, Seq};
 use crate::index::Index;
 use crate::options::MemoryOptions;
 use crate::pages::Pages;
-use crate::schedules::ScheduleTable;
+use crate::timetable::Timetable;
 
 #[derive(Debug)]
 pub(crate) struct Table {
@@ -19,7 +19,7 @@ pub(crate) struct Table {
     pub(crate) ids: HashMap<JobId, Seq, RandomState>,
     pub(crate) jobs: Pages,
     pub(crate) index: Index,
-    pub(crate) schedules: ScheduleTable,
+    pub(crate) schedules: Timetable,
     /// The number of the job accepted last.
     pub(crate) latest: Seq,
     /// The token issued last. One count for all jobs: a job submitted anew after its namesake was pruned must not
@@ -33,7 +33,7 @@ impl Table {
             ids: HashMap::default(),
             jobs: Pages::default(),
             index: Index::new(options),
-            schedules: ScheduleTable::default(),
+            schedules: Timetable::default(),
             latest: 0,
             tokens: 0,
         }

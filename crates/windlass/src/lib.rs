@@ -107,6 +107,11 @@ struct Readme;
 #[doc = include_str!("../../../docs/messages.md")]
 struct Messages;
 
+/// Compiles the manual on delays and schedules.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/scheduling.md")]
+struct Scheduling;
+
 /// Compiles the snippet of the manual on moving to another store.
 #[cfg(all(doctest, feature = "embedded"))]
 #[doc = include_str!("../../../docs/transfer.md")]
