@@ -57,6 +57,9 @@ impl JobId {
         Self(Uuid::new_v8(folded))
     }
 
+    /// The one that sorts behind all others.
+    pub const LAST: Self = Self(Uuid::max());
+
     /// The 16 bytes, as stores keep them.
     pub fn as_bytes(&self) -> &[u8; 16] {
         self.0.as_bytes()

@@ -18,6 +18,7 @@ use crate::payload::Payload;
 use crate::retry::RetryPolicy;
 use crate::state::Status;
 use crate::time::Timestamp;
+use crate::unique::{Subject, Unique, Uniqueness};
 
 /// Which of two waiting jobs goes first: 0 before 9. The default is 5; equals go in order of submission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -113,12 +114,33 @@ pub struct NewJob {
     pub traceparent: Option<String>,
     /// What it follows from; `None` for what begins with it.
     pub cause: Option<Box<Cause>>,
+    /// On which conditions it is taken; `None` for most.
+    pub conditions: Option<Box<Conditions>>,
+}
+
+/// On which conditions a job is taken. Most have none.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Conditions {
+    /// There must be one such job at a time.
+    pub unique: Option<Uniqueness>,
 }
 
 impl NewJob {
     /// Starts a job with default settings. Errors in `name` come out of [`JobBuilder::finish`].
     pub fn build(name: impl AsRef<str>, payload: Payload) -> JobBuilder {
-        JobBuilder { name: JobName::new(name), queue: Ok(QueueName::default()), id: None, draft: Draft::new(payload) }
+        JobBuilder {
+            name: JobName::new(name),
+            queue: Ok(QueueName::default()),
+            id: None,
+            unique: None,
+            draft: Draft::new(payload),
+        }
+    }
+
+    /// What makes it unique, if it is.
+    pub fn unique(&self) -> Option<&Uniqueness> {
+        self.conditions.as_ref()?.unique.as_ref()
     }
 
     /// Whether `other` asks for the same work on behalf of the same owner, so that submitting it under the
@@ -168,6 +190,7 @@ pub struct JobBuilder {
     id: Option<JobId>,
     name: Result<JobName, InvalidInput>,
     queue: Result<QueueName, InvalidInput>,
+    unique: Option<Unique>,
     draft: Draft,
 }
 
@@ -238,6 +261,13 @@ impl JobBuilder {
         self
     }
 
+    /// There must be one such job at a time. Unless it has an id of its own, it gets one with which it has its place where
+    /// stores that spread jobs look for its key.
+    pub fn unique(mut self, unique: Unique) -> Self {
+        self.unique = Some(unique);
+        self
+    }
+
     /// Checks everything and makes the job; `now` goes into a fresh id only. The payload may have 1 MiB.
     pub fn finish(self, now: Timestamp) -> Result<NewJob, InvalidInput> {
         self.finish_within(now, PAYLOAD_BYTES_DEFAULT)
@@ -247,7 +277,7 @@ impl JobBuilder {
     pub fn finish_within(self, now: Timestamp, payload_bytes_max: usize) -> Result<NewJob, InvalidInput> {
         self.draft.check(payload_bytes_max)?;
         let Draft { priority, start, payload, retry, timeout, owner, context, traceparent, cause } = self.draft;
-        Ok(NewJob {
+        let mut job = NewJob {
             id: self.id.unwrap_or_else(|| JobId::generate(now)),
             name: self.name?,
             queue: self.queue?,
@@ -260,7 +290,15 @@ impl JobBuilder {
             context,
             traceparent,
             cause,
-        })
+            conditions: None,
+        };
+        if let Some(unique) = self.unique {
+            let (owner, input) = (job.owner.as_ref(), &job.payload.bytes[..]);
+            let unique = unique.of(Subject { name: &job.name, queue: &job.queue, owner, input })?;
+            job.id = self.id.unwrap_or(job.id.beside(unique.key));
+            job.conditions = Some(Box::new(Conditions { unique: Some(unique) }));
+        }
+        Ok(job)
     }
 }
 

@@ -8,6 +8,7 @@
 //! - [`context`]: [`RequestContext`], what is kept of the HTTP request behind a job
 //! - [`job`]: [`NewJob`] (what a caller hands over), [`Job`] (what a store knows), [`Progress`]
 //! - [`message`]: the ids of messages, and [`Cause`], what a message follows from
+//! - [`unique`]: [`Unique`], jobs of which there must be one at a time
 //! - [`attempt`]: [`Attempt`], how one execution ended
 //! - [`state`]: the state table, one total function that decides every transition
 //! - [`retry`]: [`RetryPolicy`] and the verdict on a failed attempt
@@ -45,13 +46,14 @@ pub mod retry;
 pub mod schedule;
 pub mod state;
 pub mod time;
+pub mod unique;
 
 pub use attempt::{Attempt, AttemptOutcome};
 pub use cadence::Cadence;
 pub use context::{ContextMap, RequestContext};
 pub use failure::{ErrorClass, JobError};
 pub use id::{Incarnation, JobId};
-pub use job::{Job, JobBuilder, NewJob, Priority, Progress, Start};
+pub use job::{Conditions, Job, JobBuilder, NewJob, Priority, Progress, Start};
 pub use limits::InvalidInput;
 pub use message::{CausationId, Cause, CorrelationId, MessageId, StreamId};
 pub use name::{JobName, Owner, QueueName, ScheduleName};
@@ -60,3 +62,4 @@ pub use retry::RetryPolicy;
 pub use schedule::{Misfire, Overlap, Schedule};
 pub use state::Status;
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};
+pub use unique::{Unique, Uniqueness};

@@ -32,6 +32,10 @@ pub const CONTENT_TYPE_BYTES_MAX: usize = 256;
 pub const CRON_LENGTH_MAX: usize = 256;
 /// The shortest interval of a schedule, which is the step of a cron expression too.
 pub const INTERVAL_MIN: Duration = Duration::from_secs(1);
+/// Bytes in a key of unique jobs.
+pub const UNIQUE_KEY_BYTES_MAX: usize = 256;
+/// Fields of the input that can make jobs unique.
+pub const UNIQUE_FIELDS_MAX: usize = 16;
 /// Bytes in an operator's note.
 pub const NOTE_BYTES_MAX: usize = 1 << 10;
 

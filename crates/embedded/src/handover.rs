@@ -35,6 +35,10 @@ impl<'a> Handover<'a> {
         if turn.submit.is_empty() || turn.submit.len() > claim.limit {
             return Ok(None);
         }
+        // One that comes later in the turn may take the place of one that has not been claimed yet.
+        if turn.submit.iter().any(|new| new.unique().is_some()) {
+            return Ok(None);
+        }
         for line in claim.queues.iter().filter_map(|name| ledger.mirror.queue(name)) {
             if can_be_claimed(ledger, line)? {
                 return Ok(None);

@@ -10,7 +10,7 @@
 //! - `inbox`, `request`, `writer`, `syncer`: the way to the one thread that writes, what it is asked, its group commit,
 //!   and the sync that each answer waits for
 //! - `exchange`, `settle`, `extend`, `submit`, `handover`, `claim`, `promote`, `sweep`, `cancel`,
-//!   `import`, `schedules`: one file per verb; `sql/` holds their statements
+//!   `import`, `schedules`: one file per verb; `unique`: who holds the keys of unique jobs; `sql/` holds their statements
 //! - `mirror`, `ledger`: what the writer keeps in memory (leases, lines), and what a verb works on
 //! - `record`, `history`, `whole`: the bytes on disk, attempts, and whole jobs
 //! - `reader`: the threads that only read
@@ -65,6 +65,7 @@ mod store;
 mod submit;
 mod sweep;
 mod syncer;
+mod unique;
 mod whole;
 mod writer;
 #[cfg(test)]

@@ -65,6 +65,7 @@ pub(crate) fn new_job(row: &Row<'_>, queue: QueueName) -> Checked<(NewJob, Times
         context: spec.context,
         traceparent: spec.traceparent,
         cause: spec.cause,
+        conditions: spec.conditions,
     };
     Ok((new, created_at))
 }

@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE;
 use rusqlite::{CachedStatement, Connection};
-use windlass_core::{NewJob, Status, Timestamp};
+use windlass_core::{NewJob, QueueName, Status, Timestamp, Uniqueness};
 use windlass_store::codec::Spec;
 use windlass_store::{Scope, SubmitOutcome, Submitted};
 
+use crate::cancel::cancel;
 use crate::fault::{Checked, Fault};
 use crate::handover::Handover;
 use crate::ledger::Ledger;
 use crate::mirror::QueueRef;
+use crate::unique::{self, Way};
 use crate::{record, whole};
 
 const SUBMIT_JOB: &str = include_str!("sql/submit_job.sql");
@@ -31,8 +33,13 @@ pub(crate) fn submit(
     let mut intake = Intake::prepare(ledger.conn)?;
     let mut answers = Vec::with_capacity(jobs.len());
     for new in jobs {
-        let outcome = intake.take(ledger, new, limit, handover.as_deref_mut())?;
-        answers.push(Submitted { id: new.id, outcome, at: ledger.now });
+        answers.push(match new.unique() {
+            Some(unique) => intake.take_unique(ledger, new, unique, limit, handover.as_deref_mut())?,
+            None => {
+                let outcome = intake.take(ledger, new, limit, handover.as_deref_mut())?;
+                Submitted { id: new.id, outcome, at: ledger.now }
+            }
+        });
     }
     Ok(answers)
 }
@@ -73,6 +80,39 @@ impl<'c> Intake<'c> {
             return Ok(SubmitOutcome::Created(Status::Queued));
         }
         self.insert_state(ledger, seq, queue, new)
+    }
+
+    /// Takes a job unless another stands that is the same, or in its place.
+    fn take_unique(
+        &mut self,
+        ledger: &mut Ledger<'_>,
+        new: &Arc<NewJob>,
+        unique: &Uniqueness,
+        limit: Option<u64>,
+        handover: Option<&mut Handover<'_>>,
+    ) -> Checked<Submitted> {
+        let at = ledger.now;
+        let answer = |id, outcome| Ok(Submitted { id, outcome, at });
+        if let Some(outcome) = known(ledger.conn, new)? {
+            return answer(new.id, outcome);
+        }
+        let former = match unique::way(ledger.conn, unique, ledger.now)? {
+            Way::Taken(id) => return answer(id, SubmitOutcome::Duplicate),
+            Way::Free => None,
+            Way::InPlaceOf(_, queue) if queue != new.queue && is_full(ledger, &new.queue, limit) => {
+                return answer(new.id, SubmitOutcome::QueueFull);
+            }
+            Way::InPlaceOf(id, _) => Some(id),
+        };
+        if let Some(former) = former {
+            cancel(ledger, former, &Scope::Everything)?;
+        }
+        let seq = ledger.mirror.next_seq();
+        let outcome = self.take(ledger, new, limit, handover)?;
+        if let SubmitOutcome::Created(_) = outcome {
+            unique::hold(ledger.conn, seq, new, ledger.now)?;
+        }
+        answer(new.id, former.map_or(outcome, SubmitOutcome::Replaced))
     }
 
     /// Tokens count from the moment of acceptance, so that a job whose id was used before, and pruned, does not
@@ -129,6 +169,11 @@ fn insert_job(job: &mut CachedStatement<'_>, seq: i64, new: &NewJob, created_at:
 /// The one unique column of `job` besides its key, which has a code of its own.
 fn is_id_taken(error: &rusqlite::Error) -> bool {
     error.sqlite_error().is_some_and(|failure| failure.extended_code == SQLITE_CONSTRAINT_UNIQUE)
+}
+
+fn is_full(ledger: &Ledger<'_>, queue: &QueueName, limit: Option<u64>) -> bool {
+    let waiting = ledger.mirror.queue(queue).map_or(0, |queue| ledger.mirror.waiting(queue));
+    limit.is_some_and(|limit| waiting >= limit)
 }
 
 /// What became of a submission whose id is taken; `None` when it is not.

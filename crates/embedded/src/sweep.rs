@@ -9,6 +9,7 @@ use crate::history;
 use crate::ledger::{Ledger, expect_one, target};
 use crate::mirror::Running;
 use crate::promote::promote;
+use crate::unique;
 
 const SWEEP_RECLAIM: &str = include_str!("sql/sweep_reclaim.sql");
 const SWEEP_FINISHED: &str = include_str!("sql/sweep_finished.sql");
@@ -82,6 +83,7 @@ fn prune(ledger: &Ledger<'_>, status: Status, over: Timestamp, limit: usize) -> 
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let found = statement.query_map((status.code(), over.as_micros(), limit), |row| row.get::<_, i64>(0))?;
     let found: Vec<i64> = found.collect::<Result<_, _>>()?;
+    unique::sweep(ledger.conn, &found, ledger.now, limit)?;
     for sql in PRUNE {
         let mut remove = ledger.conn.prepare_cached(sql)?;
         for seq in &found {

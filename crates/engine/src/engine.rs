@@ -34,7 +34,9 @@ pub struct Engine {
 /// Why the store did not take the job, if it did not.
 pub(crate) fn accepted(answer: &Submitted, queue: QueueName) -> Result<(), Error> {
     match answer.outcome {
-        SubmitOutcome::Created(_) | SubmitOutcome::Existing => Ok(()),
+        SubmitOutcome::Created(_) | SubmitOutcome::Existing | SubmitOutcome::Duplicate | SubmitOutcome::Replaced(_) => {
+            Ok(())
+        }
         SubmitOutcome::Conflict => Err(Error::Conflict { id: answer.id }),
         SubmitOutcome::QueueFull => Err(Error::QueueFull { queue }),
     }
@@ -62,8 +64,8 @@ impl Engine {
         options.build(name, payload, self.shared.settings.retry())
     }
 
-    /// Submits one job and answers when the store has it durably. The answer's outcome is `Created` or `Existing`;
-    /// everything else is an error.
+    /// Submits one job and answers when the store has it durably. The answer names the job that stands: this one, or of a
+    /// unique job the one that is the same (`Duplicate`). `Conflict` and `QueueFull` are errors here.
     pub async fn submit(&self, mut job: NewJob) -> Result<Submitted, Error> {
         self.check(&job)?;
         trace::ensure(&mut job);

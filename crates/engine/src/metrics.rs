@@ -3,7 +3,7 @@
 //!
 //! | name | kind | unit | labels | meaning |
 //! |---|---|---|---|---|
-//! | `windlass_jobs_submitted_total` | counter | jobs | `store`, `outcome` = `created`, `existing`, `conflict`, `queue_full` | submissions answered by the store |
+//! | `windlass_jobs_submitted_total` | counter | jobs | `store`, `outcome` = `created`, `existing`, `conflict`, `queue_full`, `duplicate`, `replaced` | submissions answered by the store |
 //! | `windlass_jobs_settled_total` | counter | attempts | `store`, `status` = the status the job got | settlements accepted |
 //! | `windlass_leases_lost_total` | counter | attempts | `store` | settlements and extensions refused because the lease was lost |
 //! | `windlass_jobs_unknown_total` | counter | jobs | `store` | claimed jobs without a handler in this process, given back |
@@ -30,6 +30,8 @@ pub(crate) struct Metrics {
     existing: Counter,
     conflict: Counter,
     queue_full: Counter,
+    duplicate: Counter,
+    replaced: Counter,
     settled: [Counter; 6],
     pub(crate) leases_lost: Counter,
     pub(crate) unknown: Counter,
@@ -63,6 +65,8 @@ impl Metrics {
             existing: submitted("existing"),
             conflict: submitted("conflict"),
             queue_full: submitted("queue_full"),
+            duplicate: submitted("duplicate"),
+            replaced: submitted("replaced"),
             settled: Status::ALL.map(settled),
             leases_lost: counter!("windlass_leases_lost_total", "store" => store),
             unknown: counter!("windlass_jobs_unknown_total", "store" => store),
@@ -87,6 +91,8 @@ impl Metrics {
                 SubmitOutcome::Existing => self.existing.increment(1),
                 SubmitOutcome::Conflict => self.conflict.increment(1),
                 SubmitOutcome::QueueFull => self.queue_full.increment(1),
+                SubmitOutcome::Duplicate => self.duplicate.increment(1),
+                SubmitOutcome::Replaced(_) => self.replaced.increment(1),
             }
         }
     }

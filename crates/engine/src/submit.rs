@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use windlass_core::job::JobBuilder;
 use windlass_core::{Clock, InvalidInput};
-use windlass_core::{JobId, Owner, Priority, Start, SystemClock, Timestamp};
+use windlass_core::{JobId, Owner, Priority, Start, SystemClock, Timestamp, Unique};
 use windlass_dispatch::{Encode, Handler};
 use windlass_store::Submitted;
 
@@ -68,6 +68,12 @@ impl Submission {
     /// Its id; submitting the same id and input again is answered with the same job.
     pub fn id(self, id: JobId) -> Self {
         self.map(|job| job.id(id))
+    }
+
+    /// There must be one such job at a time: another one that is the same is not stored, and the answer names the one that
+    /// stands ([`Unique`]).
+    pub fn unique(self, unique: Unique) -> Self {
+        self.map(|job| job.unique(unique))
     }
 
     fn map(mut self, change: impl FnOnce(JobBuilder) -> JobBuilder) -> Self {

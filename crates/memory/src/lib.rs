@@ -10,6 +10,7 @@
 //! - [`options`]: [`MemoryOptions`], how long finished jobs are kept
 //! - `table`: all jobs, and `apply`, the one way in which a job changes
 //! - `submit` (and import), `settle`, `lease` (extend), `claim`, `sweep`, `schedules`, `query`: one verb each, as methods of the table
+//! - `holders`: who has the keys of unique jobs
 //! - `timetable`: schedules by name and by when they are due
 //! - `index`, `queue`: where to find a job by what it waits for
 //! - `pages`: all jobs by number
@@ -38,6 +39,7 @@ mod claim;
 #[cfg(test)]
 mod consistency;
 mod entry;
+mod holders;
 mod index;
 mod lease;
 pub mod options;

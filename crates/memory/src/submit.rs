@@ -3,8 +3,9 @@
 use std::collections::hash_map::Entry as Slot;
 use std::sync::Arc;
 
+use windlass_core::unique::Verdict;
 use windlass_core::{Job, NewJob, Status, Timestamp};
-use windlass_store::{Imported, SubmitOutcome, Submitted, is_importable};
+use windlass_store::{Imported, Scope, SubmitOutcome, Submitted, is_importable};
 
 use crate::entry::{Entry, Seq};
 use crate::table::Table;
@@ -13,6 +14,10 @@ impl Table {
     /// Accepts a job, or says why not. Without a `queue_limit` every queue has room.
     pub(crate) fn submit(&mut self, new: Arc<NewJob>, queue_limit: Option<u64>, now: Timestamp) -> Submitted {
         let id = new.id;
+        let answer = |id, outcome| Submitted { id, outcome, at: now };
+        if new.unique().is_some() && !self.ids.contains_key(&id) {
+            return self.submit_unique(new, queue_limit, now);
+        }
         let outcome = match self.ids.entry(id) {
             Slot::Occupied(slot) => repeated(self.jobs.get(*slot.get()), &new),
             Slot::Vacant(_) if self.index.is_full(&new.queue, queue_limit) => SubmitOutcome::QueueFull,
@@ -22,7 +27,40 @@ impl Table {
                 SubmitOutcome::Created(self.accept(new, self.latest, now))
             }
         };
-        Submitted { id, outcome, at: now }
+        answer(id, outcome)
+    }
+
+    /// Accepts a job whose id is new, unless another stands that is the same.
+    fn submit_unique(&mut self, new: Arc<NewJob>, queue_limit: Option<u64>, now: Timestamp) -> Submitted {
+        let answer = |id, outcome| Submitted { id, outcome, at: now };
+        let Some(unique) = new.unique().copied() else { return answer(new.id, SubmitOutcome::Conflict) };
+        let status = |id| self.find(id).map(|entry| entry.job.status);
+        let holder = self.holders.of(unique.key, status);
+        let verdict = holder.map_or(Verdict::Free, |(_, holder)| unique.meets(holder, now));
+        let former = holder.map(|(id, _)| id).filter(|_| verdict != Verdict::Free);
+        if let (Some(former), Verdict::Stands) = (former, verdict) {
+            if unique.extends {
+                self.holders.hold_on(&unique, now);
+            }
+            return answer(former, SubmitOutcome::Duplicate);
+        }
+        let leaves = former.and_then(|former| self.find(former)).filter(|entry| entry.job.new.queue == new.queue);
+        let limit = queue_limit.map(|limit| limit + u64::from(leaves.is_some()));
+        if self.index.is_full(&new.queue, limit) {
+            return answer(new.id, SubmitOutcome::QueueFull);
+        }
+        let id = new.id;
+        self.latest += 1;
+        self.ids.insert(id, self.latest);
+        let status = self.accept(new, self.latest, now);
+        self.holders.hold(&unique, id, now);
+        match former {
+            Some(former) => {
+                self.cancel(former, &Scope::Everything, now);
+                answer(id, SubmitOutcome::Replaced(former))
+            }
+            None => answer(id, SubmitOutcome::Created(status)),
+        }
     }
 
     /// Takes in a job as another store kept it.

@@ -19,6 +19,7 @@ impl Table {
         due.into_iter().for_each(|seq| self.promote(seq, now, &mut swept));
         expired.into_iter().for_each(|seq| self.reclaim(seq, now, &mut swept));
         outdated.into_iter().for_each(|seq| self.remove(seq));
+        self.holders.sweep(now, limit);
         swept
     }
 

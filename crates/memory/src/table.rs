@@ -8,6 +8,7 @@ use windlass_core::{JobId, Status, Timestamp};
 use windlass_store::{Canceled, Replayed, Scope, Token};
 
 use crate::entry::{Entry, Seq};
+use crate::holders::Holders;
 use crate::index::Index;
 use crate::options::MemoryOptions;
 use crate::pages::Pages;
@@ -20,6 +21,7 @@ pub(crate) struct Table {
     pub(crate) jobs: Pages,
     pub(crate) index: Index,
     pub(crate) schedules: Timetable,
+    pub(crate) holders: Holders,
     /// The number of the job accepted last.
     pub(crate) latest: Seq,
     /// The token issued last. One count for all jobs: a job submitted anew after its namesake was pruned must not
@@ -34,6 +36,7 @@ impl Table {
             jobs: Pages::default(),
             index: Index::new(options),
             schedules: Timetable::default(),
+            holders: Holders::default(),
             latest: 0,
             tokens: 0,
         }
@@ -92,6 +95,9 @@ impl Table {
         self.ids.remove(&entry.job.new.id);
         self.index.remove(&entry);
         self.index.close_unused(entry.queue);
+        if let Some(unique) = entry.job.new.unique() {
+            self.holders.forget(unique.key, entry.job.new.id);
+        }
     }
 
     /// Cancels a job as far as its status allows.

@@ -42,6 +42,7 @@ pub(crate) fn new_job(row: &impl Fields) -> Checked<(NewJob, Timestamp)> {
         context: spec.context,
         traceparent: spec.traceparent,
         cause: spec.cause,
+        conditions: spec.conditions,
     };
     Ok((new, Timestamp::from_micros(row.field(5)?)))
 }

@@ -8,12 +8,12 @@ use std::time::Instant;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
-use windlass_core::{NewJob, QueueName, Start, Timestamp};
+use windlass_core::{JobId, NewJob, QueueName, Start, Timestamp, Uniqueness};
 use windlass_store::codec::Spec;
 use windlass_store::{Error, ErrorKind, Exchange, Scope, SubmitOutcome, Submitted};
 
 use crate::asking::{Asking, Param};
-use crate::fault::Checked;
+use crate::fault::{Checked, Fault};
 use crate::record::{Fields, micros, status};
 use crate::{rooms, whole};
 
@@ -30,6 +30,8 @@ pub(crate) struct Columns<'a> {
     crash_limits: Vec<i64>,
     specs: Vec<Vec<u8>>,
     payloads: Vec<&'a [u8]>,
+    /// What makes each unique, where any is.
+    uniques: Option<Vec<Option<String>>>,
 }
 
 impl<'a> Columns<'a> {
@@ -57,7 +59,16 @@ impl<'a> Columns<'a> {
         self.crash_limits.push(i64::from(new.retry.max_crashes));
         self.specs.push(Spec::encode(new)?);
         self.payloads.push(&new.payload.bytes);
+        if let Some(unique) = new.unique() {
+            self.uniques.get_or_insert_with(Vec::new).resize(self.ids.len() - 1, None);
+            self.uniques.iter_mut().for_each(|uniques| uniques.push(Some(rule(unique))));
+        }
         Ok(())
+    }
+
+    /// As the function of unique jobs takes it; nothing where none is.
+    pub(crate) fn uniques(&self) -> Param<'_> {
+        (&self.uniques, Type::TEXT_ARRAY)
     }
 
     /// The parameters in the order of the function's.
@@ -75,6 +86,14 @@ impl<'a> Columns<'a> {
             (&self.payloads, Type::BYTEA_ARRAY),
         ]
     }
+}
+
+/// As `sql/submit_unique.sql` reads it.
+fn rule(unique: &Uniqueness) -> String {
+    let Uniqueness { key, states, period, replaces, extends } = unique;
+    let period = period.map_or_else(|| "null".to_owned(), |period| micros(period).to_string());
+    let states = states.bits();
+    format!(r#"{{"key":"{key}","states":{states},"period":{period},"replaces":{replaces},"extends":{extends}}}"#)
 }
 
 /// A limit that no line reaches needs no counting.
@@ -126,8 +145,12 @@ pub(crate) fn question<'a>(
     let mut params: Vec<Param<'_>> = vec![(at, Type::INT8), (limit, Type::INT8)];
     params.extend(columns.params());
     params.push((announced_on, Type::TEXT));
-    let function = if columns.ids.len() <= FEW { "submit_few" } else { "submit" };
     let places = "$1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13";
+    if columns.uniques.is_some() {
+        params.push(columns.uniques());
+        return (format!("SELECT outcome, accepted_at, standing FROM windlass.submit_unique({places},$14)"), params);
+    }
+    let function = if columns.ids.len() <= FEW { "submit_few" } else { "submit" };
     (format!("SELECT outcome, accepted_at FROM windlass.{function}({places})"), params)
 }
 
@@ -165,12 +188,16 @@ pub(crate) fn is_taken(row: &impl Fields) -> Checked<bool> {
 
 /// What an answer says of a job, given who has its id when that is taken.
 pub(crate) fn outcome(new: &NewJob, row: &impl Fields, standing: Option<&NewJob>) -> Checked<Submitted> {
+    let other = || Ok::<_, Fault>(JobId::from_bytes(row.field::<Uuid>(2)?.into_bytes()));
+    let at = Timestamp::from_micros(row.field(1)?);
     let outcome = match row.field::<i16>(0)? {
+        -3 => SubmitOutcome::Replaced(other()?),
+        -2 => return Ok(Submitted { id: other()?, outcome: SubmitOutcome::Duplicate, at }),
         -1 => SubmitOutcome::QueueFull,
         0 => taken(standing, new)?,
         code => SubmitOutcome::Created(status(code)?),
     };
-    Ok(Submitted { id: new.id, outcome, at: Timestamp::from_micros(row.field(1)?) })
+    Ok(Submitted { id: new.id, outcome, at })
 }
 
 fn taken(standing: Option<&NewJob>, new: &NewJob) -> Checked<SubmitOutcome> {

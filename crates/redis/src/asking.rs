@@ -8,7 +8,7 @@ use crate::options::Replicas;
 use crate::scripts::{Script, Scripts};
 
 /// The keys in the order that `lua/ledger.lua` gives.
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 21] = [
     "job",
     "state",
     "result",
@@ -27,10 +27,10 @@ const KEYS: [&str; 18] = [
     "long",
     "schedules",
     "schedules-due",
+    "unique",
+    "unique-until",
+    "unique-of",
 ];
-
-/// How many of them a script is given that is not about schedules.
-const WITHOUT_SCHEDULES: usize = 16;
 
 /// What every question begins with.
 pub(crate) struct Keys {
@@ -113,7 +113,7 @@ impl Asking<'_> {
 
     fn question(&self, command: &str, name: &str, script: &Script, write: impl Fn(&mut Cmd)) -> Cmd {
         let mut question = redis::cmd(command);
-        let keys = if script.on_schedules { &self.keys.keys } else { &self.keys.keys[..WITHOUT_SCHEDULES] };
+        let keys = &self.keys.keys[..script.keys];
         question.arg(name).arg(keys.len()).arg(keys);
         match self.at {
             Some(at) => question.arg(at),

@@ -41,15 +41,20 @@ async fn at_once(asking: &Asking<'_>, turn: &Exchange) -> Checked<Exchanged> {
     let endings = Endings::of(&turn.settle)?;
     let reports = turn.extend.iter().map(report).collect::<Checked<Vec<_>>>()?;
     let groups = Group::all(&turn.submit)?;
+    let unique = brings_unique(turn);
+    let write_group = |group: &Group<'_>, question: &mut Cmd| match unique {
+        true => group.write_unique(question),
+        false => group.write(question),
+    };
     let write = |question: &mut Cmd| {
-        endings.write(question);
+        endings.write(question, write_group);
         write_extends(question, &turn.extend, &reports);
         question.arg(groups.len());
         match turn.queue_limit {
             Some(limit) => question.arg(limit),
             None => question.arg(""),
         };
-        groups.iter().for_each(|group| group.write(question));
+        groups.iter().for_each(|group| write_group(group, question));
         if let Some(claim) = &turn.claim {
             write_claim(question, claim);
         }
@@ -61,7 +66,11 @@ async fn at_once(asking: &Asking<'_>, turn: &Exchange) -> Checked<Exchanged> {
 /// and whatever else is in it makes room.
 async fn run(asking: &Asking<'_>, turn: &Exchange, write: impl Fn(&mut Cmd)) -> Checked<Value> {
     let scripts = asking.scripts;
-    let for_jobs = [script(asking, turn), &scripts.exchange];
+    let unique = brings_unique(turn);
+    let for_jobs = match unique {
+        true => [&scripts.exchange_unique; 2],
+        false => [script(asking, turn), &scripts.exchange],
+    };
     for script in for_jobs.into_iter().filter(|_| !turn.submit.is_empty()) {
         match asking.run_acknowledged(script, &write).await {
             // It can do too little for this turn, and has done nothing.
@@ -70,7 +79,14 @@ async fn run(asking: &Asking<'_>, turn: &Exchange, write: impl Fn(&mut Cmd)) -> 
             answer => return answer,
         }
     }
-    asking.run_acknowledged(&scripts.exchange_when_full, &write).await
+    let without = if unique { &scripts.exchange_unique_when_full } else { &scripts.exchange_when_full };
+    asking.run_acknowledged(without, &write).await
+}
+
+/// Whether any job of a turn is unique, submitted or emitted.
+fn brings_unique(turn: &Exchange) -> bool {
+    let emitted = turn.settle.iter().flat_map(|settlement| &settlement.emitted);
+    turn.submit.iter().chain(emitted).any(|new| new.unique().is_some())
 }
 
 /// The quickest script for a turn that brings jobs.

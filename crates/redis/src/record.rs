@@ -109,6 +109,7 @@ impl First {
             context: spec.context,
             traceparent: spec.traceparent,
             cause: spec.cause,
+            conditions: spec.conditions,
         };
         Ok(Self { status: known(status)?, at, seq, created_at, new })
     }

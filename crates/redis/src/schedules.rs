@@ -18,7 +18,7 @@ pub(crate) async fn write(asking: &Asking<'_>, write: &Write) -> Checked<Option<
         question.arg(write.name.as_str()).arg(write.expected.map(|revision| revision.0).map_or(Vec::new(), digits));
         question.arg(write.due.map(Timestamp::as_micros).map_or(Vec::new(), digits)).arg(&write.record);
         question.arg(groups.len());
-        groups.iter().for_each(|group| group.write(question));
+        groups.iter().for_each(|group| group.write_unique(question));
     });
     match answer.await? {
         Value::Nil => Ok(None),

@@ -12,19 +12,22 @@ use windlass_core::{AttemptOutcome, Status};
 pub(crate) struct Script {
     pub(crate) source: String,
     pub(crate) sha: String,
-    /// Whether it is given the keys of schedules too.
-    pub(crate) on_schedules: bool,
+    /// How many of the keys it is given, which every question sends: most need only those of jobs.
+    pub(crate) keys: usize,
 }
 
 /// One script per verb.
 pub(crate) struct Scripts {
     pub(crate) exchange: Script,
+    /// The same for a turn that brings unique jobs.
+    pub(crate) exchange_unique: Script,
     /// The same for a turn that does nothing but submit.
     pub(crate) submit: Script,
     /// The same for a turn that does nothing but submit one job, and perhaps take it.
     pub(crate) submit_one: Script,
     /// The same for a server whose memory is full: submissions are refused, everything else goes on.
     pub(crate) exchange_when_full: Script,
+    pub(crate) exchange_unique_when_full: Script,
     pub(crate) get: Script,
     pub(crate) cancel: Script,
     pub(crate) replay: Script,
@@ -48,8 +51,18 @@ const JOB: &str = include_str!("lua/job.lua");
 const BLOCKS: &str = include_str!("lua/blocks.lua");
 const SUBMIT: &str = include_str!("lua/submit.lua");
 
-/// The keys that only scripts about schedules are given.
-const SCHEDULE_KEYS: &str = "local SCHEDULES, SCHEDULES_DUE = KEYS[17], KEYS[18]\n";
+/// How many keys `lua/ledger.lua` lists for every script, and how many there are.
+const KEYS_OF_JOBS: usize = 16;
+const ALL_KEYS: usize = 21;
+
+/// The others.
+const MORE_KEYS: &str = "local SCHEDULES, SCHEDULES_DUE, UNIQUE, UNIQUE_UNTIL, UNIQUE_OF = \
+                         KEYS[17], KEYS[18], KEYS[19], KEYS[20], KEYS[21]\n";
+
+const UNIQUE: &str = include_str!("lua/unique.lua");
+
+/// A turn that brings unique jobs.
+const EXCHANGE_UNIQUE: [&str; 8] = [JOB, SUBMIT, MORE_KEYS, UNIQUE, EXCHANGE[2], EXCHANGE[3], EXCHANGE[4], EXCHANGE[5]];
 
 const EXCHANGE: [&str; 6] = [
     JOB,
@@ -82,9 +95,11 @@ impl Scripts {
         let script = |verb: &str| with(false, flags, &[JOB, verb]);
         Self {
             exchange: with(false, "", &EXCHANGE),
+            exchange_unique: with(false, "", &EXCHANGE_UNIQUE).with_all_keys(),
             submit: with(false, "", &[SUBMIT, include_str!("lua/submit_only.lua")]),
             submit_one: Script::of(codes() + &claimed() + LAYOUT + include_str!("lua/submit_one.lua")),
             exchange_when_full: with(true, flags, &EXCHANGE),
+            exchange_unique_when_full: with(true, flags, &EXCHANGE_UNIQUE).with_all_keys(),
             get: script(include_str!("lua/get.lua")),
             cancel: script(include_str!("lua/cancel.lua")),
             replay: script(include_str!("lua/replay.lua")),
@@ -95,13 +110,12 @@ impl Scripts {
             promote: script(include_str!("lua/promote.lua")),
             lost: script(include_str!("lua/lost.lua")),
             reclaim: script(include_str!("lua/reclaim.lua")),
-            prune: with(false, flags, &[JOB, BLOCKS, include_str!("lua/prune.lua")]),
+            prune: with(false, flags, &[JOB, BLOCKS, MORE_KEYS, include_str!("lua/prune.lua")]).with_all_keys(),
             opening: with(false, "", &[include_str!("lua/opening.lua")]),
-            schedule_write: with(false, "", &[SUBMIT, SCHEDULE_KEYS, include_str!("lua/schedule_write.lua")])
-                .of_schedules(),
-            schedule_remove: with(false, flags, &[SCHEDULE_KEYS, include_str!("lua/schedule_remove.lua")])
-                .of_schedules(),
-            schedules: with(false, flags, &[SCHEDULE_KEYS, include_str!("lua/schedules.lua")]).of_schedules(),
+            schedule_write: with(false, "", &[JOB, SUBMIT, MORE_KEYS, UNIQUE, include_str!("lua/schedule_write.lua")])
+                .with_all_keys(),
+            schedule_remove: with(false, flags, &[MORE_KEYS, include_str!("lua/schedule_remove.lua")]).with_all_keys(),
+            schedules: with(false, flags, &[MORE_KEYS, include_str!("lua/schedules.lua")]).with_all_keys(),
         }
     }
 }
@@ -109,11 +123,11 @@ impl Scripts {
 impl Script {
     fn of(source: String) -> Self {
         let sha = redis::Script::new(&source).get_hash().to_owned();
-        Self { source, sha, on_schedules: false }
+        Self { source, sha, keys: KEYS_OF_JOBS }
     }
 
-    fn of_schedules(self) -> Self {
-        Self { on_schedules: true, ..self }
+    fn with_all_keys(self) -> Self {
+        Self { keys: ALL_KEYS, ..self }
     }
 }
 

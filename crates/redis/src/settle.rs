@@ -43,15 +43,16 @@ impl<'a> Endings<'a> {
         Ok(Self { endings, emitted })
     }
 
-    pub(crate) fn write(&self, question: &mut Cmd) {
+    /// `group` writes the groups of emitted jobs as the script reads them.
+    pub(crate) fn write(&self, question: &mut Cmd, group: impl Fn(&Group<'_>, &mut Cmd)) {
         question.arg(self.endings.len());
         for ending in &self.endings {
             ending.write(question);
         }
         question.arg(self.emitted.len());
-        for (place, group) in &self.emitted {
+        for (place, emitted) in &self.emitted {
             question.arg(*place);
-            group.write(question);
+            group(emitted, question);
         }
     }
 }

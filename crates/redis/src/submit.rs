@@ -40,7 +40,25 @@ impl<'a> Group<'a> {
 
     fn takes(&self, new: &NewJob) -> bool {
         let first = self.first;
-        (first.priority, first.start, &first.queue) == (new.priority, new.start, &new.queue)
+        first.unique().is_none()
+            && new.unique().is_none()
+            && (first.priority, first.start, &first.queue) == (new.priority, new.start, &new.queue)
+    }
+
+    /// As `lua/unique.lua` reads it.
+    pub(crate) fn write_unique(&self, question: &mut Cmd) {
+        match self.first.unique() {
+            None => question.arg(""),
+            Some(unique) => {
+                question.arg(unique.key.as_bytes()).arg(unique.states.bits());
+                match unique.period {
+                    Some(period) => question.arg(record::micros(period)),
+                    None => question.arg(""),
+                };
+                question.arg(u8::from(unique.replaces)).arg(u8::from(unique.extends))
+            }
+        };
+        self.write(question);
     }
 
     pub(crate) fn write(&self, question: &mut Cmd) {
@@ -66,6 +84,11 @@ pub(crate) fn outcomes(jobs: &[Arc<NewJob>], at: i64, outcomes: Value, standing:
     let mut standing = list(standing)?.into_iter();
     let mut answers = Vec::with_capacity(jobs.len());
     for (new, outcome) in jobs.iter().zip(&outcomes) {
+        let at = Timestamp::from_micros(at);
+        if let Value::BulkString(other) = outcome {
+            answers.push(met(new, other, at)?);
+            continue;
+        }
         let outcome = match number(outcome)? {
             0 => {
                 let kept = standing.next().ok_or_else(|| Fault::corrupt("an id is taken by no job"))?;
@@ -74,9 +97,19 @@ pub(crate) fn outcomes(jobs: &[Arc<NewJob>], at: i64, outcomes: Value, standing:
             -1 => SubmitOutcome::QueueFull,
             code => SubmitOutcome::Created(status(code)?),
         };
-        answers.push(Submitted { id: new.id, outcome, at: Timestamp::from_micros(at) });
+        answers.push(Submitted { id: new.id, outcome, at });
     }
     Ok(answers)
+}
+
+/// What became of a unique job that met another.
+fn met(new: &NewJob, other: &[u8], at: Timestamp) -> Checked<Submitted> {
+    Ok(match other.strip_prefix(b"r") {
+        Some(former) if other.len() == 17 => {
+            Submitted { id: new.id, outcome: SubmitOutcome::Replaced(record::id(former)?), at }
+        }
+        _ => Submitted { id: record::id(other)?, outcome: SubmitOutcome::Duplicate, at },
+    })
 }
 
 fn compare(new: &NewJob, kept: Value) -> Checked<SubmitOutcome> {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use windlass_core::payload::JSON;
-use windlass_core::{Cause, NewJob, Payload, RequestContext, RetryPolicy, Start};
+use windlass_core::{Cause, Conditions, NewJob, Payload, RequestContext, RetryPolicy, Start};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -26,6 +26,25 @@ struct SpecRef<'a> {
     // Last, and not there at all where there is none, as in records from before it.
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<&'a Cause>,
+}
+
+/// The same fields, all of them, and one behind.
+type WithConditions<'a> = (
+    Start,
+    &'a str,
+    RetryPolicy,
+    Option<Duration>,
+    &'a RequestContext,
+    Option<&'a str>,
+    Option<&'a Cause>,
+    &'a Conditions,
+);
+
+impl<'a> SpecRef<'a> {
+    fn with(self, conditions: &'a Conditions) -> WithConditions<'a> {
+        let Self { start, content_type, retry, timeout, context, traceparent, cause } = self;
+        (start, content_type, retry, timeout, context, traceparent, cause, conditions)
+    }
 }
 
 /// What of a [`NewJob`] has no column: the fields that no query looks at.
@@ -46,6 +65,9 @@ pub struct Spec {
     /// What it follows from.
     #[serde(default)]
     pub cause: Option<Box<Cause>>,
+    /// On which conditions it is taken.
+    #[serde(default)]
+    pub conditions: Option<Box<Conditions>>,
 }
 
 impl Spec {
@@ -66,7 +88,11 @@ impl Spec {
         };
         let mut bytes = Vec::with_capacity(64);
         bytes.push(VERSION);
-        rmp_serde::encode::write(&mut bytes, &spec).map_err(|error| unreadable("job", error))?;
+        let written = match &new.conditions {
+            None => rmp_serde::encode::write(&mut bytes, &spec),
+            Some(conditions) => rmp_serde::encode::write(&mut bytes, &spec.with(conditions)),
+        };
+        written.map_err(|error| unreadable("job", error))?;
         Ok(bytes)
     }
 
@@ -120,7 +146,7 @@ fn unreadable(what: &str, source: impl std::error::Error + Send + Sync + 'static
 
 #[cfg(test)]
 mod tests {
-    use windlass_core::{CorrelationId, JobError, Timestamp};
+    use windlass_core::{CorrelationId, JobError, Timestamp, Unique};
 
     use super::*;
 
@@ -156,6 +182,16 @@ mod tests {
         let record = Spec::encode(&new).expect("encodes");
         assert_eq!(record[1], 0x96, "six fields");
         assert_eq!(Spec::decode(&record).expect("decodes").cause, None);
+    }
+
+    #[test]
+    fn a_unique_job_keeps_its_conditions_with_a_cause_and_without() {
+        for cause in [None, Some(Cause::beginning(CorrelationId::keyed(&[b"beginning"])))] {
+            let draft = NewJob::build("Job", Payload::empty()).cause(cause).unique(Unique::key("k"));
+            let new = draft.finish(Timestamp::UNIX_EPOCH).expect("valid");
+            let opened = Spec::decode(&Spec::encode(&new).expect("encodes")).expect("decodes");
+            assert_eq!((opened.conditions, opened.cause), (new.conditions, new.cause));
+        }
     }
 
     #[test]

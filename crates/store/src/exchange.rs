@@ -162,6 +162,10 @@ pub enum SubmitOutcome {
     Conflict,
     /// The queue is full; nothing was stored.
     QueueFull,
+    /// A job stands that is the same ([`Unique`](windlass_core::Unique)); nothing was stored. The answer's id is that job's.
+    Duplicate,
+    /// The job was stored, and this one, which was the same and waited, is canceled.
+    Replaced(JobId),
 }
 
 /// The work a process got, and when to come back.

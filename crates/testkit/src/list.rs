@@ -306,6 +306,40 @@ macro_rules! for_each_scenario {
                 a_dropped_claim_comes_back_with_its_lease
                 readers_see_whole_jobs
             }
+            core unique {
+                a_second_one_is_refused_and_told_of_the_first
+                other_keys_handlers_and_owners_are_others
+                the_key_holds_across_queues_or_within_one
+                a_job_that_waits_or_runs_holds_its_key
+                the_end_of_a_job_frees_its_key
+                a_crash_frees_no_key
+                chosen_states_hold_the_key
+                a_state_that_is_not_chosen_holds_nothing
+                a_throttled_key_is_held_for_its_period_and_no_longer
+                a_period_that_is_over_holds_nothing_even_while_the_job_waits
+                a_period_outlives_the_job
+                an_extended_period_begins_anew
+                a_period_that_is_not_extended_counts_from_the_first
+                a_waiting_job_is_replaced_and_canceled
+                a_running_job_is_not_replaced
+                of_a_burst_the_last_runs_when_it_is_over
+                a_job_that_came_back_can_be_replaced
+                a_suspect_can_be_replaced
+                of_one_batch_the_first_stands
+                of_one_batch_that_replaces_the_last_stands
+                the_same_id_again_is_the_same_job_and_no_duplicate
+                a_unique_job_is_kept_whole
+                a_unique_job_is_claimed_in_its_own_turn
+                an_ended_jobs_key_is_free_in_the_same_turn
+                an_emitted_job_is_unique_too
+                a_full_queue_refuses_and_the_key_stays_free
+                a_replacement_needs_no_room_of_its_own
+                a_full_queue_elsewhere_leaves_the_standing_one_alone
+                of_many_at_once_one_is_stored_and_everyone_told
+                of_many_replacements_at_once_one_is_left
+                a_key_can_be_held_again_and_again
+                a_job_replaced_in_its_own_turn_is_not_claimed
+            }
             optional schedules {
                 a_schedule_is_kept_as_it_was_written
                 a_state_follows_the_one_it_expects_and_no_other

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use windlass_core::limits::{HISTORY_MAX, PAGE_MAX};
 use windlass_core::state::{self, Event, Step};
+use windlass_core::unique::{Holder, States, Verdict};
 use windlass_core::{
     Attempt, AttemptOutcome, Incarnation, Job, JobError, JobId, NewJob, QueueName, ScheduleName, Status, Timestamp,
 };
@@ -26,6 +27,15 @@ pub struct Model {
     accepted: u64,
     tokens: u64,
     schedules: BTreeMap<ScheduleName, ScheduleKept>,
+    /// Who has or had the key of unique jobs.
+    holders: BTreeMap<JobId, Holds>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Holds {
+    id: JobId,
+    states: States,
+    until: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug)]
@@ -134,14 +144,50 @@ impl Model {
             let same = kept.job.new.asks_the_same(new);
             return answer(if same { SubmitOutcome::Existing } else { SubmitOutcome::Conflict });
         }
-        if queue_limit.is_some_and(|limit| self.waiting(&new.queue) >= limit) {
+        let (verdict, former) = self.meets(now, new);
+        if let (Verdict::Stands, Some(former)) = (verdict, former) {
+            self.hold_on(now, new);
+            return Submitted { id: former, ..answer(SubmitOutcome::Duplicate) };
+        }
+        let leaves = former.filter(|_| verdict == Verdict::Replaces).and_then(|id| self.find(id));
+        let makes_room = leaves.is_some_and(|former| former.job.new.queue == new.queue);
+        let room = queue_limit.is_none_or(|limit| self.waiting(&new.queue) < limit + u64::from(makes_room));
+        if !room {
             return answer(SubmitOutcome::QueueFull);
         }
         self.accepted += 1;
         let kept = Kept::accept(now, new);
         let status = kept.job.status;
         self.kept.insert(self.accepted, kept);
-        answer(SubmitOutcome::Created(status))
+        if let Some(unique) = new.unique() {
+            let holds = Holds { id: new.id, states: unique.states, until: unique.until(now) };
+            self.holders.insert(unique.key, holds);
+        }
+        match former.filter(|_| verdict == Verdict::Replaces) {
+            Some(former) => {
+                self.cancel(now, former, &Scope::Everything);
+                answer(SubmitOutcome::Replaced(former))
+            }
+            None => answer(SubmitOutcome::Created(status)),
+        }
+    }
+
+    /// What becomes of a job whose key another has or had, and which that is.
+    fn meets(&mut self, now: Timestamp, new: &NewJob) -> (Verdict, Option<JobId>) {
+        let Some(unique) = new.unique() else { return (Verdict::Free, None) };
+        let Some(Holds { id, states, until }) = self.holders.get(&unique.key).copied() else {
+            return (Verdict::Free, None);
+        };
+        let status = self.find(id).map(|kept| kept.job.status);
+        (unique.meets(Holder { states, until, status }, now), Some(id))
+    }
+
+    /// A period that is extended begins anew.
+    fn hold_on(&mut self, now: Timestamp, new: &NewJob) {
+        let Some(unique) = new.unique().filter(|unique| unique.extends) else { return };
+        if let Some(holds) = self.holders.get_mut(&unique.key) {
+            holds.until = unique.until(now);
+        }
     }
 
     /// Takes in a job as it stands.
@@ -238,7 +284,12 @@ impl Model {
 
     fn prune(&mut self, now: Timestamp, limit: usize) -> usize {
         let over: Vec<u64> = self.kept.iter().filter(|(_, kept)| kept.is_over(now)).map(|(place, _)| *place).collect();
-        over.iter().take(limit).filter_map(|place| self.kept.remove(place)).count()
+        let removed: Vec<Kept> = over.iter().take(limit).filter_map(|place| self.kept.remove(place)).collect();
+        for kept in &removed {
+            let id = kept.job.new.id;
+            self.holders.retain(|_, holds| holds.id != id || holds.until.is_some());
+        }
+        removed.len()
     }
 
     /// The job, if `scope` allows it.

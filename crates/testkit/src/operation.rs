@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::sample::select;
-use windlass_core::{Job, JobId, NewJob, Payload, Priority, RetryPolicy, Start, Status, Timestamp};
+use windlass_core::{Job, JobId, NewJob, Payload, Priority, RetryPolicy, Start, Status, Timestamp, Unique};
 use windlass_store::{Lease, Outcome, Settlement};
 
 use crate::jobs::error;
@@ -74,6 +74,19 @@ pub struct Draft {
     pub priority: u8,
     /// Delay in seconds.
     pub delay: u64,
+    /// In which way it is unique among those of its key, if it is.
+    pub unique: Option<Way>,
+}
+
+/// In which way a job is unique.
+#[derive(Clone, Copy, Debug)]
+pub enum Way {
+    /// It refuses others while it is unfinished.
+    Plain,
+    /// It takes the place of one that waits.
+    Replaces,
+    /// It refuses others for so many seconds, and those refused make them begin anew.
+    Within(u64),
 }
 
 /// What became of a job in another store.
@@ -142,8 +155,11 @@ fn ends() -> impl Strategy<Value = End> {
 
 fn drafts() -> impl Strategy<Value = Draft> {
     let input = prop_oneof![5 => Just(0_u8), 1 => Just(1)];
-    let fields = (0..IDS, input, select(vec!["a", "b", "c"]), select(vec![0_u8, 5, 9]), select(DELAYS.to_vec()));
-    fields.prop_map(|(id, input, queue, priority, delay)| Draft { id, input, queue, priority, delay })
+    let way = prop_oneof![Just(Way::Plain), Just(Way::Replaces), Just(Way::Within(20))];
+    let unique = prop::option::weighted(0.4, way);
+    let delay = select(DELAYS.to_vec());
+    let fields = (0..IDS, input, select(vec!["a", "b", "c"]), select(vec![0_u8, 5, 9]), delay, unique);
+    fields.prop_map(|(id, input, queue, priority, delay, unique)| Draft { id, input, queue, priority, delay, unique })
 }
 
 fn pasts() -> impl Strategy<Value = Past> {
@@ -158,15 +174,25 @@ fn wants() -> impl Strategy<Value = Want> {
     fields.prop_map(|(queues, (limit, suspects), lease)| Want { queues, limit, lease, suspects })
 }
 
+/// How many keys unique jobs share. Jobs of one key have their places together.
+const KEYS: u8 = 3;
+
 pub(crate) fn id(number: u8) -> JobId {
-    JobId::keyed(&[b"history", &[number]])
+    let mut id = *JobId::keyed(&[b"history", &[number]]).as_bytes();
+    id[15] = number % KEYS;
+    JobId::from_bytes(id)
 }
 
 pub(crate) fn submission(draft: &Draft) -> NewJob {
     let max_crashes = 1 + u32::from(draft.id % 3);
-    NewJob::build("History", Payload::new("text/plain", vec![draft.input]))
-        .id(id(draft.id))
-        .queue(draft.queue)
+    let new = NewJob::build("History", Payload::new("text/plain", vec![draft.input])).id(id(draft.id));
+    let new = match draft.unique.map(|way| (Unique::key((draft.id % KEYS).to_string()), way)) {
+        None => new,
+        Some((key, Way::Plain)) => new.unique(key),
+        Some((key, Way::Replaces)) => new.unique(key.replace()),
+        Some((key, Way::Within(seconds))) => new.unique(key.within(Duration::from_secs(seconds)).extend()),
+    };
+    new.queue(draft.queue)
         .priority(Priority::new(draft.priority).expect("a level from 0 to 9"))
         .start(Start::After(Duration::from_secs(draft.delay)))
         .retry(RetryPolicy { max_crashes, ..RetryPolicy::default() })

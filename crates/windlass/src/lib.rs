@@ -58,7 +58,7 @@ pub use windlass_macros::job;
 pub mod prelude {
     pub use crate::open::Windlass;
     pub use crate::spans::Spans;
-    pub use windlass_core::{JobId, Misfire, Overlap, Owner, Payload, Priority, QueueName, ScheduleName};
+    pub use windlass_core::{JobId, Misfire, Overlap, Owner, Payload, Priority, QueueName, ScheduleName, Unique};
     pub use windlass_dispatch::{
         Attempt, Binary, Classify, Context, Error, Handler, HandlerOptions, Headers, Json, Query, Request, Result,
         Route, Snooze, State, Stop, Text,
@@ -111,6 +111,11 @@ struct Messages;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/scheduling.md")]
 struct Scheduling;
+
+/// Compiles the manual on unique jobs.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/unique.md")]
+struct UniqueJobs;
 
 /// Compiles the snippet of the manual on moving to another store.
 #[cfg(all(doctest, feature = "embedded"))]

@@ -33,10 +33,8 @@ async fn fault_killing_the_server_loses_nothing_and_both_engines_come_back() {
     assert_eq!(account.lost.len(), 0);
 }
 
-/// T11, T13: answers are cut off amid a byte stream, and twice the network swallows everything for longer than an answer
-/// may take. What was asked may have been done or not; asking again settles it.
-#[tokio::test(flavor = "multi_thread")]
-async fn fault_a_network_that_cuts_and_swallows_loses_nothing() {
+/// A server, a way to it that can be cut, and a store that goes that way and waits a second for answers.
+async fn behind_a_proxy() -> (PostgresServer, Proxy, Postgres) {
     let server = PostgresServer::start_encrypted().unwrap();
     let there = server.tcp_url("localhost").unwrap();
     let port = there.rsplit_once(':').and_then(|(_, rest)| rest.split_once('/')).unwrap().0.parse().unwrap();
@@ -45,5 +43,19 @@ async fn fault_a_network_that_cuts_and_swallows_loses_nothing() {
     let second = Duration::from_secs(1);
     let options = Postgres::options().root_certificates(server.certificate()).patience(second).answer_timeout(second);
     let store = options.open(&format!("{here}?sslmode=require")).await.unwrap();
+    (server, proxy, store)
+}
+
+/// T11, T13: answers are cut off amid a byte stream, and twice the network swallows everything for longer than an answer
+/// may take. What was asked may have been done or not; asking again settles it.
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_a_network_that_cuts_and_swallows_loses_nothing() {
+    let (_server, proxy, store) = behind_a_proxy().await;
     engines::cut_and_swallowed(Arc::new(store), &proxy).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_of_many_that_are_the_same_one_is_stored_over_a_network_that_cuts() {
+    let (_server, proxy, store) = behind_a_proxy().await;
+    engines::one_of_many_that_are_the_same(Arc::new(store), &proxy).await;
 }

@@ -65,6 +65,14 @@ async fn fault_a_network_that_cuts_and_swallows_loses_nothing() {
     engines::cut_and_swallowed(Arc::new(store), &proxy).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_of_many_that_are_the_same_one_is_stored_over_a_network_that_cuts() {
+    let server = RedisServer::start().unwrap();
+    let proxy = Proxy::start(server.address()).unwrap();
+    let store = Redis::options().open(&format!("redis://{}", proxy.address())).await.unwrap();
+    engines::one_of_many_that_are_the_same(Arc::new(store), &proxy).await;
+}
+
 /// An engine under load whose primary is killed for good; the replica takes over and the engine carries on by itself.
 /// What asynchronous replication lost is counted.
 async fn failed_over(url: &str, kill: impl FnOnce()) {

@@ -41,6 +41,14 @@ CREATE TABLE attempt (
     PRIMARY KEY (seq, ordinal)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE holder (
+    key BLOB NOT NULL PRIMARY KEY,
+    seq INTEGER NOT NULL,
+    id BLOB NOT NULL,
+    states INTEGER NOT NULL,
+    until INTEGER
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE job (
     seq INTEGER PRIMARY KEY,
     id BLOB NOT NULL UNIQUE,
@@ -90,6 +98,10 @@ CREATE TABLE "state" (
     CHECK ((status = 2) = (due_at IS NOT NULL)),
     CHECK (status <> 3 OR (worker IS NOT NULL AND started_at IS NOT NULL))
 ) STRICT;
+
+CREATE INDEX holder_seq ON holder (seq);
+
+CREATE INDEX holder_until ON holder (until) WHERE until IS NOT NULL;
 
 CREATE INDEX schedule_due ON schedule (due_at, name) WHERE due_at IS NOT NULL;
 

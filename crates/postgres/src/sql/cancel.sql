@@ -12,23 +12,7 @@ BEGIN
         RETURN NULL;
     END IF;
     FOR attempt IN 1..100 LOOP
-        WITH gone AS (
-            DELETE FROM windlass.ready
-            WHERE ready.queue = its.queue AND ready.suspect IN (false, true) AND ready.priority = its.priority
-                AND ready.seq = its.seq
-            RETURNING *
-        )
-        INSERT INTO windlass.done
-        SELECT seq, 6, now, token, retries, crashes, false, now, started_at, worker, progress, error FROM gone;
-        IF FOUND THEN
-            RETURN 1;
-        END IF;
-        WITH gone AS (
-            DELETE FROM windlass.scheduled WHERE scheduled.seq = its.seq RETURNING *
-        )
-        INSERT INTO windlass.done
-        SELECT seq, 6, now, token, retries, crashes, false, now, started_at, worker, progress, error FROM gone;
-        IF FOUND THEN
+        IF windlass.withdraw(now, its.queue, its.priority, its.seq) THEN
             RETURN 1;
         END IF;
         UPDATE windlass.run

@@ -17,6 +17,12 @@ BEGIN
         RETURN 0;
     END IF;
     DELETE FROM windlass.attempt WHERE attempt.seq = ANY (removed);
+    -- Without a period a job that is removed holds its key no more.
+    IF EXISTS (SELECT 1 FROM windlass.holder) THEN
+        DELETE FROM windlass.holder
+        WHERE holder.id = ANY (ARRAY(SELECT job.id FROM windlass.job WHERE job.seq = ANY (removed)))
+            AND holder.until IS NULL;
+    END IF;
     DELETE FROM windlass.job WHERE job.seq = ANY (removed);
     RETURN cardinality(removed);
 END

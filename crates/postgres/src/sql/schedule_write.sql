@@ -4,7 +4,7 @@
 CREATE OR REPLACE FUNCTION windlass.schedule_write(
     at bigint, its_name text, expected bigint, due bigint, its_record bytea, channel text,
     ids uuid[], names text[], queues text[], priorities smallint[], owners text[], delays bigint[], moments bigint[],
-    crash_limits bigint[], specs bytea[], payloads bytea[]
+    crash_limits bigint[], specs bytea[], payloads bytea[], uniques text[]
 ) RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 SET jit = off SET plan_cache_mode = force_generic_plan AS $$
@@ -27,8 +27,8 @@ BEGIN
         RETURN NULL;
     END IF;
     IF cardinality(ids) > 0 THEN
-        PERFORM windlass.submit(
-            at, NULL, ids, names, queues, priorities, owners, delays, moments, crash_limits, specs, payloads, channel);
+        PERFORM windlass.submit_unique(at, NULL, ids, names, queues, priorities, owners, delays, moments, crash_limits,
+            specs, payloads, channel, uniques);
     END IF;
     IF channel IS NOT NULL THEN
         PERFORM pg_notify(channel, 'schedules');

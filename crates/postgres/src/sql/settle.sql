@@ -6,7 +6,8 @@ CREATE OR REPLACE FUNCTION windlass.settle(
     stop_outcomes smallint[], retried boolean[], delays bigint[], clears boolean[], errors bytea[], result_types text[],
     results bytea[],
     parents integer[], e_ids uuid[], e_names text[], e_queues text[], e_priorities smallint[], e_owners text[],
-    e_delays bigint[], e_moments bigint[], e_crash_limits bigint[], e_specs bytea[], e_payloads bytea[]
+    e_delays bigint[], e_moments bigint[], e_crash_limits bigint[], e_specs bytea[], e_payloads bytea[],
+    e_uniques text[]
 ) RETURNS TABLE (fate smallint, status smallint)
 LANGUAGE plpgsql VOLATILE
 SET enable_nestloop = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
@@ -75,7 +76,7 @@ BEGIN
             WHERE a.seq = attempt.seq ORDER BY a.ordinal DESC OFFSET history_max LIMIT 1);
     END IF;
 
-    IF cardinality(parents) > 0 THEN
+    IF cardinality(parents) > 0 AND e_uniques IS NULL THEN
         PERFORM windlass.submit(at, NULL, array_agg(e.id ORDER BY e.place), array_agg(e.name ORDER BY e.place),
             array_agg(e.queue ORDER BY e.place), array_agg(e.priority ORDER BY e.place),
             array_agg(e.owner ORDER BY e.place), array_agg(e.delay ORDER BY e.place),
@@ -86,6 +87,12 @@ BEGIN
             AS e (parent, id, name, queue, priority, owner, delay, moment, crash_limit, spec, payload, place)
         WHERE e.parent = ANY (places)
         HAVING count(*) > 0;
+    ELSIF cardinality(parents) > 0 THEN
+        PERFORM windlass.submit_unique(at, NULL, e_ids[i:i], e_names[i:i], e_queues[i:i], e_priorities[i:i],
+            e_owners[i:i], e_delays[i:i], e_moments[i:i], e_crash_limits[i:i], e_specs[i:i], e_payloads[i:i], NULL,
+            e_uniques[i:i])
+        FROM generate_subscripts(parents, 1) AS i
+        WHERE parents[i] = ANY (places);
     END IF;
 
     RETURN QUERY

@@ -17,9 +17,12 @@
 --  14 seq        the last number given out
 --  15 gone       hash: first number of a block -> how many of its jobs are removed, where some are
 --  16 long       hash: id -> what was submitted besides, where that is long
--- and for scripts about schedules:
+-- and for few scripts:
 --  17 schedules      hash: name -> revision, whether and when it is due, and what is kept of it
 --  18 schedules-due  sorted set: names of schedules by when they are due
+--  19 unique         hash: key -> id of the job that has or had it, in which statuses, whether and when that ends
+--  20 unique-until   sorted set: keys by their end, where they have one
+--  21 unique-of      hash: id -> the key of a unique job
 -- In front of it stand what core::state decides, and FULL: whether the server's memory is. On a full server claims,
 -- settlements, sweeps and cancellations go on: they store a little, so that work can end and be taken away. A script that has begun to write is let go on by every server.
 -- ARGV[1]: the time in microseconds, or '' for the server's. ARGV[2]: the channel for hints. ARGV[3]: among how many shards the

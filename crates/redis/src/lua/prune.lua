@@ -47,6 +47,26 @@ local function leave_all(ids)
     leave_blocks(others)
 end
 
+-- Without a period a job that is removed holds its key no more; others do until that is over.
+local function let_go(ids)
+    if redis.call('EXISTS', UNIQUE) == 0 then
+        return
+    end
+    local keys = {}
+    for place, key in ipairs(look_up('HMGET', UNIQUE_OF, ids)) do
+        local held = key and redis.call('HGET', UNIQUE, key)
+        if held and sub(held, 1, 16) == ids[place] and unpack_struct('<B', held, 18) == 0 then
+            named(keys, key)
+        end
+    end
+    write('HDEL', UNIQUE_OF, ids)
+    for _, key in ipairs(redis.call('ZRANGE', UNIQUE_UNTIL, '-inf', text(now), 'BYSCORE', 'LIMIT', 0, most)) do
+        named(keys, key)
+    end
+    write('HDEL', UNIQUE, keys)
+    write('ZREM', UNIQUE_UNTIL, keys)
+end
+
 local ids = failed and redis.call('ZRANGE', DEAD, '-inf', text(over), 'BYSCORE', 'LIMIT', 0, most) or ended_before()
 fetch(ids)
 for _, id in ipairs(ids) do
@@ -58,6 +78,7 @@ for _, key in ipairs({ JOB, LONG, STATE, RESULT, ERROR, PROGRESS, ATTEMPTS }) do
     write('HDEL', key, ids)
 end
 leave_all(ids)
+let_go(ids)
 if failed then
     write('ZREM', DEAD, ids)
 elseif #ids > 0 then

@@ -17,7 +17,7 @@ end
 for _ = 1, tonumber(take()) do
     submit_group(read_group(), nil, true, {}, {})
 end
-flush()
+flush_jobs()
 announce()
 redis.call('PUBLISH', CHANNEL, 'schedules')
 return text(revision)

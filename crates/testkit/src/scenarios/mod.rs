@@ -24,3 +24,4 @@ pub mod settle;
 pub mod submit;
 pub mod sweep;
 pub mod turn;
+pub mod unique;

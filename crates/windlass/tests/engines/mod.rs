@@ -222,3 +222,55 @@ pub(crate) async fn cut_and_swallowed(store: SharedStore, proxy: &Proxy) {
     assert_eq!(account.lost.len(), 0);
     engines[0].shutdown_now().await;
 }
+
+/// Sixty-four submitters of jobs that are the same, over a way to the server that is cut amid answers: one job is stored,
+/// and everyone is told its id. Who gets no answer asks again, as a client with an id of its own would.
+pub(crate) async fn one_of_many_that_are_the_same(store: SharedStore, proxy: &Proxy) {
+    const SUBMITTERS: usize = 64;
+    let runs = Runs::default();
+    let serve_only = |settings: &mut Settings| settings.work = false;
+    let windlass = Windlass::with_store(store).handler(note).state(runs).configure(serve_only).start().await.unwrap();
+    for round in 0..10 {
+        let barrier = Arc::new(tokio::sync::Barrier::new(SUBMITTERS + 1));
+        let submit = |_| {
+            let (windlass, barrier, key) = (windlass.clone(), barrier.clone(), format!("round {round}"));
+            tokio::spawn(async move {
+                let id = JobId::generate(windlass::core::Timestamp::UNIX_EPOCH);
+                barrier.wait().await;
+                loop {
+                    match note.submit(&windlass, 7).id(id).unique(Unique::key(&key)).await {
+                        Ok(answer) => return answer.id,
+                        Err(error) => assert!(error.is_temporary(), "{error}"),
+                    }
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            })
+        };
+        let submitters: Vec<_> = (0..SUBMITTERS).map(submit).collect();
+        barrier.wait().await;
+        for _ in 0..3 {
+            proxy.cut_after(fastrand::usize(1..3_000));
+            tokio::time::sleep(Duration::from_millis(fastrand::u64(1..40))).await;
+        }
+        let mut told = Vec::new();
+        for submitter in submitters {
+            told.push(submitter.await.unwrap());
+        }
+        told.sort_unstable();
+        told.dedup();
+        assert_eq!(told.len(), 1, "everyone is told of the same job");
+        let counts = retried(|| windlass.store().query().unwrap().counts()).await;
+        assert_eq!(counts.total(Status::Queued), round + 1, "one job a round is stored");
+    }
+    windlass.shutdown_now().await;
+}
+
+/// Asks until there is an answer.
+async fn retried<T, F: Future<Output = windlass::store::Result<T>>>(ask: impl Fn() -> F) -> T {
+    loop {
+        if let Ok(answer) = ask().await {
+            return answer;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

@@ -1,0 +1,79 @@
+-- submit where some jobs are unique: one after the other, each under the lock of its key. `uniques` says of each, in JSON, its
+-- key, the statuses in which it holds that, its period, and whether it replaces and extends; or nothing. Outcome, besides
+-- submit's: -2 another stands, -3 kept in place of another; `standing` is the other. 126 is the set of all statuses.
+CREATE OR REPLACE FUNCTION windlass.submit_unique(
+    at bigint, queue_limit bigint,
+    ids uuid[], names text[], queues text[], priorities smallint[], owners text[], delays bigint[], moments bigint[],
+    crash_limits bigint[], specs bytea[], payloads bytea[], channel text, uniques text[]
+) RETURNS TABLE (outcome smallint, accepted_at bigint, standing uuid)
+LANGUAGE plpgsql VOLATILE
+SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
+DECLARE
+    now bigint := windlass.clock(at);
+    rule jsonb;
+    its_key uuid;
+    period_end bigint;
+    held windlass.holder%ROWTYPE;
+    its record;
+    stands boolean;
+BEGIN
+    accepted_at := now;
+    <<jobs>>
+    FOR i IN 1..cardinality(ids) LOOP
+        standing := NULL;
+        rule := uniques[i]::jsonb;
+        IF rule IS NOT NULL AND NOT EXISTS (SELECT 1 FROM windlass.job WHERE job.id = ids[i]) THEN
+            its_key := (rule ->> 'key')::uuid;
+            period_end := now + (rule ->> 'period')::bigint;
+            LOOP
+                INSERT INTO windlass.holder (key, id, states, until)
+                VALUES (its_key, ids[i], (rule ->> 'states')::smallint, period_end)
+                ON CONFLICT (key) DO NOTHING;
+                EXIT WHEN FOUND;
+                SELECT * INTO held FROM windlass.holder AS h WHERE h.key = its_key FOR UPDATE;
+                CONTINUE WHEN NOT FOUND;
+                SELECT j.status, j.queue, j.priority, j.seq INTO its FROM windlass.jobs AS j WHERE j.id = held.id;
+                stands := (held.until IS NULL OR now < held.until) AND CASE WHEN its.status IS NULL
+                    THEN held.until IS NOT NULL AND held.states = 126
+                    ELSE held.states >> its.status & 1 = 1
+                END;
+                IF stands AND its.status <= 2 AND (rule ->> 'replaces')::boolean THEN
+                    IF queue_limit IS NOT NULL AND its.queue <> queues[i]
+                        AND windlass.room(queues[i], queue_limit) <= 0
+                    THEN
+                        outcome := -1;
+                        RETURN NEXT;
+                        CONTINUE jobs;
+                    END IF;
+                    -- It may have begun to run since it was looked at.
+                    CONTINUE WHEN NOT windlass.withdraw(now, its.queue, its.priority, its.seq);
+                    standing := held.id;
+                ELSIF stands THEN
+                    IF (rule ->> 'extends')::boolean THEN
+                        UPDATE windlass.holder SET until = period_end WHERE holder.key = its_key;
+                    END IF;
+                    outcome := -2;
+                    standing := held.id;
+                    RETURN NEXT;
+                    CONTINUE jobs;
+                END IF;
+                UPDATE windlass.holder SET id = ids[i], states = (rule ->> 'states')::smallint, until = period_end
+                WHERE holder.key = its_key;
+                EXIT;
+            END LOOP;
+        END IF;
+        SELECT one.outcome INTO outcome
+        FROM windlass.submit_few(at, queue_limit, ids[i:i], names[i:i], queues[i:i], priorities[i:i], owners[i:i],
+            delays[i:i], moments[i:i], crash_limits[i:i], specs[i:i], payloads[i:i], NULL) AS one;
+        IF outcome = -1 THEN
+            DELETE FROM windlass.holder WHERE holder.id = ids[i];
+        ELSIF standing IS NOT NULL THEN
+            outcome := -3;
+        END IF;
+        RETURN NEXT;
+    END LOOP;
+    IF channel IS NOT NULL THEN
+        PERFORM windlass.announce(at, channel);
+    END IF;
+END
+$$;

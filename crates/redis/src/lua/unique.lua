@@ -1,0 +1,89 @@
+-- Unique jobs: who has or had their keys. In front of each group stands the key of its job, or '' where it is not unique; then
+-- the statuses in which it holds that (a bit set), its period or '', and whether it replaces and extends. Outcomes besides
+-- submit's: the id of the job that stands, and 'r' and the id of the one that was replaced.
+local ALL_STATES = 126
+
+local plain_group, plain_submit = read_group, submit_group
+
+local function bit(set, place)
+    return math.floor(set / 2 ^ place) % 2 == 1
+end
+
+read_group = function()
+    local key, unique = take(), nil
+    if key ~= '' then
+        unique = { key = key, states = tonumber(take()), period = tonumber(take()) }
+        unique.replaces, unique.extends = take() == '1', take() == '1'
+    end
+    local group = plain_group()
+    group.unique = unique
+    return group
+end
+
+local function hold(unique, id, states)
+    local over = unique.period and now + unique.period
+    redis.call('HSET', UNIQUE, unique.key, pack_struct('<c16BBd', id, states, over and 1 or 0, over or 0))
+    redis.call('HSET', UNIQUE_OF, id, unique.key)
+    if over then
+        redis.call('ZADD', UNIQUE_UNTIL, text(over), unique.key)
+    else
+        redis.call('ZREM', UNIQUE_UNTIL, unique.key)
+    end
+end
+
+-- The id of the job that holds a key, the job if it is there, and the statuses in which it holds the key.
+local function holder_of(unique)
+    local held = redis.call('HGET', UNIQUE, unique.key)
+    if not held then
+        return nil
+    end
+    local id, states, ends, over = unpack_struct('<c16BBd', held)
+    local job = find(id)
+    local in_time = ends == 0 or now < over
+    local in_state = ends == 1 and states == ALL_STATES
+    if job then
+        in_state = bit(states, job.status)
+    end
+    return in_time and in_state and id or nil, job, states
+end
+
+local function withdraw(job)
+    leave(job)
+    enter(job, CANCEL[job.status])
+    if waiting[job.queue] then
+        waiting[job.queue] = waiting[job.queue] - 1
+    end
+end
+
+submit_group = function(group, limit, emitted, outcomes, taken)
+    local unique, id = group.unique, ARGV[group.first]
+    if not unique or redis.call('HEXISTS', JOB, id) == 1 then
+        return plain_submit(group, limit, emitted, outcomes, taken)
+    end
+    -- What was submitted before in this turn must stand where it is looked for.
+    flush_jobs()
+    kept, firsts, known = {}, {}, {}
+    local former, job, states = holder_of(unique)
+    local replaces = former and job and job.status <= SCHEDULED and unique.replaces
+    if former and not replaces then
+        if unique.extends then
+            hold(unique, former, states)
+        end
+        outcomes[#outcomes + 1] = former
+        return
+    end
+    if replaces then
+        if limit and job.queue ~= group.queue and room(group.queue, limit) < 1 then
+            outcomes[#outcomes + 1] = -1
+            return
+        end
+        withdraw(job)
+    end
+    plain_submit(group, limit, emitted, outcomes, taken)
+    if outcomes[#outcomes] > 0 then
+        hold(unique, id, unique.states)
+        if replaces then
+            outcomes[#outcomes] = 'r' .. former
+        end
+    end
+end
