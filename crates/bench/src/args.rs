@@ -104,6 +104,8 @@ pub(crate) enum Question {
     Snapshot,
     /// Does work get slower while finished jobs are removed?
     Retention,
+    /// How late does a delayed job start?
+    Delays,
     /// What does a worker cost that has nothing to do?
     Idle,
     /// How soon do the jobs of a killed process run again?
@@ -135,6 +137,7 @@ impl Question {
             Self::Depth => "depth",
             Self::Snapshot => "snapshot",
             Self::Retention => "retention",
+            Self::Delays => "delays",
             Self::Idle => "idle",
             Self::Recovery => "recovery",
         }

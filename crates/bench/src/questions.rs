@@ -1,5 +1,6 @@
 //! The questions. Each file has a `windlass` and a `floor`; here a task finds its way to one of them.
 
+pub(crate) mod delays;
 pub(crate) mod depth;
 pub(crate) mod drain;
 pub(crate) mod http;
@@ -40,6 +41,8 @@ async fn answer(task: &Task) -> Result<Measurement, Fault> {
         ("retention", "floor") => retention::floor(task).await,
         ("depth", "windlass") => depth::windlass(task).await,
         ("depth", "floor") => depth::floor(task).await,
+        ("delays", "windlass") => delays::windlass(task).await,
+        ("delays", "floor") => delays::floor(task).await,
         ("idle", "windlass") => idle::windlass(task).await,
         ("idle", "floor") => idle::floor().await,
         ("recovery", "windlass") => recovery::windlass(task).await,
