@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{ERROR_BYTES_MAX, ERROR_CHAIN_MAX, clip};
+use crate::time::Timestamp;
 
 /// Whether trying again can help.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +74,11 @@ impl JobError {
             Self::POISONED,
             format!("the process that ran this job died {crashes} times; replay it when the cause is mended"),
         )
+    }
+
+    /// The error of a job that was not worth running any more.
+    pub fn expired(moment: Timestamp) -> Self {
+        Self::new(Self::EXPIRED, format!("it was to be run, or done, by {moment}; submit it again if it still matters"))
     }
 
     /// The entry in a job's history for an attempt whose lease ran out.

@@ -124,6 +124,19 @@ pub struct NewJob {
 pub struct Conditions {
     /// There must be one such job at a time.
     pub unique: Option<Uniqueness>,
+    /// No attempt starts from then on.
+    pub expires: Option<Expiry>,
+    /// Nor from this moment on, at which one that runs is stopped; what it emits has the same deadline.
+    pub deadline: Option<Timestamp>,
+}
+
+/// When a job that still waits is not worth running any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Expiry {
+    /// So long after the store has accepted it.
+    After(Duration),
+    /// At this moment by the store's clock.
+    At(Timestamp),
 }
 
 impl NewJob {
@@ -134,6 +147,8 @@ impl NewJob {
             queue: Ok(QueueName::default()),
             id: None,
             unique: None,
+            expires: None,
+            deadline: None,
             draft: Draft::new(payload),
         }
     }
@@ -141,6 +156,29 @@ impl NewJob {
     /// What makes it unique, if it is.
     pub fn unique(&self) -> Option<&Uniqueness> {
         self.conditions.as_ref()?.unique.as_ref()
+    }
+
+    /// The moment from which on no attempt of the job, accepted at `accepted`, starts.
+    pub fn expires_at(&self, accepted: Timestamp) -> Option<Timestamp> {
+        let conditions = self.conditions.as_ref()?;
+        let expires = conditions.expires.map(|expires| match expires {
+            Expiry::After(span) => accepted.after(span),
+            Expiry::At(moment) => moment,
+        });
+        expires.into_iter().chain(conditions.deadline).min()
+    }
+
+    /// The moment at which everything about the job must be over.
+    pub fn deadline(&self) -> Option<Timestamp> {
+        self.conditions.as_ref()?.deadline
+    }
+
+    /// Has it end by the deadline of the job that it follows from, if it would not end before.
+    pub fn inherit_deadline(&mut self, of: &Self) {
+        if let Some(deadline) = of.deadline() {
+            let conditions = self.conditions.get_or_insert_default();
+            conditions.deadline = Some(conditions.deadline.map_or(deadline, |own| own.min(deadline)));
+        }
     }
 
     /// Whether `other` asks for the same work on behalf of the same owner, so that submitting it under the
@@ -191,6 +229,8 @@ pub struct JobBuilder {
     name: Result<JobName, InvalidInput>,
     queue: Result<QueueName, InvalidInput>,
     unique: Option<Unique>,
+    expires: Option<Expiry>,
+    deadline: Option<Timestamp>,
     draft: Draft,
 }
 
@@ -243,6 +283,26 @@ impl JobBuilder {
         self
     }
 
+    /// Who may see it, if nobody was named yet.
+    pub fn owner_by_default(mut self, owner: Option<&Owner>) -> Self {
+        self.draft.owner = self.draft.owner.or_else(|| owner.cloned());
+        self
+    }
+
+    /// When it is not worth running any more if it still waits. It fails then, with the code
+    /// [`EXPIRED`](crate::JobError::EXPIRED). Default never.
+    pub fn expires(mut self, expires: Expiry) -> Self {
+        self.expires = Some(expires);
+        self
+    }
+
+    /// When everything about it must be over, by the store's clock: it does not start later, its handler is stopped then,
+    /// and what it emits has the same deadline. It fails with the code [`EXPIRED`](crate::JobError::EXPIRED). Default never.
+    pub fn deadline(mut self, deadline: Timestamp) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
     /// What is kept of the request behind it.
     pub fn context(mut self, context: RequestContext) -> Self {
         self.draft.context = context;
@@ -292,11 +352,18 @@ impl JobBuilder {
             cause,
             conditions: None,
         };
+        if matches!(self.expires, Some(Expiry::After(span)) if span.is_zero() || span > DELAY_MAX) {
+            return Err(InvalidInput::new("expiry", "must be after more than zero and ten years or less"));
+        }
+        if self.expires.is_some() || self.deadline.is_some() {
+            let (expires, deadline) = (self.expires, self.deadline);
+            job.conditions = Some(Box::new(Conditions { unique: None, expires, deadline }));
+        }
         if let Some(unique) = self.unique {
             let (owner, input) = (job.owner.as_ref(), &job.payload.bytes[..]);
             let unique = unique.of(Subject { name: &job.name, queue: &job.queue, owner, input })?;
             job.id = self.id.unwrap_or(job.id.beside(unique.key));
-            job.conditions = Some(Box::new(Conditions { unique: Some(unique) }));
+            job.conditions.get_or_insert_default().unique = Some(unique);
         }
         Ok(job)
     }

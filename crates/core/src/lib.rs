@@ -53,7 +53,7 @@ pub use cadence::Cadence;
 pub use context::{ContextMap, RequestContext};
 pub use failure::{ErrorClass, JobError};
 pub use id::{Incarnation, JobId};
-pub use job::{Conditions, Job, JobBuilder, NewJob, Priority, Progress, Start};
+pub use job::{Conditions, Expiry, Job, JobBuilder, NewJob, Priority, Progress, Start};
 pub use limits::InvalidInput;
 pub use message::{CausationId, Cause, CorrelationId, MessageId, StreamId};
 pub use name::{JobName, Owner, QueueName, ScheduleName};

@@ -136,8 +136,9 @@ impl Context {
             return Err(InvalidInput::new("emitted jobs", "may be 1000 or less per attempt").into());
         }
         let id = self.id().emitted(news.emitted.len() as u32);
-        let mut new = job.id(id).finish(Timestamp::UNIX_EPOCH).permanent()?;
-        new.owner = new.owner.or_else(|| self.owner().cloned());
+        // Before it is finished: whose it is decides which others it is the same as.
+        let mut new = job.id(id).owner_by_default(self.owner()).finish(Timestamp::UNIX_EPOCH).permanent()?;
+        new.inherit_deadline(self.job());
         new.traceparent = new.traceparent.or_else(|| self.0.run.job.traceparent.clone());
         new.cause = new.cause.or_else(|| Some(Box::new(self.follows())));
         news.emitted.push(Arc::new(new));
@@ -220,6 +221,8 @@ impl Context {
 
 #[cfg(test)]
 mod tests {
+    use windlass_core::Unique;
+
     use super::*;
 
     fn context() -> Context {
@@ -265,5 +268,35 @@ mod tests {
         assert_eq!(grandchild.correlation, MessageId::from(one.id()).into(), "all that follows has one beginning");
         assert_eq!(grandchild.causation, Some(MessageId::from(child.id).into()));
         assert!(two.emit(NewJob::build("no spaces", Payload::empty())).is_err());
+    }
+
+    fn emitted_by(parent: JobBuilder, child: JobBuilder) -> Arc<NewJob> {
+        let job = Arc::new(parent.finish(Timestamp::UNIX_EPOCH).expect("valid"));
+        let context = Context::new(Run { job, attempt: 1, token: 1, states: Arc::default() });
+        context.emit(child).expect("valid");
+        context.take_emitted().remove(0)
+    }
+
+    #[test]
+    fn emitted_jobs_have_the_parents_deadline_or_an_earlier_one_of_their_own() {
+        let (early, late) = (Timestamp::from_millis(1_000), Timestamp::from_millis(2_000));
+        let child = || NewJob::build("Child", Payload::empty());
+        let parent = || NewJob::build("Parent", Payload::empty()).deadline(early);
+        assert_eq!(emitted_by(parent(), child()).deadline(), Some(early));
+        assert_eq!(emitted_by(parent(), child().deadline(late)).deadline(), Some(early));
+        assert_eq!(emitted_by(parent().deadline(late), child().deadline(early)).deadline(), Some(early));
+        assert_eq!(emitted_by(child(), child()).conditions, None);
+    }
+
+    /// The key was made before the parent's owner was taken over, so that jobs of two tenants were the same.
+    #[test]
+    fn emitted_jobs_of_different_owners_are_never_the_same() {
+        let of = |owner| {
+            let parent = NewJob::build("Parent", Payload::empty()).owner(Some(Owner::new(owner).expect("valid")));
+            let child = NewJob::build("Child", Payload::empty()).unique(Unique::key("k"));
+            emitted_by(parent, child).unique().expect("it is").key
+        };
+        assert_eq!(of("ada"), of("ada"));
+        assert_ne!(of("ada"), of("bob"));
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use windlass_core::job::JobBuilder;
 use windlass_core::{Clock, InvalidInput};
-use windlass_core::{JobId, Owner, Priority, Start, SystemClock, Timestamp, Unique};
+use windlass_core::{Expiry, JobId, Owner, Priority, Start, SystemClock, Timestamp, Unique};
 use windlass_dispatch::{Encode, Handler};
 use windlass_store::Submitted;
 
@@ -68,6 +68,22 @@ impl Submission {
     /// Its id; submitting the same id and input again is answered with the same job.
     pub fn id(self, id: JobId) -> Self {
         self.map(|job| job.id(id))
+    }
+
+    /// If it has not started so long after the store has accepted it, it fails as `EXPIRED` in place of being run.
+    pub fn start_within(self, span: Duration) -> Self {
+        self.map(|job| job.expires(Expiry::After(span)))
+    }
+
+    /// If it has not started by this moment of the store's clock, it fails as `EXPIRED` in place of being run.
+    pub fn start_before(self, moment: Timestamp) -> Self {
+        self.map(|job| job.expires(Expiry::At(moment)))
+    }
+
+    /// Everything about it must be over by this moment of the store's clock, and so must be what it emits: it does not start
+    /// later, and its handler is stopped then. It fails as `EXPIRED`.
+    pub fn deadline(self, moment: Timestamp) -> Self {
+        self.map(|job| job.deadline(moment))
     }
 
     /// There must be one such job at a time: another one that is the same is not stored, and the answer names the one that

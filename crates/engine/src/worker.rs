@@ -28,6 +28,8 @@ pub(crate) struct Attempt {
     pub(crate) context: Context,
     /// Counts from the start, once there is one.
     pub(crate) overtime: Overtime,
+    /// When the claim was answered, at the latest.
+    received: Instant,
 }
 
 /// What an attempt leaves behind.
@@ -46,8 +48,16 @@ impl Attempt {
             token: claimed.lease.token.0,
             states: shared.routes.states().clone(),
         });
-        let overtime = Overtime::of(&claimed, &shared.settings, Instant::now());
-        Self { claimed, context, overtime }
+        let received = Instant::now();
+        let overtime = Overtime::of(&claimed, &shared.settings, received);
+        Self { claimed, context, overtime, received }
+    }
+
+    /// What becomes of a job that is not worth running any more, by the store's clock.
+    fn expired(&self) -> Option<Outcome> {
+        let moment = self.claimed.new.expires_at(self.claimed.created_at)?;
+        let now = self.claimed.started_at.after(self.received.elapsed());
+        (moment <= now).then(|| Outcome::Fail(JobError::expired(moment)))
     }
 
     /// What is left of an attempt that broke outside its handler (in a destructor, say): its lease runs out.
@@ -70,13 +80,13 @@ impl Attempt {
             job.attempt = self.claimed.attempt(),
             traceparent = self.claimed.new.traceparent.as_deref(),
         );
-        let conclusion = match shared.routes.find(self.claimed.new.name.as_str()) {
-            Some(handler) => Some(self.run(handler.clone(), shared).instrument(span).await),
-            None => None,
-        };
-        let outcome = match conclusion {
-            Some(conclusion) => self.normalise(conclusion, shared),
-            None => Some(unknown(&self.claimed, shared)),
+        let outcome = match (self.expired(), shared.routes.find(self.claimed.new.name.as_str())) {
+            (Some(expired), _) => Some(expired),
+            (None, Some(handler)) => {
+                let conclusion = self.run(handler.clone(), shared).instrument(span).await;
+                self.normalise(conclusion, shared)
+            }
+            (None, None) => Some(unknown(&self.claimed, shared)),
         };
         Finished {
             lease: self.claimed.lease,
