@@ -20,7 +20,8 @@ async fn main() -> windlass::Result<()> {
         .start()
         .await?;
     let schedules = windlass.schedules();
-    for one in schedules.list(None).await? {
+    for (_, one) in schedules.list(None).await? {
+        let one = one?;
         let next: Vec<String> = one.schedule.ticks(now()).take(2).map(|tick| tick.to_string()).collect();
         println!("{} ({}) ticks next at {}", one.schedule.name, one.schedule.cadence, next.join(" and "));
     }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use croner::Cron;
+use croner::parser::{CronParser, Year};
 use jiff::Zoned;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
@@ -17,9 +18,10 @@ use crate::time::Timestamp;
 /// means the clock of its zone, UTC unless it says otherwise. `L`, `W`, `#`, names and nicknames such as `@daily` are what
 /// [OCPS](https://github.com/open-source-cron/ocps) says. When both days are restricted, either will do, as in Vixie's cron.
 ///
-/// Where clocks go forward, an expression with a fixed time that they leave out ticks at the first moment after the gap; where
-/// they go back, it ticks once, at the first of the two. One that repeats, such as `*/30 * * * *`, goes on by elapsed time
-/// through both.
+/// Where clocks go forward, an expression with one fixed time of day (one value each for hour, minute and, if there is one,
+/// second) that they leave out ticks at the first moment after the gap; where they go back, it ticks once, at the first of the
+/// two. Any other, such as `*/30 * * * *` or `30 2,14 * * *`, goes by what clocks show: a time that they leave out does not
+/// tick, one that they show twice ticks twice.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Text", into = "Text")]
 pub struct Cadence(Kind);
@@ -71,7 +73,8 @@ impl Cadence {
         if expression.len() > CRON_LENGTH_MAX {
             return Err(InvalidInput::new("cron expression", "must have 256 characters or less"));
         }
-        let cron = expression.parse().map_err(|_| {
+        let parser = CronParser::builder().year(Year::Disallowed).build();
+        let cron = parser.parse(&expression).map_err(|_| {
             InvalidInput::new("cron expression", "must be five or six fields, such as `30 3 * * 1-5`, or a nickname")
         })?;
         let clock = TimeZone::get(&zone).map_err(|_| {
@@ -247,7 +250,9 @@ mod tests {
     #[test]
     fn what_is_no_cadence_is_refused() {
         let long = "1,".repeat(200);
-        for expression in ["", "* * * *", "60 * * * *", "a b c d e", "* * * * * * * *", "@sometimes", &long] {
+        for expression in
+            ["", "* * * *", "60 * * * *", "a b c d e", "* * * * * * *", "0 0 0 1 1 * 2020", "@sometimes", &long]
+        {
             assert!(Cadence::cron(expression).is_err(), "{expression:?} must be refused");
         }
         assert_eq!(Cadence::zoned("0 3 * * *", "Mars/Olympus").map_err(|error| error.what()), Err("time zone"));

@@ -29,7 +29,7 @@ pub(crate) fn claim(ledger: &mut Ledger<'_>, claim: &Claim, mut jobs: Vec<Claime
     }
     take(ledger, claim, &lines, Kind::Suspects, &mut jobs)?;
     take(ledger, claim, &lines, Kind::Others, &mut jobs)?;
-    Ok(Claimed { jobs, next_due: next_due(ledger, &lines)?, more: more(ledger, &lines)? })
+    Ok(Claimed { jobs, next_due: next_due(ledger, &lines)?, more: more(ledger, &lines)?, ..Claimed::default() })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -99,13 +99,16 @@ impl<'c> Intake<'c> {
         let former = match unique::way(ledger.conn, unique, ledger.now)? {
             Way::Taken(id) => return answer(id, SubmitOutcome::Duplicate),
             Way::Free => None,
-            Way::InPlaceOf(_, queue) if queue != new.queue && is_full(ledger, &new.queue, limit) => {
+            // Whoever is replaced makes room, in a queue that has too many as in any other.
+            Way::InPlaceOf(_, queue) if is_full(ledger, &new.queue, limit, u64::from(queue == new.queue)) => {
                 return answer(new.id, SubmitOutcome::QueueFull);
             }
             Way::InPlaceOf(id, _) => Some(id),
         };
+        let mut limit = limit;
         if let Some(former) = former {
             cancel(ledger, former, &Scope::Everything)?;
+            limit = None;
         }
         let seq = ledger.mirror.next_seq();
         let outcome = self.take(ledger, new, limit, handover)?;
@@ -171,9 +174,10 @@ fn is_id_taken(error: &rusqlite::Error) -> bool {
     error.sqlite_error().is_some_and(|failure| failure.extended_code == SQLITE_CONSTRAINT_UNIQUE)
 }
 
-fn is_full(ledger: &Ledger<'_>, queue: &QueueName, limit: Option<u64>) -> bool {
+/// Whether a queue that so many leave has no room.
+fn is_full(ledger: &Ledger<'_>, queue: &QueueName, limit: Option<u64>, leave: u64) -> bool {
     let waiting = ledger.mirror.queue(queue).map_or(0, |queue| ledger.mirror.waiting(queue));
-    limit.is_some_and(|limit| waiting >= limit)
+    limit.is_some_and(|limit| waiting >= limit + leave)
 }
 
 /// What became of a submission whose id is taken; `None` when it is not.

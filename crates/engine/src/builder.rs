@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use windlass_core::{Incarnation, QueueName};
 use windlass_dispatch::{Application, Handler, Router};
 use windlass_store::SharedStore;
@@ -98,7 +98,14 @@ impl EngineBuilder {
             registry: Registry::default(),
             waiters: Waiters::default(),
             phases: Phases::new(),
+            schedules_changed: Notify::new(),
         });
+        // Before anything is claimed, which whoever fails to start would leave to its lease.
+        let engine = Engine { shared: shared.clone(), submittals: submittals.clone() };
+        for schedule in declared {
+            engine.schedules().put(schedule).await.map_err(StartError::Schedule)?;
+        }
+        drop(engine);
         // Before the first job can run.
         let weak = WeakEngine { shared: Arc::downgrade(&shared), submittals: submittals.downgrade() };
         shared.routes.start_applications(&(Arc::new(weak) as _));
@@ -106,11 +113,7 @@ impl EngineBuilder {
         Heartbeat::start(shared.clone(), Arc::clone(&crossings))?;
         tokio::spawn(Sweeper::new(shared.clone()).run());
         tokio::spawn(Exchanger::new(shared.clone(), receiver, crossings).run());
-        let engine = Engine { shared, submittals };
-        for schedule in declared {
-            engine.schedules().put(schedule).await.map_err(StartError::Schedule)?;
-        }
-        tokio::spawn(Scheduler::new(engine.shared.clone()).run());
-        Ok(engine)
+        tokio::spawn(Scheduler::new(shared.clone()).run());
+        Ok(Engine { shared, submittals })
     }
 }

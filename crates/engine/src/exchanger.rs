@@ -30,6 +30,8 @@ const IN_FLIGHT_MAX: usize = 2;
 const GULP: usize = 1_024;
 /// A turn of so few jobs has a caller who waits for it and nobody else.
 const LONE_MAX: usize = 2;
+/// How long to wait before asking again for leases that nobody has heard of.
+const STOCK_AGAIN: Duration = Duration::from_secs(1);
 /// How long a job claimed ahead may wait for a slot before it is given back to the others.
 const STALE_PREFETCH: Duration = Duration::from_secs(2);
 
@@ -52,8 +54,11 @@ pub(crate) struct Exchanger {
     /// Claims asked for and not answered.
     expected: usize,
     suspects: usize,
-    /// Whether an answer to a claim got lost, so that the store may have given jobs that nobody here has heard of.
-    unheard: bool,
+    /// From when on to ask for jobs that the store may have given and nobody here has heard of, since an answer to a claim
+    /// got lost.
+    unheard: Option<Instant>,
+    /// Whether that is being asked.
+    taking_stock: bool,
     /// Jobs on the turn sent last.
     under_way: usize,
     /// What waited for the next turn when the loop last gave way to others.
@@ -88,7 +93,8 @@ impl Exchanger {
             running: 0,
             expected: 0,
             suspects: 0,
-            unheard: false,
+            unheard: None,
+            taking_stock: false,
             under_way: 0,
             gathered: 0,
             linger: Linger::new(shared.store.is_in_process()),
@@ -209,7 +215,7 @@ impl Exchanger {
         let asks = self.hungry && self.expected == 0 && self.slots_free() > 0 || self.wants_stock();
         match self.in_flight.len() {
             0 => waiting > 0 || asks || self.breaker.wants_trial(),
-            1 => waiting > 0 && waiting >= self.under_way.min(self.shared.settings.batch_size),
+            1 => !self.is_stock_due() && waiting > 0 && waiting >= self.under_way.min(self.shared.settings.batch_size),
             _ => false,
         }
     }
@@ -229,14 +235,19 @@ impl Exchanger {
         self.under_way = self.outgoing.len();
         self.gathered = 0;
         let (turn, exchange) = self.outgoing.compose(claim, apart, self.shared.settings.max_queue_size);
+        self.taking_stock |= wants_stock;
         let turn = if wants_stock { turn.take_stock() } else { turn };
         self.in_flight.push(self.crossings.send(turn.send(exchange, self.shared.clone())));
     }
 
-    /// Whether the next turn finds out what an answer that got lost gave. Until it has, nothing is claimed, so that what the
-    /// store gave and the registry does not hold has been missed.
+    /// Whether the next turn finds out what an answer that got lost gave. No claim is under way then, nor before it has
+    /// answered, so that what the store gave and the registry does not know has been missed.
     fn wants_stock(&self) -> bool {
-        self.unheard && self.in_flight.is_empty() && self.works()
+        self.is_stock_due() && self.in_flight.is_empty()
+    }
+
+    fn is_stock_due(&self) -> bool {
+        self.works() && self.unheard.is_some_and(|from| from <= Instant::now())
     }
 
     /// Where no work is known to wait, a turn asks for as many jobs as it brings and ends. What it asks for is kept free
@@ -246,7 +257,7 @@ impl Exchanger {
         let held = self.running + self.ahead.len() + self.expected;
         let room = (settings.max_concurrency + self.pace.ahead(Instant::now())).saturating_sub(held);
         let limit = if self.hungry { room } else { room.min(self.outgoing.starts()) };
-        if limit == 0 || self.unheard || !self.works() {
+        if limit == 0 || self.wants_stock() || self.taking_stock || !self.works() {
             return None;
         }
         Some(Claim {
@@ -277,7 +288,7 @@ impl Exchanger {
             self.linger.note(took);
         }
         if let Some(unheard) = unheard {
-            self.give_back_unheard(unheard);
+            self.note_stock(unheard);
         }
         match answer {
             Ok(exchanged) => {
@@ -311,7 +322,9 @@ impl Exchanger {
     fn note_failure(&mut self, turn: Turn, error: windlass_store::Error) {
         self.shared.metrics.exchange_errors.increment(1);
         let away = error.kind() == ErrorKind::Unavailable;
-        self.unheard |= away && turn.claim_limit > 0;
+        if away && turn.claim_limit > 0 {
+            self.unheard = Some(Instant::now());
+        }
         let text = error.to_string();
         let error = Error::from(error);
         self.outgoing.settle.splice(0..0, turn.fail(&error));
@@ -353,6 +366,9 @@ impl Exchanger {
         }
         let now = Instant::now();
         self.hungry |= claimed.more && !attempts.is_empty();
+        if claimed.unheard {
+            self.unheard = Some(self.unheard.unwrap_or(now + STOCK_AGAIN));
+        }
         let pause = claimed.next_due.unwrap_or(Duration::MAX).min(self.shared.settings.poll_interval);
         self.alarm.as_mut().reset(now + pause);
         self.suspects += attempts.iter().filter(|attempt| attempt.claimed.is_suspect()).count();
@@ -466,10 +482,19 @@ impl Exchanger {
         }
     }
 
-    /// Nobody has begun them, so that nothing is spent.
-    fn give_back_unheard(&mut self, unheard: Vec<Lease>) {
-        self.unheard = false;
+    /// Gives back what was missed: nobody has begun it, so that nothing is spent.
+    fn note_stock(&mut self, unheard: windlass_store::Result<Vec<Lease>>) {
+        self.taking_stock = false;
         self.hungry = true;
+        let unheard = match unheard {
+            Ok(unheard) => unheard,
+            Err(error) => {
+                tracing::debug!(%error, "the store does not say which leases this process has; asking again");
+                self.unheard = Some(Instant::now() + STOCK_AGAIN);
+                return;
+            }
+        };
+        self.unheard = None;
         if !unheard.is_empty() {
             tracing::info!(jobs = unheard.len(), "giving back jobs whose claim was answered by silence");
         }

@@ -29,6 +29,8 @@ struct Held {
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
     held: Mutex<HashMap<JobId, Held>>,
+    /// Leases that were given up before their ends, until then. The store may still think that they are held.
+    gone: Mutex<HashMap<Lease, Instant>>,
     emptied: Notify,
 }
 
@@ -70,8 +72,8 @@ impl Registry {
     pub(crate) fn remove(&self, lease: Lease) -> bool {
         let mut all = self.all();
         let held = all.get(&lease.id).is_some_and(|held| held.lease == lease);
-        if held {
-            all.remove(&lease.id);
+        if held && let Some(held) = all.remove(&lease.id) {
+            self.note_gone(lease, held.ends);
             self.tell_if_empty(&all);
         }
         held
@@ -130,9 +132,17 @@ impl Registry {
         self.all().get(&id).map(|held| held.context.clone())
     }
 
-    /// Whether the lease is held, its attempt ended or not.
-    pub(crate) fn holds(&self, lease: Lease) -> bool {
-        self.all().get(&lease.id).is_some_and(|held| held.lease == lease)
+    /// Whether the lease is held or was until lately, by an attempt that may not have let go yet.
+    pub(crate) fn knows(&self, lease: Lease) -> bool {
+        self.all().get(&lease.id).is_some_and(|held| held.lease == lease) || self.gone().contains_key(&lease)
+    }
+
+    fn note_gone(&self, lease: Lease, ends: Instant) {
+        self.gone().insert(lease, ends);
+    }
+
+    fn gone(&self) -> MutexGuard<'_, HashMap<Lease, Instant>> {
+        self.gone.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Every held lease whose attempt has not ended.
@@ -148,9 +158,12 @@ impl Registry {
     /// let go of what is over. A lease counts as over a tenth early, so that handlers stop before anybody else starts.
     pub(crate) fn rounds(&self, now: Instant, lease: Duration) -> Rounds {
         let mut rounds = Rounds::default();
+        // A clock here and one there do not run alike to the last bit.
+        self.gone().retain(|_, ends| now < *ends + lease);
         let mut all = self.all();
         all.retain(|_, held| {
             if now + lease / 10 >= held.ends {
+                self.note_gone(held.lease, held.ends);
                 rounds.lost.push(held.context.clone());
                 return false;
             }
@@ -247,6 +260,19 @@ mod tests {
         assert!(registry.list().is_empty(), "there is nothing left to stop");
         registry.settled([lease].into_iter());
         assert_eq!(registry.len(), 0);
+    }
+
+    /// The store still thinks that such a lease is held, and its handler may not have let go yet.
+    #[test]
+    fn a_lease_that_is_given_up_early_is_known_until_it_is_long_over() {
+        let (registry, now) = (Registry::default(), Instant::now());
+        let (lost, refused, settled) = (held_at(&registry, now), held_at(&registry, now), held_at(&registry, now));
+        registry.settled([settled].into_iter());
+        registry.lose(refused);
+        assert_eq!(registry.rounds(now + LEASE, LEASE).lost.len(), 1);
+        assert!(registry.knows(lost) && registry.knows(refused) && !registry.knows(settled));
+        registry.rounds(now + 2 * LEASE, LEASE);
+        assert!(!registry.knows(lost) && !registry.knows(refused));
     }
 
     #[test]

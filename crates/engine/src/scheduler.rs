@@ -8,14 +8,14 @@ use windlass_core::limits::PAGE_MAX;
 use windlass_core::schedule::Due;
 use windlass_core::{JobId, Timestamp};
 use windlass_store::schedules::{Kept, Record, Write};
-use windlass_store::{Hint, Schedules, Scope, Store};
+use windlass_store::{ErrorKind, Hint, Schedules, Scope, Store};
 
 use crate::phase::Phase;
 use crate::shared::Shared;
 use crate::trace;
 
-/// How often to look when nothing says that a schedule is due: hints may be lost.
-const LOOK: Duration = Duration::from_secs(30);
+/// How often to look when nothing says that a schedule is due: hints of other processes may be lost.
+const LOOK: Duration = Duration::from_secs(10);
 /// How long to leave a store alone that failed.
 const AWAY: Duration = Duration::from_secs(1);
 /// A store's clock may stand a little before its own answer.
@@ -41,6 +41,7 @@ impl Scheduler {
             tokio::select! {
                 () = tokio::time::sleep_until(next) => {}
                 () = changed => {}
+                () = self.shared.schedules_changed.notified() => {}
                 _ = phase.wait_for(|phase| *phase > Phase::Running) => {}
             }
         }
@@ -79,20 +80,25 @@ pub(crate) async fn pass(store: &dyn Store) -> windlass_store::Result<Passed> {
         let due = schedules.due_schedules(PAGE_MAX).await?;
         let (mut next, mut dealt) = (due.next, false);
         for kept in &due.schedules {
-            match kept.record() {
-                Ok(record) => {
-                    let state = deal_with(store, schedules, kept, record, due.at).await?;
+            match deal_with(store, schedules, kept, due.at).await {
+                Ok(state) => {
                     submitted += state.submitted;
                     next = next.into_iter().chain(state.due).min();
                     dealt = true;
                 }
-                Err(error) => tracing::error!(schedule = %kept.name, %error, "this schedule cannot be read here"),
+                Err(error) if error.kind() == ErrorKind::Unavailable => return Err(error),
+                // It must not hold up those behind it.
+                Err(error) => tracing::error!(schedule = %kept.name, %error, "this schedule cannot be dealt with here"),
             }
         }
+        let failed_only = !dealt && !due.schedules.is_empty();
         match next {
-            // Where nothing is due but what cannot be read there is nothing to hurry for.
             Some(next) if next <= due.at && dealt => {}
-            Some(next) => return Ok(Passed { submitted, pause: due.at.until(next).clamp(SHORTEST, LOOK) }),
+            // What is due next may stand behind what cannot be dealt with; there is nothing to hurry for.
+            Some(next) if !failed_only => {
+                return Ok(Passed { submitted, pause: due.at.until(next).clamp(SHORTEST, LOOK) });
+            }
+            Some(next) => return Ok(Passed { submitted, pause: due.at.until(next).clamp(AWAY, LOOK) }),
             None => return Ok(Passed { submitted, pause: LOOK }),
         }
     }
@@ -109,10 +115,9 @@ async fn deal_with(
     store: &dyn Store,
     schedules: &dyn Schedules,
     kept: &Kept,
-    record: Record,
     now: Timestamp,
 ) -> windlass_store::Result<Dealt> {
-    let Record { schedule, cursor } = record;
+    let Record { schedule, cursor } = kept.record()?;
     let busy = match schedule.waits_for(&cursor) {
         Some(job) => is_unfinished(store, job).await?,
         None => false,

@@ -42,10 +42,10 @@ impl Schedules {
     ///
     /// # Errors
     ///
-    /// `Invalid` when it never ticks from now on, `Unsupported` when the store keeps no schedules.
+    /// `Invalid` when it never ticks, `Unsupported` when the store keeps no schedules.
     pub async fn put(&self, schedule: Schedule) -> Result<(), Error> {
         let name = schedule.name.clone();
-        self.change(&name, |former, now| {
+        self.change(&name, true, |former, now| {
             schedule.check(now)?;
             let cursor = match &former {
                 Some(former) => schedule.take_over(&former.schedule, &former.cursor, now),
@@ -62,9 +62,14 @@ impl Schedules {
         self.store()?.find_schedule(name).await?.map(|kept| scheduled(&kept)).transpose()
     }
 
-    /// All schedules by name, a hundred at a time, those behind `after`.
-    pub async fn list(&self, after: Option<&ScheduleName>) -> Result<Vec<Scheduled>, Error> {
-        self.store()?.list_schedules(after, PAGE_MAX).await?.iter().map(scheduled).collect()
+    /// All schedules by name, a hundred at a time, those behind `after`. One that cannot be read here, for its time zone say,
+    /// comes as the error that says why.
+    pub async fn list(
+        &self,
+        after: Option<&ScheduleName>,
+    ) -> Result<Vec<(ScheduleName, Result<Scheduled, Error>)>, Error> {
+        let page = self.store()?.list_schedules(after, PAGE_MAX).await?;
+        Ok(page.into_iter().map(|kept| (kept.name.clone(), scheduled(&kept))).collect())
     }
 
     /// Pauses a schedule; `note` says why, to whoever looks. Its ticks are left out until it is resumed. Whether there is
@@ -84,7 +89,7 @@ impl Schedules {
     /// schedule.
     pub async fn trigger(&self, name: &ScheduleName) -> Result<Option<JobId>, Error> {
         let triggered = self.step(name, |record, now| Ok(record.schedule.trigger(&record.cursor, now))).await?;
-        Ok(triggered.and_then(|due| due.cursor.job))
+        Ok(triggered.and_then(|due| due.jobs.first().map(|job| job.id)))
     }
 
     /// Removes a schedule; jobs that it submitted stay. Whether there was one.
@@ -109,7 +114,7 @@ impl Schedules {
         name: &ScheduleName,
         step: impl Fn(&Record, Timestamp) -> Result<Due, InvalidInput>,
     ) -> Result<Option<Due>, Error> {
-        self.change(name, |former, now| {
+        self.change(name, false, |former, now| {
             let Some(former) = former else { return Ok(None) };
             let due = step(&former, now)?;
             Ok(Some((Record { cursor: due.cursor.clone(), ..former }, due)))
@@ -118,19 +123,26 @@ impl Schedules {
     }
 
     /// Looks, decides and writes, again when somebody else was faster. `None` where `decide` changes nothing.
+    /// `unreadable` says whether a record that cannot be read counts as none, and is written over.
     async fn change(
         &self,
         name: &ScheduleName,
+        unreadable: bool,
         decide: impl Fn(Option<Record>, Timestamp) -> Result<Option<(Record, Due)>, InvalidInput>,
     ) -> Result<Option<Due>, Error> {
         let store = self.store()?;
         for _ in 0..TRIES {
             let (now, former) = (store.due_schedules(0).await?.at, store.find_schedule(name).await?);
-            let former = former.map(|kept| Ok::<_, Error>((kept.revision, kept.record()?))).transpose()?;
-            let (expected, former) = former.unzip();
+            let expected = former.as_ref().map(|kept| kept.revision);
+            let former = former
+                .map(|kept| kept.record())
+                .transpose()
+                .or_else(|error| unreadable.then_some(None).ok_or(error))?;
             let Some((record, due)) = decide(former.clone(), now)? else { return Ok(None) };
             let nothing_new = former.as_ref() == Some(&record) && due.jobs.is_empty();
             if nothing_new || store.write_schedule(write(expected, &record, &due, now)?).await?.is_some() {
+                // Besides the store's hint, which may be lost, or never given.
+                self.engine.shared.schedules_changed.notify_one();
                 return Ok(Some(due));
             }
         }

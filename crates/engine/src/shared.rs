@@ -1,5 +1,6 @@
 //! What every loop of one engine shares.
 
+use tokio::sync::Notify;
 use windlass_core::Incarnation;
 use windlass_dispatch::Routes;
 use windlass_store::SharedStore;
@@ -22,6 +23,8 @@ pub(crate) struct Shared {
     pub(crate) phases: Phases,
     pub(crate) metrics: Metrics,
     pub(crate) beats: Beats,
+    /// Rung when this process has changed a schedule.
+    pub(crate) schedules_changed: Notify,
 }
 
 /// The pulses of the loops.

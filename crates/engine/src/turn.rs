@@ -48,7 +48,7 @@ pub(crate) struct Answered {
     /// The jobs it claimed. They are in the registry already, so their leases are kept.
     pub(crate) attempts: Vec<Attempt>,
     /// Leases of this process that it never heard of, if it took stock.
-    pub(crate) unheard: Option<Vec<Lease>>,
+    pub(crate) unheard: Option<windlass_store::Result<Vec<Lease>>>,
     pub(crate) took: Duration,
 }
 
@@ -113,12 +113,11 @@ impl Turn {
 
     /// Sends the turn and keeps its address book beside it.
     pub(crate) async fn send(self, exchange: Exchange, shared: Arc<Shared>) -> Answered {
-        let (mut answer, unheard) = match self.takes_stock {
-            true => match unheard(&shared).await {
-                Ok(unheard) => (ask(exchange, &shared).await, Some(unheard)),
-                Err(error) => (Err(error), None),
-            },
-            false => (ask(exchange, &shared).await, None),
+        let unheard = if self.takes_stock { Some(unheard(&shared).await) } else { None };
+        let mut answer = match exchange.is_empty() {
+            // Nothing but whether the store answers.
+            true => shared.store.ping().await.map(|()| Exchanged::default()),
+            false => shared.store.exchange(exchange).await,
         };
         let took = self.sent.elapsed();
         let attempts = answer.as_mut().map_or_else(|_| Vec::new(), |exchanged| self.hold(exchanged, &shared));
@@ -160,17 +159,9 @@ impl Turn {
     }
 }
 
-async fn ask(exchange: Exchange, shared: &Shared) -> windlass_store::Result<Exchanged> {
-    match exchange.is_empty() {
-        // Nothing but whether the store answers.
-        true => shared.store.ping().await.map(|()| Exchanged::default()),
-        false => shared.store.exchange(exchange).await,
-    }
-}
-
 /// What the store gave this process and it does not know of.
 async fn unheard(shared: &Shared) -> windlass_store::Result<Vec<Lease>> {
     let mut leases = shared.store.held_by(shared.worker).await?;
-    leases.retain(|lease| !shared.registry.holds(*lease));
+    leases.retain(|lease| !shared.registry.knows(*lease));
     Ok(leases)
 }

@@ -10,6 +10,7 @@ use windlass_dispatch::{Context, FromContext, Handler, Json, Needs, Result, Stat
 use windlass_engine::{Engine, Error, Recur, Recurring, StartError};
 use windlass_memory::Memory;
 use windlass_store::Scope;
+use windlass_store::schedules::Write;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const EVERYTHING: Scope = Scope::Everything;
@@ -133,7 +134,8 @@ async fn an_operator_pauses_resumes_triggers_and_removes() {
     let triggered = schedules.trigger(&minutely).await.unwrap().unwrap();
     assert_eq!(world.report().await, 9);
     let found = schedules.get(&minutely).await.unwrap().unwrap();
-    assert_eq!((found.cursor.job, found.cursor.submitted, found.cursor.last), (Some(triggered), 1, None));
+    assert_eq!((found.cursor.job, found.cursor.submitted, found.cursor.last), (None, 1, None));
+    assert!(world.engine.get(triggered, &EVERYTHING).await.unwrap().is_some());
 
     assert!(schedules.resume(&minutely).await.unwrap());
     world.pass(MINUTE).await;
@@ -145,7 +147,7 @@ async fn an_operator_pauses_resumes_triggers_and_removes() {
     assert!(!schedules.pause(&minutely, "").await.unwrap() && !schedules.resume(&minutely).await.unwrap());
     assert_eq!(schedules.trigger(&minutely).await.unwrap(), None);
     let left = schedules.list(None).await.unwrap();
-    assert_eq!(left.iter().map(|one| one.schedule.name.as_str()).collect::<Vec<_>>(), ["nudge"]);
+    assert_eq!(left.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["nudge"]);
 }
 
 #[tokio::test]
@@ -166,7 +168,7 @@ async fn schedules_that_cannot_be_are_refused_and_say_why() {
         (Report.cron("x", "0 0 * * *", 1).zone("Mars/Olympus"), "time zone"),
         (Report.every("x", Duration::from_millis(10), 1), "interval"),
         (Report.every("no spaces", MINUTE, 1), "schedule name"),
-        (Report.every("x", MINUTE, 1).ends(world.clock.now()), "schedule"),
+        (Report.every("x", MINUTE, 1).starts(world.clock.now()).ends(Timestamp::UNIX_EPOCH), "schedule"),
         (Report.every("x", MINUTE, 1).misfire(Misfire::All(0)), "misfire"),
         (Report.every("x", MINUTE, 1).queue("no spaces"), "queue name"),
     ];
@@ -180,4 +182,30 @@ async fn schedules_that_cannot_be_are_refused_and_say_why() {
     assert!(matches!(world.engine.schedules().pause(&name("minutely"), &long).await, Err(Error::Invalid(_))));
     let builder = Engine::builder(Arc::new(Memory::new())).schedule(Report.every("x", Duration::ZERO, 1));
     assert!(matches!(builder.start().await, Err(StartError::Settings(error)) if error.what() == "interval"));
+}
+
+/// A program that declared a schedule up to the new year could not start any more in the new year.
+#[tokio::test]
+async fn a_schedule_that_has_ended_is_declared_on_and_ticks_no_more() {
+    let ended = Timestamp::from_millis(1_700_000_000_000);
+    let world = World::start(Report.every("over", MINUTE, 1).ends(ended)).await;
+    world.pass(10 * MINUTE).await;
+    let found = world.engine.schedules().get(&name("over")).await.unwrap().unwrap();
+    assert_eq!((found.cursor.next, found.cursor.submitted), (None, 0));
+}
+
+#[tokio::test]
+async fn a_schedule_that_cannot_be_read_is_shown_as_such_and_mended_by_declaring_it() {
+    let world = World::start(Report.every("minutely", MINUTE, 1)).await;
+    let schedules = world.engine.store().schedules().unwrap();
+    let broken = Write { name: name("broken"), expected: None, due: None, record: vec![9], jobs: Vec::new() };
+    schedules.write_schedule(broken).await.unwrap().unwrap();
+    let listed = world.engine.schedules().list(None).await.unwrap();
+    assert_eq!(
+        listed.iter().map(|(name, read)| (name.as_str(), read.is_ok())).collect::<Vec<_>>(),
+        [("broken", false), ("minutely", true)]
+    );
+    assert!(world.engine.schedules().pause(&name("broken"), "").await.is_err());
+    Report.every("broken", MINUTE, 1).declare(&world.engine).await.unwrap();
+    assert!(world.engine.schedules().get(&name("broken")).await.unwrap().is_some());
 }

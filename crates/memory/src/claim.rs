@@ -21,7 +21,8 @@ impl Table {
             self.apply(seq, Event::Due, now, |_, _| ());
         }
         let jobs = self.take(claim, now);
-        Claimed { jobs, next_due: self.next_due(claim, now), more: self.served(claim).any(|q| q.is_claimable(now)) }
+        let more = self.served(claim).any(|queue| queue.is_claimable(now));
+        Claimed { jobs, next_due: self.next_due(claim, now), more, ..Claimed::default() }
     }
 
     fn served<'a>(&'a self, claim: &'a Claim) -> impl Iterator<Item = &'a Queue> {

@@ -73,7 +73,7 @@ pub(crate) fn claimed(asking: &Asking<'_>, answer: &Answer) -> Checked<Claimed> 
     if answer.froms.is_some() {
         next_due = Some(next_due.unwrap_or(Duration::MAX).min(asking.marks.pause(now)));
     }
-    Ok(Claimed { jobs, next_due, more: answer.outlook.try_get(0)? })
+    Ok(Claimed { jobs, next_due, more: answer.outlook.try_get(0)?, ..Claimed::default() })
 }
 
 fn span(row: &Row, column: usize) -> Checked<Option<Duration>> {

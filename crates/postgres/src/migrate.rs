@@ -16,7 +16,7 @@ const MIGRATIONS: [(i32, &str); 3] = [
 ];
 
 /// Raised with every change of a function, so that an older program that starts beside newer ones leaves theirs alone.
-const RELEASE: i32 = 10;
+const RELEASE: i32 = 11;
 
 /// One file per verb, in the order of their needs. Replaced by programs of a later release.
 const FUNCTIONS: [&str; 26] = [
@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     /// The release and the CRC-32 of its functions; a change of one goes with a change of the other.
-    const KNOWN: (i32, [u8; 4]) = (10, [221, 180, 136, 41]);
+    const KNOWN: (i32, [u8; 4]) = (11, [113, 106, 204, 178]);
 
     #[test]
     fn functions_change_with_their_release_only() {

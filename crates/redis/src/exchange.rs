@@ -128,7 +128,7 @@ fn read(turn: &Exchange, answer: Value) -> Checked<Exchanged> {
         fates: settle::fates(fates)?,
         extended: list(extended)?.iter().map(extension).collect::<Checked<_>>()?,
         submitted: submit::outcomes(&turn.submit, now, outcomes, standing)?,
-        claimed: Claimed { jobs, next_due, more: number(&more)? == 1 },
+        claimed: Claimed { jobs, next_due, more: number(&more)? == 1, ..Claimed::default() },
     })
 }
 

@@ -227,7 +227,7 @@ impl<'a> Round<'a> {
         }
         match self.failed.take() {
             Some(fault) if self.seats.iter().all(|seat| seat.said.is_none()) && self.jobs.is_empty() => Err(fault),
-            fault => Ok((self.outcome(), fault)),
+            fault => Ok((Claimed { unheard: fault.is_some(), ..self.outcome() }, fault)),
         }
     }
 
@@ -282,7 +282,7 @@ impl<'a> Round<'a> {
         self.jobs.sort_by_key(|job| (!job.is_suspect(), place(&job.new.queue), job.new.priority, job.created_at));
         let said = || self.seats.iter().filter_map(|seat| seat.said.as_ref());
         let (next_due, more) = (said().filter_map(|said| said.next_due).min(), said().any(|said| said.more));
-        Claimed { jobs: self.jobs, next_due, more }
+        Claimed { jobs: self.jobs, next_due, more, unheard: false }
     }
 }
 

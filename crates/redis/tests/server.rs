@@ -6,8 +6,9 @@ mod common;
 use std::time::Duration;
 
 use common::{Settle, forgetful, job, listed, open, wanted};
-use windlass_core::{Clock, JobId, NewJob, Payload, Status};
+use windlass_core::{Clock, Incarnation, JobId, NewJob, Payload, ScheduleName, Status, SystemClock, Unique};
 use windlass_redis::Redis;
+use windlass_store::schedules::Write;
 use windlass_store::{
     Claim, Error, ErrorKind, Exchange, Fate, Hint, Outcome, Query, Scope, Settlement, Store, SubmitOutcome, Verbs,
 };
@@ -213,6 +214,19 @@ async fn everything(url: &str) {
     assert_eq!(listed(&store).await.len(), 2);
     let _ = store.submit(vec![job("alone")]).await.unwrap();
     assert_eq!(forgetful(url, 1).await.sweep(10).await.unwrap().pruned, 1);
+    let unique =
+        |payload| NewJob::build("Unique", Payload::new("text/plain", payload)).unique(Unique::key("k").replace());
+    for payload in ["first", "second"] {
+        let _ = store.submit(vec![unique(payload).finish(SystemClock.now()).unwrap()]).await.unwrap();
+    }
+    let schedules = store.schedules().unwrap();
+    let name = ScheduleName::new("nightly").unwrap();
+    let due = Some(SystemClock.now());
+    let write = Write { name: name.clone(), expected: None, due, record: vec![1], jobs: Vec::new() };
+    assert!(schedules.write_schedule(write).await.unwrap().is_some());
+    assert_eq!(schedules.list_schedules(None, 9).await.unwrap(), schedules.due_schedules(9).await.unwrap().schedules);
+    assert!(schedules.remove_schedule(&name).await.unwrap());
+    assert!(store.held_by(Incarnation::random()).await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -178,6 +178,9 @@ pub struct Claimed {
     pub next_due: Option<Duration>,
     /// Whether jobs of these queues are still ready (suspects included), so that asking again at once pays.
     pub more: bool,
+    /// Whether a part of the store did not answer, which may have given jobs all the same: see
+    /// [`Store::held_by`](crate::Store::held_by).
+    pub unheard: bool,
 }
 
 /// One claimed job.

@@ -334,9 +334,12 @@ macro_rules! for_each_scenario {
                 an_emitted_job_is_unique_too
                 a_full_queue_refuses_and_the_key_stays_free
                 a_replacement_needs_no_room_of_its_own
+                a_refused_replacement_leaves_the_standing_one_alone
                 a_full_queue_elsewhere_leaves_the_standing_one_alone
                 of_many_at_once_one_is_stored_and_everyone_told
                 of_many_replacements_at_once_one_is_left
+                the_same_replacing_job_many_times_at_once_stays
+                batches_with_the_same_keys_in_any_order_all_succeed
                 a_key_can_be_held_again_and_again
                 a_job_replaced_in_its_own_turn_is_not_claimed
             }

@@ -16,11 +16,25 @@ DECLARE
     held windlass.holder%ROWTYPE;
     its record;
     stands boolean;
+    line text;
+    its_limit bigint;
 BEGIN
     accepted_at := now;
+    -- Whatever is locked is locked in one order, keys before lines, so that no two wait for each other.
+    FOR line IN SELECT DISTINCT u::jsonb ->> 'key' AS key FROM unnest(uniques) AS u WHERE u IS NOT NULL ORDER BY key LOOP
+        PERFORM pg_advisory_xact_lock(hashtextextended('windlass.key ' || line, 0));
+    END LOOP;
+    IF queue_limit IS NOT NULL THEN
+        FOR line IN SELECT DISTINCT q FROM unnest(queues) AS q ORDER BY q LOOP
+            IF windlass.room(line, queue_limit) < 4096 THEN
+                PERFORM pg_advisory_xact_lock(hashtextextended('windlass.queue ' || line, 0));
+            END IF;
+        END LOOP;
+    END IF;
     <<jobs>>
     FOR i IN 1..cardinality(ids) LOOP
         standing := NULL;
+        its_limit := queue_limit;
         rule := uniques[i]::jsonb;
         IF rule IS NOT NULL AND NOT EXISTS (SELECT 1 FROM windlass.job WHERE job.id = ids[i]) THEN
             its_key := (rule ->> 'key')::uuid;
@@ -32,14 +46,17 @@ BEGIN
                 EXIT WHEN FOUND;
                 SELECT * INTO held FROM windlass.holder AS h WHERE h.key = its_key FOR UPDATE;
                 CONTINUE WHEN NOT FOUND;
+                -- The same submission, on a connection that was given up, may have been faster.
+                EXIT WHEN EXISTS (SELECT 1 FROM windlass.job WHERE job.id = ids[i]);
                 SELECT j.status, j.queue, j.priority, j.seq INTO its FROM windlass.jobs AS j WHERE j.id = held.id;
                 stands := (held.until IS NULL OR now < held.until) AND CASE WHEN its.status IS NULL
                     THEN held.until IS NOT NULL AND held.states = 126
                     ELSE held.states >> its.status & 1 = 1
                 END;
                 IF stands AND its.status <= 2 AND (rule ->> 'replaces')::boolean THEN
-                    IF queue_limit IS NOT NULL AND its.queue <> queues[i]
-                        AND windlass.room(queues[i], queue_limit) <= 0
+                    -- Whoever is replaced makes room, in a line that has too many as in any other.
+                    IF queue_limit IS NOT NULL
+                        AND windlass.room(queues[i], queue_limit + (its.queue = queues[i])::integer) <= 0
                     THEN
                         outcome := -1;
                         RETURN NEXT;
@@ -48,6 +65,7 @@ BEGIN
                     -- It may have begun to run since it was looked at.
                     CONTINUE WHEN NOT windlass.withdraw(now, its.queue, its.priority, its.seq);
                     standing := held.id;
+                    its_limit := NULL;
                 ELSIF stands THEN
                     IF (rule ->> 'extends')::boolean THEN
                         UPDATE windlass.holder SET until = period_end WHERE holder.key = its_key;
@@ -63,11 +81,11 @@ BEGIN
             END LOOP;
         END IF;
         SELECT one.outcome INTO outcome
-        FROM windlass.submit_few(at, queue_limit, ids[i:i], names[i:i], queues[i:i], priorities[i:i], owners[i:i],
+        FROM windlass.submit_few(at, its_limit, ids[i:i], names[i:i], queues[i:i], priorities[i:i], owners[i:i],
             delays[i:i], moments[i:i], crash_limits[i:i], specs[i:i], payloads[i:i], NULL) AS one;
         IF outcome = -1 THEN
             DELETE FROM windlass.holder WHERE holder.id = ids[i];
-        ELSIF standing IS NOT NULL THEN
+        ELSIF standing IS NOT NULL AND outcome > 0 THEN
             outcome := -3;
         END IF;
         RETURN NEXT;

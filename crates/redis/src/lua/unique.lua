@@ -20,10 +20,13 @@ read_group = function()
     return group
 end
 
-local function hold(unique, id, states)
+-- `job` is nil for one that has been removed, whose name nobody would take away.
+local function hold(unique, id, states, job)
     local over = unique.period and now + unique.period
     redis.call('HSET', UNIQUE, unique.key, pack_struct('<c16BBd', id, states, over and 1 or 0, over or 0))
-    redis.call('HSET', UNIQUE_OF, id, unique.key)
+    if job then
+        redis.call('HSET', UNIQUE_OF, id, unique.key)
+    end
     if over then
         redis.call('ZADD', UNIQUE_UNTIL, text(over), unique.key)
     else
@@ -67,21 +70,28 @@ submit_group = function(group, limit, emitted, outcomes, taken)
     local replaces = former and job and job.status <= SCHEDULED and unique.replaces
     if former and not replaces then
         if unique.extends then
-            hold(unique, former, states)
+            hold(unique, former, states, job)
         end
         outcomes[#outcomes + 1] = former
         return
     end
     if replaces then
-        if limit and job.queue ~= group.queue and room(group.queue, limit) < 1 then
+        -- Whoever is replaced makes room, in a queue that has too many as in any other.
+        local leaves = job.queue == group.queue and 1 or 0
+        if FULL and not emitted or limit and room(group.queue, limit) + leaves < 1 then
             outcomes[#outcomes + 1] = -1
             return
         end
         withdraw(job)
+        plain_submit(group, nil, emitted, outcomes, taken)
+        if waiting[group.queue] then
+            waiting[group.queue] = waiting[group.queue] + 1
+        end
+    else
+        plain_submit(group, limit, emitted, outcomes, taken)
     end
-    plain_submit(group, limit, emitted, outcomes, taken)
     if outcomes[#outcomes] > 0 then
-        hold(unique, id, unique.states)
+        hold(unique, id, unique.states, true)
         if replaces then
             outcomes[#outcomes] = 'r' .. former
         end

@@ -337,6 +337,19 @@ pub async fn a_replacement_needs_no_room_of_its_own(probe: Probe) {
     assert_eq!(probe.submit_within(1, std::slice::from_ref(&second)).await, [SubmitOutcome::Replaced(first.id)]);
 }
 
+/// A queue gets too full by retries and emitted jobs. A store that made room first and then refused lost the standing job.
+pub async fn a_refused_replacement_leaves_the_standing_one_alone(probe: Probe) {
+    let (first, second) = (replacing(), replacing());
+    // Beside the first wherever a store keeps it.
+    let others = [7, 8].map(|index| NewJob { id: first.id.emitted(index), ..plain() });
+    accepted(&probe, &first).await;
+    probe.submit_all(&others).await;
+    assert_eq!(probe.submit_within(1, std::slice::from_ref(&second)).await, [SubmitOutcome::QueueFull]);
+    assert_eq!(probe.status(first.id).await, Status::Queued);
+    assert!(probe.find(second.id).await.is_none());
+    refused_for(&probe, &keyed(), first.id).await;
+}
+
 pub async fn a_full_queue_elsewhere_leaves_the_standing_one_alone(probe: Probe) {
     let first = replacing();
     accepted(&probe, &first).await;
@@ -366,6 +379,29 @@ pub async fn of_many_replacements_at_once_one_is_left(probe: Probe) {
         canceled += usize::from(probe.status(job.id).await == Status::Canceled);
     }
     assert_eq!(canceled, 31);
+}
+
+/// Who gets no answer asks again, while the first question may still be under way. A store took the job for another one,
+/// and replaced it with itself.
+pub async fn the_same_replacing_job_many_times_at_once_stays(probe: Probe) {
+    for _ in 0..8 {
+        let job = replacing();
+        let answers = join_all((0..16).map(|_| submit(&probe, &job))).await;
+        let same = |answer: &Submitted| answer.id == job.id && !matches!(answer.outcome, SubmitOutcome::Duplicate);
+        assert!(answers.iter().all(same), "{answers:?}");
+        assert_eq!(probe.status(job.id).await, Status::Queued);
+        let taken = probe.take_one().await;
+        probe.finish(taken.lease, complete()).await;
+    }
+}
+
+/// Batches that name the same keys in another order wait for each other, and not for ever.
+pub async fn batches_with_the_same_keys_in_any_order_all_succeed(probe: Probe) {
+    let of = |key: usize| unique(Unique::key(key.to_string()).replace());
+    let batch = |shift: usize| (0..8).map(|place| Arc::new(of((place + shift) % 8))).collect();
+    let turns = (0..16).map(|shift| Exchange { submit: batch(shift), queue_limit: Some(1_000), ..Exchange::default() });
+    join_all(turns.map(|turn| probe.exchange(turn))).await;
+    assert_eq!(probe.take(999).await.len(), 8);
 }
 
 pub async fn a_key_can_be_held_again_and_again(probe: Probe) {
