@@ -11,7 +11,7 @@ use futures_util::future::FutureExt;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, Sleep};
-use windlass_store::{Claim, Claimed, ErrorKind, Exchanged, Fate, Hint, Hints, Lease, Outcome, Settlement};
+use windlass_store::{Claim, Claimed, ErrorKind, Exchanged, Fate, Hint, Hints, Lease};
 
 use crate::breaker::Breaker;
 use crate::crossing::{Crossings, Passage};
@@ -21,6 +21,7 @@ use crate::overtime::Overtime;
 use crate::pace::Pace;
 use crate::phase::Phase;
 use crate::shared::Shared;
+use crate::stock::Stock;
 use crate::turn::{Answered, Outgoing, Submittal, Turn};
 use crate::worker::{Attempt, Finished};
 
@@ -30,8 +31,6 @@ const IN_FLIGHT_MAX: usize = 2;
 const GULP: usize = 1_024;
 /// A turn of so few jobs has a caller who waits for it and nobody else.
 const LONE_MAX: usize = 2;
-/// How long to wait before asking again for leases that nobody has heard of.
-const STOCK_AGAIN: Duration = Duration::from_secs(1);
 /// How long a job claimed ahead may wait for a slot before it is given back to the others.
 const STALE_PREFETCH: Duration = Duration::from_secs(2);
 
@@ -54,11 +53,7 @@ pub(crate) struct Exchanger {
     /// Claims asked for and not answered.
     expected: usize,
     suspects: usize,
-    /// From when on to ask for jobs that the store may have given and nobody here has heard of, since an answer to a claim
-    /// got lost.
-    unheard: Option<Instant>,
-    /// Whether that is being asked.
-    taking_stock: bool,
+    stock: Stock,
     /// Jobs on the turn sent last.
     under_way: usize,
     /// What waited for the next turn when the loop last gave way to others.
@@ -93,8 +88,7 @@ impl Exchanger {
             running: 0,
             expected: 0,
             suspects: 0,
-            unheard: None,
-            taking_stock: false,
+            stock: Stock::default(),
             under_way: 0,
             gathered: 0,
             linger: Linger::new(shared.store.is_in_process()),
@@ -235,19 +229,23 @@ impl Exchanger {
         self.under_way = self.outgoing.len();
         self.gathered = 0;
         let (turn, exchange) = self.outgoing.compose(claim, apart, self.shared.settings.max_queue_size);
-        self.taking_stock |= wants_stock;
-        let turn = if wants_stock { turn.take_stock() } else { turn };
+        let turn = match wants_stock {
+            true => {
+                self.stock.begin();
+                turn.take_stock()
+            }
+            false => turn,
+        };
         self.in_flight.push(self.crossings.send(turn.send(exchange, self.shared.clone())));
     }
 
-    /// Whether the next turn finds out what an answer that got lost gave. No claim is under way then, nor before it has
-    /// answered, so that what the store gave and the registry does not know has been missed.
+    /// Whether the next turn asks for what an answer that got lost gave.
     fn wants_stock(&self) -> bool {
         self.is_stock_due() && self.in_flight.is_empty()
     }
 
     fn is_stock_due(&self) -> bool {
-        self.works() && self.unheard.is_some_and(|from| from <= Instant::now())
+        self.works() && self.stock.is_due()
     }
 
     /// Where no work is known to wait, a turn asks for as many jobs as it brings and ends. What it asks for is kept free
@@ -257,7 +255,7 @@ impl Exchanger {
         let held = self.running + self.ahead.len() + self.expected;
         let room = (settings.max_concurrency + self.pace.ahead(Instant::now())).saturating_sub(held);
         let limit = if self.hungry { room } else { room.min(self.outgoing.starts()) };
-        if limit == 0 || self.wants_stock() || self.taking_stock || !self.works() {
+        if limit == 0 || self.wants_stock() || self.stock.is_being_taken() || !self.works() {
             return None;
         }
         Some(Claim {
@@ -288,7 +286,8 @@ impl Exchanger {
             self.linger.note(took);
         }
         if let Some(unheard) = unheard {
-            self.note_stock(unheard);
+            self.outgoing.settle.extend(self.stock.note(unheard));
+            self.hungry = true;
         }
         match answer {
             Ok(exchanged) => {
@@ -323,7 +322,7 @@ impl Exchanger {
         self.shared.metrics.exchange_errors.increment(1);
         let away = error.kind() == ErrorKind::Unavailable;
         if away && turn.claim_limit > 0 {
-            self.unheard = Some(Instant::now());
+            self.stock.missed(true);
         }
         let text = error.to_string();
         let error = Error::from(error);
@@ -367,7 +366,7 @@ impl Exchanger {
         let now = Instant::now();
         self.hungry |= claimed.more && !attempts.is_empty();
         if claimed.unheard {
-            self.unheard = Some(self.unheard.unwrap_or(now + STOCK_AGAIN));
+            self.stock.missed(false);
         }
         let pause = claimed.next_due.unwrap_or(Duration::MAX).min(self.shared.settings.poll_interval);
         self.alarm.as_mut().reset(now + pause);
@@ -480,26 +479,6 @@ impl Exchanger {
         if self.shared.registry.end(attempt.claimed.lease) {
             self.outgoing.settle.push(attempt.give_back());
         }
-    }
-
-    /// Gives back what was missed: nobody has begun it, so that nothing is spent.
-    fn note_stock(&mut self, unheard: windlass_store::Result<Vec<Lease>>) {
-        self.taking_stock = false;
-        self.hungry = true;
-        let unheard = match unheard {
-            Ok(unheard) => unheard,
-            Err(error) => {
-                tracing::debug!(%error, "the store does not say which leases this process has; asking again");
-                self.unheard = Some(Instant::now() + STOCK_AGAIN);
-                return;
-            }
-        };
-        self.unheard = None;
-        if !unheard.is_empty() {
-            tracing::info!(jobs = unheard.len(), "giving back jobs whose claim was answered by silence");
-        }
-        let release = |lease| Settlement { lease, outcome: Outcome::Release, emitted: Vec::new() };
-        self.outgoing.settle.extend(unheard.into_iter().map(release));
     }
 
     fn note_phase(&mut self) {

@@ -9,6 +9,7 @@
 //! - `durable`: the jobs that an application's messages become
 //! - `exchanger`: the loop that talks to the store: one round trip carries settlements, submissions and a claim
 //! - `breaker`: what happens while the store fails
+//! - `stock`: what the store gave and nobody has heard of
 //! - `crossing`: the turns under way, which move on even when handlers block every thread
 //! - `linger`: whether to stay awake for an answer that is about to come
 //! - `turn`: composes one exchange and takes its answer apart
@@ -79,6 +80,7 @@ mod scheduler_tests;
 pub mod schedules;
 pub mod settings;
 mod shared;
+mod stock;
 pub mod submit;
 mod sweeper;
 mod trace;
