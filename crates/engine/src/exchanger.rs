@@ -428,7 +428,7 @@ impl Exchanger {
     fn note_hint(&mut self, hint: Hint) {
         match hint {
             Hint::Ready => self.hungry = true,
-            Hint::Schedules => {}
+            Hint::Schedules => self.shared.schedules_changed.notify_one(),
             Hint::CancelRequested(id) => {
                 if let Some(context) = self.shared.registry.find(id) {
                     context.request_stop(windlass_dispatch::Stop::Canceled);

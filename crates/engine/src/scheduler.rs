@@ -8,7 +8,7 @@ use windlass_core::limits::PAGE_MAX;
 use windlass_core::schedule::Due;
 use windlass_core::{JobId, Timestamp};
 use windlass_store::schedules::{Kept, Record, Write};
-use windlass_store::{ErrorKind, Hint, Schedules, Scope, Store};
+use windlass_store::{ErrorKind, Schedules, Scope, Store};
 
 use crate::phase::Phase;
 use crate::shared::Shared;
@@ -31,16 +31,14 @@ impl Scheduler {
         Self { shared }
     }
 
-    /// Looks at once, then whenever a schedule is due or a hint says that one may be due earlier.
+    /// Looks at once, then whenever a schedule is due or may be due earlier than was thought. Hints are the exchanger's: a loop
+    /// of its own on them would wake with every job, and lone submitters would feel it.
     pub(crate) async fn run(self) {
         let mut phase = self.shared.phases.watch();
-        let mut hints = self.shared.store.hints();
         while *phase.borrow() == Phase::Running {
             let next = Instant::now() + self.pass().await;
-            let changed = async { while hints.next().await != Hint::Schedules {} };
             tokio::select! {
                 () = tokio::time::sleep_until(next) => {}
-                () = changed => {}
                 () = self.shared.schedules_changed.notified() => {}
                 _ = phase.wait_for(|phase| *phase > Phase::Running) => {}
             }

@@ -23,7 +23,7 @@ pub(crate) struct Shared {
     pub(crate) phases: Phases,
     pub(crate) metrics: Metrics,
     pub(crate) beats: Beats,
-    /// Rung when this process has changed a schedule.
+    /// Rung when a schedule may be due earlier than was thought.
     pub(crate) schedules_changed: Notify,
 }
 
