@@ -236,6 +236,7 @@ fn each_of_ten_thousand_ticks_happens_once_whoever_is_killed_or_held_up() {
             .collect::<Vec<_>>()
     };
     let expected: BTreeSet<_> = schedules.iter().flat_map(ticks).collect();
+    println!("{} ticks, {kills} processes killed, {pauses} times one held up", expected.len());
     assert!(expected.len() >= 10_000 && kills > 500 && pauses > 20, "{} {kills} {pauses}", expected.len());
     assert_eq!(world.ran.keys().cloned().collect::<BTreeSet<_>>(), expected);
     assert!(world.ran.values().all(|runs| *runs == 1), "a tick happened more than once");
