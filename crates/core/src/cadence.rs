@@ -95,12 +95,12 @@ impl Cadence {
         Ok(Self(Kind::Every(interval)))
     }
 
-    /// The first tick after a moment; `None` when there is none in the next two thousand years. Intervals count from
+    /// The first tick after a moment; `None` when there is none before the year 5000. Intervals count from
     /// `anchor`, which is a tick itself.
     pub fn next(&self, after: Timestamp, anchor: Timestamp) -> Option<Timestamp> {
         match &self.0 {
             Kind::Cron(cron) => moment(&cron.cron.find_next_occurrence(&cron.clock(after)?, false).ok()?),
-            Kind::Every(interval) if after < anchor => Some(anchor).filter(|_| !interval.is_zero()),
+            Kind::Every(_) if after < anchor => Some(anchor),
             Kind::Every(interval) => Some(latest_multiple(after, anchor, *interval).after(*interval)),
         }
     }

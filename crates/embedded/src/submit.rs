@@ -177,7 +177,7 @@ fn is_id_taken(error: &rusqlite::Error) -> bool {
 /// Whether a queue that so many leave has no room.
 fn is_full(ledger: &Ledger<'_>, queue: &QueueName, limit: Option<u64>, leave: u64) -> bool {
     let waiting = ledger.mirror.queue(queue).map_or(0, |queue| ledger.mirror.waiting(queue));
-    limit.is_some_and(|limit| waiting >= limit + leave)
+    limit.is_some_and(|limit| waiting >= limit.saturating_add(leave))
 }
 
 /// What became of a submission whose id is taken; `None` when it is not.

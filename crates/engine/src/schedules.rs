@@ -20,7 +20,7 @@ pub struct Schedules {
     engine: Engine,
 }
 
-/// A schedule, how far it is, and when it is looked at next.
+/// A schedule and how far it is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scheduled {
     /// What was declared.

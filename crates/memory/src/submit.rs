@@ -45,7 +45,7 @@ impl Table {
             return answer(former, SubmitOutcome::Duplicate);
         }
         let leaves = former.and_then(|former| self.find(former)).filter(|entry| entry.job.new.queue == new.queue);
-        let limit = queue_limit.map(|limit| limit + u64::from(leaves.is_some()));
+        let limit = queue_limit.map(|limit| limit.saturating_add(u64::from(leaves.is_some())));
         if self.index.is_full(&new.queue, limit) {
             return answer(new.id, SubmitOutcome::QueueFull);
         }

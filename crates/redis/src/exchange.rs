@@ -59,14 +59,13 @@ async fn at_once(asking: &Asking<'_>, turn: &Exchange) -> Checked<Exchanged> {
             write_claim(question, claim);
         }
     };
-    read(turn, run(asking, turn, write).await?)
+    read(turn, run(asking, turn, unique, write).await?)
 }
 
 /// A turn that brings no jobs needs no room, and one whose jobs find none is tried again without them: they are refused,
 /// and whatever else is in it makes room.
-async fn run(asking: &Asking<'_>, turn: &Exchange, write: impl Fn(&mut Cmd)) -> Checked<Value> {
+async fn run(asking: &Asking<'_>, turn: &Exchange, unique: bool, write: impl Fn(&mut Cmd)) -> Checked<Value> {
     let scripts = asking.scripts;
-    let unique = brings_unique(turn);
     let for_jobs = match unique {
         true => [&scripts.exchange_unique; 2],
         false => [script(asking, turn), &scripts.exchange],

@@ -335,6 +335,7 @@ macro_rules! for_each_scenario {
                 a_full_queue_refuses_and_the_key_stays_free
                 a_replacement_needs_no_room_of_its_own
                 a_refused_replacement_leaves_the_standing_one_alone
+                the_largest_limit_lets_a_replacement_in
                 a_full_queue_elsewhere_leaves_the_standing_one_alone
                 of_many_at_once_one_is_stored_and_everyone_told
                 of_many_replacements_at_once_one_is_left

@@ -151,7 +151,8 @@ impl Model {
         }
         let leaves = former.filter(|_| verdict == Verdict::Replaces).and_then(|id| self.find(id));
         let makes_room = leaves.is_some_and(|former| former.job.new.queue == new.queue);
-        let room = queue_limit.is_none_or(|limit| self.waiting(&new.queue) < limit + u64::from(makes_room));
+        let room =
+            queue_limit.is_none_or(|limit| self.waiting(&new.queue) < limit.saturating_add(u64::from(makes_room)));
         if !room {
             return answer(SubmitOutcome::QueueFull);
         }

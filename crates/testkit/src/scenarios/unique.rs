@@ -350,6 +350,13 @@ pub async fn a_refused_replacement_leaves_the_standing_one_alone(probe: Probe) {
     refused_for(&probe, &keyed(), first.id).await;
 }
 
+pub async fn the_largest_limit_lets_a_replacement_in(probe: Probe) {
+    let (first, second) = (replacing(), replacing());
+    accepted(&probe, &first).await;
+    let answers = probe.submit_within(u64::MAX, std::slice::from_ref(&second)).await;
+    assert_eq!(answers, [SubmitOutcome::Replaced(first.id)]);
+}
+
 pub async fn a_full_queue_elsewhere_leaves_the_standing_one_alone(probe: Probe) {
     let first = replacing();
     accepted(&probe, &first).await;
