@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 use windlass_core::{Incarnation, Job, JobId, Status};
 use windlass_store::{
-    Admin, Canceled, Exchange, Exchanged, Fate, Hints, Import, Lease, Query, Result, Schedules, Scope, SharedStore,
-    Store, Swept,
+    Admin, Canceled, Exchange, Exchanged, Fate, Gates, Hints, Import, Lease, Query, Result, Schedules, Scope,
+    SharedStore, Store, Swept,
 };
 
 use crate::handler::number_of;
@@ -174,6 +174,10 @@ impl Store for Watched {
 
     fn schedules(&self) -> Option<&dyn Schedules> {
         self.inner.schedules()
+    }
+
+    fn gates(&self) -> Option<&dyn Gates> {
+        self.inner.gates()
     }
 
     fn importer(&self) -> Option<&dyn Import> {

@@ -1,5 +1,6 @@
 //! A job: what a caller hands over ([`NewJob`]) and what a store knows of it ([`Job`]).
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use crate::attempt::{Attempt, AttemptOutcome};
 use crate::context::RequestContext;
 use crate::failure::JobError;
 use crate::id::{Incarnation, JobId};
+use crate::key::{Key, distinct};
 use crate::limits::{
     CONTENT_TYPE_BYTES_MAX, CONTEXT_BYTES_MAX, DELAY_MAX, HISTORY_MAX, InvalidInput, PAYLOAD_BYTES_DEFAULT,
 };
@@ -128,6 +130,10 @@ pub struct Conditions {
     pub expires: Option<Expiry>,
     /// Nor from this moment on, at which one that runs is stopped; what it emits has the same deadline.
     pub deadline: Option<Timestamp>,
+    /// Whose work it is, or on what: rules hold for each key.
+    // Not there where there is none, as in records from before it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<Key>,
 }
 
 /// When a job that still waits is not worth running any more.
@@ -149,6 +155,7 @@ impl NewJob {
             unique: None,
             expires: None,
             deadline: None,
+            keys: Vec::new(),
             draft: Draft::new(payload),
         }
     }
@@ -166,6 +173,11 @@ impl NewJob {
             Expiry::At(moment) => moment,
         });
         expires.into_iter().chain(conditions.deadline).min()
+    }
+
+    /// Whose work it is, or on what.
+    pub fn keys(&self) -> &[Key] {
+        self.conditions.as_ref().map_or(&[], |conditions| &conditions.keys)
     }
 
     /// The moment at which everything about the job must be over.
@@ -231,6 +243,7 @@ pub struct JobBuilder {
     unique: Option<Unique>,
     expires: Option<Expiry>,
     deadline: Option<Timestamp>,
+    keys: Vec<Result<Key, InvalidInput>>,
     draft: Draft,
 }
 
@@ -303,6 +316,13 @@ impl JobBuilder {
         self
     }
 
+    /// Whose work it is, or on what, say `("tenant", "acme")`: the rules at the gate of the key hold for it. Default nobody's.
+    /// At most 8.
+    pub fn key(mut self, kind: impl AsRef<str>, value: impl fmt::Display) -> Self {
+        self.keys.push(Key::new(kind, value));
+        self
+    }
+
     /// What is kept of the request behind it.
     pub fn context(mut self, context: RequestContext) -> Self {
         self.draft.context = context;
@@ -355,9 +375,10 @@ impl JobBuilder {
         if matches!(self.expires, Some(Expiry::After(span)) if span.is_zero() || span > DELAY_MAX) {
             return Err(InvalidInput::new("expiry", "must be after more than zero and ten years or less"));
         }
-        if self.expires.is_some() || self.deadline.is_some() {
+        let keys = distinct(self.keys)?;
+        if self.expires.is_some() || self.deadline.is_some() || !keys.is_empty() {
             let (expires, deadline) = (self.expires, self.deadline);
-            job.conditions = Some(Box::new(Conditions { unique: None, expires, deadline }));
+            job.conditions = Some(Box::new(Conditions { unique: None, expires, deadline, keys }));
         }
         if let Some(unique) = self.unique {
             let (owner, input) = (job.owner.as_ref(), &job.payload.bytes[..]);

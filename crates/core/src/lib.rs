@@ -9,6 +9,8 @@
 //! - [`job`]: [`NewJob`] (what a caller hands over), [`Job`] (what a store knows), [`Progress`]
 //! - [`message`]: the ids of messages, and [`Cause`], what a message follows from
 //! - [`unique`]: [`Unique`], jobs of which there must be one at a time
+//! - [`key`]: [`Key`], whose work a job is
+//! - [`gate`]: [`Gate`] and [`Limits`], what a job passes before it starts
 //! - [`attempt`]: [`Attempt`], how one execution ended
 //! - [`state`]: the state table, one total function that decides every transition
 //! - [`retry`]: [`RetryPolicy`] and the verdict on a failed attempt
@@ -36,8 +38,10 @@ pub mod attempt;
 pub mod cadence;
 pub mod context;
 pub mod failure;
+pub mod gate;
 pub mod id;
 pub mod job;
+pub mod key;
 pub mod limits;
 pub mod message;
 pub mod name;
@@ -52,8 +56,10 @@ pub use attempt::{Attempt, AttemptOutcome};
 pub use cadence::Cadence;
 pub use context::{ContextMap, RequestContext};
 pub use failure::{ErrorClass, JobError};
+pub use gate::{Gate, Limits, Rate};
 pub use id::{Incarnation, JobId};
 pub use job::{Conditions, Expiry, Job, JobBuilder, NewJob, Priority, Progress, Start};
+pub use key::Key;
 pub use limits::InvalidInput;
 pub use message::{CausationId, Cause, CorrelationId, MessageId, StreamId};
 pub use name::{JobName, Owner, QueueName, ScheduleName};

@@ -36,6 +36,10 @@ pub const INTERVAL_MIN: Duration = Duration::from_secs(1);
 pub const UNIQUE_KEY_BYTES_MAX: usize = 256;
 /// Fields of the input that can make jobs unique.
 pub const UNIQUE_FIELDS_MAX: usize = 16;
+/// Bytes in a key of a job, its kind included.
+pub const KEY_BYTES_MAX: usize = 200;
+/// Keys of a job.
+pub const KEYS_MAX: usize = 8;
 /// Bytes in an operator's note.
 pub const NOTE_BYTES_MAX: usize = 1 << 10;
 

@@ -20,6 +20,9 @@ impl Table {
         for seq in self.due_for(claim, now) {
             self.apply(seq, Event::Due, now, |_, _| ());
         }
+        if !self.keeper.is_idle() {
+            return self.claim_through_gates(claim, now);
+        }
         let jobs = self.take(claim, now);
         let more = self.served(claim).any(|queue| queue.is_claimable(now));
         Claimed { jobs, next_due: self.next_due(claim, now), more, ..Claimed::default() }
@@ -48,7 +51,7 @@ impl Table {
         jobs
     }
 
-    fn hand_out(&mut self, seq: Seq, claim: &Claim, now: Timestamp) -> Option<ClaimedJob> {
+    pub(crate) fn hand_out(&mut self, seq: Seq, claim: &Claim, now: Timestamp) -> Option<ClaimedJob> {
         let token = self.next_token();
         let (entry, _) = self.apply(seq, Event::Claim, now, |entry, _| {
             entry.token = token;
@@ -60,14 +63,14 @@ impl Table {
         Some(claimed(entry, now))
     }
 
-    fn next_due(&self, claim: &Claim, now: Timestamp) -> Option<Duration> {
+    pub(crate) fn next_due(&self, claim: &Claim, now: Timestamp) -> Option<Duration> {
         let earliest = self.served(claim).filter_map(Queue::next_due).min()?;
         Some(now.until(earliest))
     }
 }
 
 /// Suspects go first: they have waited for a process that runs no other.
-fn choose(queue: &Queue, limit: usize, suspects: usize) -> Vec<Seq> {
+pub(crate) fn choose(queue: &Queue, limit: usize, suspects: usize) -> Vec<Seq> {
     queue.suspects().take(suspects).chain(queue.ready()).take(limit).collect()
 }
 

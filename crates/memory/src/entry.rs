@@ -5,6 +5,7 @@ use std::sync::Arc;
 use windlass_core::limits::HISTORY_MAX;
 use windlass_core::{Attempt, AttemptOutcome, Incarnation, Job, JobError, NewJob, Status, Timestamp};
 use windlass_store::Token;
+use windlass_store::gatekeeper::Closed;
 
 /// A job's number in the order of acceptance, from 1. It is the job's name inside this crate, and its place in
 /// line: a job that comes back waits where it waited before.
@@ -26,6 +27,8 @@ pub(crate) struct Entry {
     pub(crate) worker: Option<Incarnation>,
     /// When the latest lease ends. Means nothing unless the job is `InProgress`.
     pub(crate) expires: Timestamp,
+    /// Where it was passed over: it waits there, not in the line.
+    pub(crate) closed: Option<Box<Closed>>,
 }
 
 impl Entry {
@@ -48,17 +51,18 @@ impl Entry {
             error: None,
             attempts: Vec::new(),
         };
-        Self { job, seq, queue, token: UNCLAIMED, worker: None, expires: now }
+        Self { job, seq, queue, token: UNCLAIMED, worker: None, expires: now, closed: None }
     }
 
     /// A job that does not run, as another store kept it.
     pub(crate) fn import(job: Job, seq: Seq, queue: usize, now: Timestamp) -> Self {
-        Self { job, seq, queue, token: UNCLAIMED, worker: None, expires: now }
+        Self { job, seq, queue, token: UNCLAIMED, worker: None, expires: now, closed: None }
     }
 
     /// Gives the job a new status, and the times that go with it.
     pub(crate) fn stand(&mut self, status: Status, now: Timestamp) {
         self.job.status = status;
+        self.closed = None;
         self.job.finished_at = status.is_finished().then_some(now);
         if status != Status::Scheduled {
             self.job.scheduled_at = None;

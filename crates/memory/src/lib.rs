@@ -10,6 +10,7 @@
 //! - [`options`]: [`MemoryOptions`], how long finished jobs are kept
 //! - `table`: all jobs, and `apply`, the one way in which a job changes
 //! - `submit` (and import), `settle`, `lease` (extend), `claim`, `sweep`, `schedules`, `query`: one verb each, as methods of the table
+//! - `gates`: claims where rules are set
 //! - `holders`: who has the keys of unique jobs
 //! - `timetable`: schedules by name and by when they are due
 //! - `index`, `queue`: where to find a job by what it waits for
@@ -39,6 +40,7 @@ mod claim;
 #[cfg(test)]
 mod consistency;
 mod entry;
+mod gates;
 mod holders;
 mod index;
 mod lease;
@@ -58,11 +60,12 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use tokio::sync::broadcast;
-use windlass_core::{Clock, Incarnation, Job, JobId, ScheduleName, SystemClock, Timestamp};
+use windlass_core::gate::Edit;
+use windlass_core::{Clock, Gate, Incarnation, Job, JobId, ScheduleName, SystemClock, Timestamp};
 use windlass_store::schedules::{DueSchedules, Kept, Revision, Write};
 use windlass_store::{
-    Admin, Canceled, Counts, Error, ErrorKind, Exchange, Exchanged, Filter, Hint, Hints, Import, Imported, Lease, Page,
-    Query, Replayed, Result, Schedules, Scope, Store, Swept,
+    Admin, Canceled, Counts, Error, ErrorKind, Exchange, Exchanged, Filter, Gates, Hint, Hints, Import, Imported,
+    Lease, Page, Query, Replayed, Result, Ruled, Schedules, Scope, Store, Swept,
 };
 
 pub use crate::options::MemoryOptions;
@@ -105,7 +108,7 @@ impl Memory {
         let (done, news) = {
             let mut table = self.0.table.lock().map_err(|_| interrupted())?;
             let now = self.0.clock.now();
-            (work(&mut table, now), table.index.take_news(now))
+            (work(&mut table, now), table.take_news(now))
         };
         if news {
             self.send(Hint::Ready);
@@ -193,6 +196,23 @@ impl Store for Memory {
 
     fn schedules(&self) -> Option<&dyn Schedules> {
         Some(self)
+    }
+
+    fn gates(&self) -> Option<&dyn Gates> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Gates for Memory {
+    async fn edit_gate(&self, gate: &Gate, edit: Edit) -> Result<()> {
+        self.with(|table, now| table.edit_gate(gate, &edit, now))?;
+        self.send(Hint::Ready);
+        Ok(())
+    }
+
+    async fn list_gates(&self, after: Option<&Gate>, limit: usize) -> Result<Vec<Ruled>> {
+        self.with(|table, _| table.keeper.list(after, limit))
     }
 }
 

@@ -1,8 +1,9 @@
 //! One queue: its jobs that wait, in the order in which they go, and its counters.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use windlass_core::{Priority, QueueName, Status, Timestamp};
+use windlass_core::{Gate, Priority, QueueName, Status, Timestamp};
+use windlass_store::gatekeeper::Closed;
 
 use crate::entry::{Entry, Seq};
 
@@ -13,6 +14,9 @@ pub(crate) struct Queue {
     ready: [BTreeSet<Seq>; Priority::LEVELS],
     /// `Queued` jobs that must not run beside one another in a process.
     suspects: BTreeSet<(Priority, Seq)>,
+    /// `Queued` jobs that were passed over, by the gate at which they wait.
+    /// Those that have their slots there already go first.
+    held: BTreeMap<Gate, BTreeSet<Place>>,
     /// `Scheduled` jobs by when they are due.
     scheduled: BTreeSet<(Timestamp, Seq)>,
     /// How many jobs there are of each status.
@@ -27,6 +31,7 @@ impl Queue {
             name,
             ready: Default::default(),
             suspects: BTreeSet::new(),
+            held: BTreeMap::new(),
             scheduled: BTreeSet::new(),
             counts: Default::default(),
             fresh: false,
@@ -36,6 +41,10 @@ impl Queue {
     /// Takes in a job of any status.
     pub(crate) fn insert(&mut self, entry: &Entry) {
         self.counts[column(entry.job.status)] += 1;
+        if let Some(closed) = &entry.closed {
+            self.held.entry(closed.gate.clone()).or_default().insert(place(closed, entry));
+            return;
+        }
         match entry.job.status {
             Status::Queued if entry.is_suspect() => drop(self.suspects.insert((entry.job.new.priority, entry.seq))),
             Status::Queued => drop(self.level(entry.job.new.priority).insert(entry.seq)),
@@ -47,12 +56,28 @@ impl Queue {
     /// Lets go of a job that [`insert`](Self::insert) took in and that has not changed since.
     pub(crate) fn remove(&mut self, entry: &Entry) {
         self.counts[column(entry.job.status)] -= 1;
+        if let Some(closed) = &entry.closed {
+            return self.leave_gate(closed, entry);
+        }
         match entry.job.status {
             Status::Queued if entry.is_suspect() => drop(self.suspects.remove(&(entry.job.new.priority, entry.seq))),
             Status::Queued => drop(self.level(entry.job.new.priority).remove(&entry.seq)),
             Status::Scheduled => drop(self.scheduled.remove(&due_key(entry))),
             _ => {}
         }
+    }
+
+    fn leave_gate(&mut self, closed: &Closed, entry: &Entry) {
+        let Some(line) = self.held.get_mut(&closed.gate) else { return };
+        line.remove(&place(closed, entry));
+        if line.is_empty() {
+            self.held.remove(&closed.gate);
+        }
+    }
+
+    /// The next jobs that wait at a gate.
+    pub(crate) fn held_at(&self, gate: &Gate) -> impl Iterator<Item = Seq> + '_ {
+        self.held.get(gate).into_iter().flatten().map(|&(_, _, seq)| seq)
     }
 
     /// The next suspects.
@@ -102,6 +127,13 @@ impl Queue {
 
 fn column(status: Status) -> usize {
     usize::from(status.code()) - 1
+}
+
+/// The place of a job at a gate.
+type Place = (bool, Priority, Seq);
+
+fn place(closed: &Closed, entry: &Entry) -> Place {
+    (!closed.first, entry.job.new.priority, entry.seq)
 }
 
 fn due_key(entry: &Entry) -> (Timestamp, Seq) {

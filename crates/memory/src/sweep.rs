@@ -20,6 +20,7 @@ impl Table {
         expired.into_iter().for_each(|seq| self.reclaim(seq, now, &mut swept));
         outdated.into_iter().for_each(|seq| self.remove(seq));
         self.holders.sweep(now, limit);
+        self.keeper.sweep(now);
         swept
     }
 

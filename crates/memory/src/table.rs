@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 use windlass_core::state::{self, Event, Step};
 use windlass_core::{JobId, Status, Timestamp};
+use windlass_store::gatekeeper::Gatekeeper;
 use windlass_store::{Canceled, Replayed, Scope, Token};
 
 use crate::entry::{Entry, Seq};
@@ -22,6 +23,7 @@ pub(crate) struct Table {
     pub(crate) index: Index,
     pub(crate) schedules: Timetable,
     pub(crate) holders: Holders,
+    pub(crate) keeper: Gatekeeper,
     /// The number of the job accepted last.
     pub(crate) latest: Seq,
     /// The token issued last. One count for all jobs: a job submitted anew after its namesake was pruned must not
@@ -37,6 +39,7 @@ impl Table {
             index: Index::new(options),
             schedules: Timetable::default(),
             holders: Holders::default(),
+            keeper: Gatekeeper::default(),
             latest: 0,
             tokens: 0,
         }
@@ -76,6 +79,12 @@ impl Table {
                 change(entry, status);
                 entry.stand(status, now);
                 self.index.insert(entry);
+                if status != Status::InProgress && !self.keeper.is_idle() {
+                    self.keeper.leave(entry.job.new.id, status.is_finished(), now);
+                    if status == Status::Canceled {
+                        self.keeper.pass_on(&entry.job.new, now);
+                    }
+                }
             }
         }
         entry.job.updated_at = now;

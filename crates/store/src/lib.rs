@@ -8,6 +8,8 @@
 //! - [`capability`]: what only some stores offer, as `Option<&dyn …>`: [`Query`], [`Admin`]
 //! - [`import`]: [`Import`], the capability of taking in what another store kept
 //! - [`schedules`]: [`Schedules`], the capability of keeping schedules whose ticks happen once
+//! - [`gates`]: [`Gates`], the capability of keeping rules about which jobs may start
+//! - [`gatekeeper`]: [`Gatekeeper`](gatekeeper::Gatekeeper), those rules at work in a store that one process has to itself
 //! - [`codec`]: the bytes that backends keep where they have no column
 //! - [`retention`]: [`Retention`], how long finished jobs stay
 //! - [`scope`]: [`Scope`], whose jobs a question is about
@@ -28,6 +30,8 @@ pub mod capability;
 pub mod codec;
 pub mod error;
 pub mod exchange;
+pub mod gatekeeper;
+pub mod gates;
 pub mod hint;
 pub mod import;
 pub mod retention;
@@ -42,6 +46,7 @@ pub use exchange::{
     Claim, Claimed, ClaimedJob, Exchange, Exchanged, Extend, Extension, Fate, Lease, Outcome, Settlement,
     SubmitOutcome, Submitted, Token,
 };
+pub use gates::{Gates, Ruled};
 pub use hint::{Hint, Hints};
 pub use import::{Import, Imported, is_importable};
 pub use retention::Retention;

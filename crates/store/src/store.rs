@@ -8,6 +8,7 @@ use windlass_core::{Incarnation, Job, JobId};
 use crate::capability::{Admin, Query};
 use crate::error::Result;
 use crate::exchange::{Exchange, Exchanged, Lease};
+use crate::gates::Gates;
 use crate::hint::Hints;
 use crate::import::Import;
 use crate::schedules::Schedules;
@@ -70,6 +71,11 @@ pub trait Store: Send + Sync + 'static {
 
     /// Keeps schedules, where the backend can.
     fn schedules(&self) -> Option<&dyn Schedules> {
+        None
+    }
+
+    /// Keeps rules about which jobs may start, where the backend can.
+    fn gates(&self) -> Option<&dyn Gates> {
         None
     }
 

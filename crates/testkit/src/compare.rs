@@ -18,15 +18,33 @@ pub fn same<T: PartialEq + Debug>(what: &str, expected: &T, actual: &T) -> Resul
     Err(format!("{what}: expected {expected:?}, got {actual:?}"))
 }
 
-/// Compares the answers to one turn. Tokens are each store's own.
-pub fn exchanged(expected: &Exchanged, actual: &Exchanged) -> Result<(), Difference> {
+/// Compares the answers to one turn. Tokens are each store's own. Where rules were set (`ruled`), a store may ask to be asked
+/// again sooner than it must.
+pub fn exchanged(expected: &Exchanged, actual: &Exchanged, ruled: bool) -> Result<(), Difference> {
     same("number of fates", &expected.fates.len(), &actual.fates.len())?;
     for (expected, actual) in expected.fates.iter().zip(&actual.fates) {
         fate(*expected, *actual)?;
     }
     same("extended", &expected.extended, &actual.extended)?;
     same("submitted", &expected.submitted, &actual.submitted)?;
-    claimed(&expected.claimed, &actual.claimed)
+    claimed(&expected.claimed, &actual.claimed)?;
+    if ruled {
+        return comes_back(&expected.claimed, &actual.claimed);
+    }
+    same("more", &expected.claimed.more, &actual.claimed.more)?;
+    same("next_due", &expected.claimed.next_due, &actual.claimed.next_due)
+}
+
+/// Nobody waits for a job longer than it has to.
+fn comes_back(expected: &Claimed, actual: &Claimed) -> Result<(), Difference> {
+    let late = match (expected.next_due, actual.next_due) {
+        (Some(expected), Some(actual)) => actual > expected,
+        (expected, actual) => expected.is_some() && actual.is_none(),
+    };
+    if actual.more || (!expected.more && !late) {
+        return Ok(());
+    }
+    Err(format!("comes back too late: expected {expected:?}, got {actual:?}"))
 }
 
 /// A delay of zero is over at once, so either waiting status is right for it.
@@ -48,11 +66,7 @@ fn claimed(expected: &Claimed, actual: &Claimed) -> Result<(), Difference> {
         };
         same("claimed jobs", &of_kind(expected), &of_kind(actual))?;
     }
-    for (expected, actual) in claimed_by_both(expected, actual) {
-        handed_out(expected, actual)?;
-    }
-    same("more", &expected.more, &actual.more)?;
-    same("next_due", &expected.next_due, &actual.next_due)
+    claimed_by_both(expected, actual).try_for_each(|(expected, actual)| handed_out(expected, actual))
 }
 
 /// The jobs that both sides handed out, paired by id.

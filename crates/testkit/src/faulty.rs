@@ -4,11 +4,12 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
-use windlass_core::{Incarnation, Job, JobId, ScheduleName};
+use windlass_core::gate::Edit;
+use windlass_core::{Gate, Incarnation, Job, JobId, ScheduleName};
 use windlass_store::schedules::{DueSchedules, Kept, Revision, Write};
 use windlass_store::{
-    Admin, Canceled, Error, ErrorKind, Exchange, Exchanged, Hints, Import, Imported, Lease, Query, Result, Schedules,
-    Scope, Store, Swept,
+    Admin, Canceled, Error, ErrorKind, Exchange, Exchanged, Gates, Hints, Import, Imported, Lease, Query, Result,
+    Ruled, Schedules, Scope, Store, Swept,
 };
 
 /// Wraps a store. Without orders it passes everything through; `query` and `admin` always pass through.
@@ -145,6 +146,29 @@ impl<S: Store> Store for Faulty<S> {
 
     fn schedules(&self) -> Option<&dyn Schedules> {
         self.inner.schedules().map(|_| self as &dyn Schedules)
+    }
+
+    fn gates(&self) -> Option<&dyn Gates> {
+        self.inner.gates().map(|_| self as &dyn Gates)
+    }
+}
+
+impl<S: Store> Faulty<S> {
+    fn inner_gates(&self) -> Result<&dyn Gates> {
+        self.inner.gates().ok_or_else(|| Error::new(ErrorKind::Config, "the store inside keeps no rules"))
+    }
+}
+
+#[async_trait]
+impl<S: Store> Gates for Faulty<S> {
+    async fn edit_gate(&self, gate: &Gate, edit: Edit) -> Result<()> {
+        self.before().await?;
+        self.after(self.inner_gates()?.edit_gate(gate, edit).await)
+    }
+
+    async fn list_gates(&self, after: Option<&Gate>, limit: usize) -> Result<Vec<Ruled>> {
+        self.before().await?;
+        self.after(self.inner_gates()?.list_gates(after, limit).await)
     }
 }
 

@@ -6,15 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
-use windlass_core::{Clock, Incarnation, Job, JobId, Timestamp};
-use windlass_store::{Canceled, Claim, Exchange, Exchanged, Extend, Filter, Lease, Replayed, Scope};
+use windlass_core::limits::PAGE_MAX;
+use windlass_core::{Clock, Gate, Incarnation, Job, JobId, Timestamp};
+use windlass_store::{Canceled, Claim, ErrorKind, Exchange, Exchanged, Extend, Filter, Lease, Replayed, Scope};
 
 use crate::compare::{self, Difference, same};
 use crate::harness::{Fixture, Harness};
 use crate::invariants::{Ledger, accounting};
 use crate::jobs::{progress, queue_named};
 use crate::model::Model;
-use crate::operation::{IDS, Op, Turn, Want, histories, id, importation, settlement, submission};
+use crate::operation::{Change, IDS, Op, Turn, Want, edit, histories, id, importation, settlement, submission};
 use crate::probe::ALL;
 
 /// Plays `cases` random histories, each on a fresh store. Panics with the shortest history on which store and
@@ -50,13 +51,23 @@ struct Play {
     leases: Vec<(Lease, Lease)>,
     ids: BTreeSet<JobId>,
     ledger: Ledger,
+    /// Whether there were ever rules.
+    ruled: bool,
 }
 
 impl Play {
     fn new(fixture: Fixture) -> Self {
         let worker = Incarnation::random();
         let ids = (0..IDS).map(id).collect();
-        Self { fixture, model: Model::default(), worker, leases: Vec::new(), ids, ledger: Ledger::default() }
+        Self {
+            fixture,
+            model: Model::default(),
+            worker,
+            leases: Vec::new(),
+            ids,
+            ledger: Ledger::default(),
+            ruled: false,
+        }
     }
 
     fn now(&self) -> Timestamp {
@@ -71,6 +82,7 @@ impl Play {
             Op::Cancel(number) => self.cancel(id(*number)).await?,
             Op::Replay(number) => self.replay(id(*number)).await?,
             Op::Import(draft, past) => self.import(importation(draft, past, self.now())).await?,
+            Op::Edit(gate, change) => self.edit(gate, *change).await?,
         }
         self.check().await
     }
@@ -81,7 +93,7 @@ impl Play {
         let asked: Vec<Lease> = question.settle.iter().map(|settlement| settlement.lease).collect();
         self.ids.extend(question.settle.iter().flat_map(|settlement| settlement.emitted.iter().map(|job| job.id)));
         let actual = self.fixture.store.exchange(question).await.map_err(|error| error.to_string())?;
-        compare::exchanged(&expected, &actual)?;
+        compare::exchanged(&expected, &actual, self.ruled)?;
         for (lease, fate) in asked.into_iter().zip(&actual.fates) {
             self.ledger.settled(lease, *fate)?;
         }
@@ -116,7 +128,9 @@ impl Play {
     fn claim(&self, want: &Want) -> Claim {
         let queues = want.queues.iter().map(|queue| queue_named(queue)).collect();
         let lease = Duration::from_secs(want.lease);
-        Claim { queues, limit: want.limit, lease, worker: self.worker, suspects: want.suspects }
+        // Where suspects stand among others is the store's affair, and who comes first decides who passes a gate.
+        let suspects = if self.model.has_rules() { 0 } else { want.suspects };
+        Claim { queues, limit: want.limit, lease, worker: self.worker, suspects }
     }
 
     async fn sweep(&mut self) -> Result<(), Difference> {
@@ -138,6 +152,21 @@ impl Play {
         let actual = admin.replay(id, &Scope::Everything).await.map_err(|error| error.to_string())?;
         let kind = |replayed: &Option<Replayed>| replayed.as_ref().map(std::mem::discriminant);
         same("replay", &kind(&expected), &kind(&actual)).map_err(|_| format!("replay: {expected:?}, got {actual:?}"))
+    }
+
+    async fn edit(&mut self, gate: &str, change: Change) -> Result<(), Difference> {
+        let Some(gates) = self.fixture.store.gates() else { return Ok(()) };
+        let gate: Gate = gate.parse().expect("a valid gate");
+        let change = edit(change);
+        match gates.edit_gate(&gate, change.clone()).await {
+            // A store that is spread may keep pauses only.
+            Err(error) if error.kind() == ErrorKind::Config => return Ok(()),
+            edited => edited.map_err(|error| error.to_string())?,
+        }
+        self.ruled = true;
+        self.model.edit_gate(self.now(), &gate, &change);
+        let actual = gates.list_gates(None, PAGE_MAX).await.map_err(|error| error.to_string())?;
+        same("gates", &self.model.gates(None, PAGE_MAX), &actual)
     }
 
     async fn import(&mut self, job: Job) -> Result<(), Difference> {

@@ -8,6 +8,7 @@
 //! - [`probe`]: [`Probe`], the short verbs in which scenarios are written
 //! - [`jobs`]: the jobs, results and errors that scenarios use
 //! - [`model`]: [`Model`], the semantics in the plainest possible form
+//! - [`rules`]: the rules at gates, for the model
 //! - [`reference`](mod@reference): [`Reference`], the model behind the seam, so that the suite itself is tested
 //! - [`history`]: random histories played against the model and a store
 //! - [`operation`]: the operations of a history and how they are drawn
@@ -45,6 +46,7 @@ pub mod model;
 pub mod operation;
 pub mod probe;
 pub mod reference;
+pub mod rules;
 pub mod servers;
 pub mod suite;
 

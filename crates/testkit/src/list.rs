@@ -255,6 +255,56 @@ macro_rules! for_each_scenario {
                 a_stranger_cancels_nothing
                 workers_serve_every_owner
             }
+            core gates {
+                a_paused_queue_hands_out_nothing
+                a_paused_queue_leaves_others_alone
+                a_paused_handler_is_passed_over
+                a_paused_key_is_passed_over
+                a_paused_kind_stops_all_its_keys
+                a_pause_of_everything_stops_everything
+                a_pause_holds_for_jobs_that_come_later
+                what_runs_when_a_pause_comes_may_finish
+                a_pause_keeps_its_note
+                a_resume_is_heard
+                those_passed_over_keep_their_order
+                a_job_that_is_passed_over_is_queued_and_spends_nothing
+                a_job_that_is_passed_over_may_be_canceled
+                those_passed_over_count_as_waiting
+                no_more_run_than_a_queue_allows
+                no_more_run_than_everything_allows
+                a_handlers_limit_holds_across_queues
+                each_key_of_a_kind_has_its_own_slots
+                a_rule_for_a_key_goes_before_its_kind
+                a_settled_jobs_slot_is_free_in_the_same_turn
+                a_slot_is_free_however_the_attempt_ends
+                a_lost_leases_slot_is_free
+                a_job_with_two_keys_needs_room_at_both
+                a_raised_limit_lets_more_start
+                a_lowered_limit_waits_for_those_that_run
+                a_new_limit_counts_those_that_run
+                a_limit_of_zero_lets_nobody_pass
+                slots_are_told
+                a_freed_slot_is_heard
+                a_suspect_passes_gates_too
+                jobs_of_a_key_go_in_order
+                nobody_overtakes_a_job_that_is_tried_again
+                nobody_overtakes_a_job_whose_worker_died
+                when_a_job_has_failed_for_good_the_next_one_goes
+                a_burst_goes_at_once_and_the_rest_at_the_rate
+                a_limited_job_says_when_to_come_back
+                each_key_of_a_kind_has_its_own_rate
+                every_start_counts_a_retry_too
+                a_changed_rate_holds_at_once
+                a_rate_and_a_number_hold_together
+                a_hold_closes_a_gate_with_a_rate
+                a_hold_where_no_rate_is_does_nothing
+                many_that_may_not_go_do_not_keep_others
+                a_delayed_job_passes_when_it_is_due
+                gates_are_listed_by_pages
+                edits_change_their_part_only
+                many_claimers_at_once_take_no_more_than_may_run
+                rules_may_change_while_jobs_run
+            }
             core hints {
                 a_submission_wakes_a_subscriber
                 every_subscriber_is_woken
@@ -421,6 +471,7 @@ macro_rules! for_each_scenario {
                 counts_survive
                 the_order_survives
                 the_schedule_survives
+                rules_survive_with_who_waits_and_who_holds
                 tokens_rise_over_a_restart
                 a_pruned_jobs_token_is_not_issued_after_a_restart
                 a_running_job_is_taken_back_after_a_restart

@@ -5,17 +5,21 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use windlass_core::gate::Edit;
 use windlass_core::limits::{HISTORY_MAX, PAGE_MAX};
 use windlass_core::state::{self, Event, Step};
 use windlass_core::unique::{Holder, States, Verdict};
 use windlass_core::{
-    Attempt, AttemptOutcome, Incarnation, Job, JobError, JobId, NewJob, QueueName, ScheduleName, Status, Timestamp,
+    Attempt, AttemptOutcome, Gate, Incarnation, Job, JobError, JobId, NewJob, QueueName, ScheduleName, Status,
+    Timestamp,
 };
 use windlass_store::schedules::{DueSchedules, Kept as ScheduleKept, Revision, Write};
 use windlass_store::{
     Canceled, Claim, Claimed, ClaimedJob, Counts, Exchange, Exchanged, Extend, Extension, Fate, Filter, Imported,
-    Lease, Outcome, Page, Replayed, Scope, Settlement, SubmitOutcome, Submitted, Swept, Token, is_importable,
+    Lease, Outcome, Page, Replayed, Ruled, Scope, Settlement, SubmitOutcome, Submitted, Swept, Token, is_importable,
 };
+
+use crate::rules::Rules;
 
 const KEEP_FINISHED: Duration = Duration::from_secs(24 * 3600);
 const KEEP_FAILED: Duration = Duration::from_secs(14 * 24 * 3600);
@@ -29,6 +33,7 @@ pub struct Model {
     schedules: BTreeMap<ScheduleName, ScheduleKept>,
     /// Who has or had the key of unique jobs.
     holders: BTreeMap<JobId, Holds>,
+    rules: Rules,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +75,8 @@ impl Model {
         }
         kept.settle(now, &settlement.outcome);
         let fate = Fate::Settled(kept.job.status);
+        let finished = kept.job.status.is_finished();
+        self.rules.leave(settlement.lease.id, finished);
         if let Outcome::Complete(_) = settlement.outcome {
             for job in &settlement.emitted {
                 let _ = self.submit(now, job, None);
@@ -207,18 +214,29 @@ impl Model {
     fn claim(&mut self, now: Timestamp, claim: &Claim) -> Claimed {
         self.promote(now, usize::MAX, |job| claim.queues.contains(&job.new.queue));
         let mut suspects = claim.suspects;
-        let mut claimed = Claimed::default();
+        let (mut claimed, mut openings) = (Claimed::default(), Vec::new());
         for place in self.ready(&claim.queues) {
             let suspect = self.kept[&place].is_suspect();
+            let new = Arc::clone(&self.kept[&place].job.new);
+            if let Some(opens) = self.rules.stops(&new, now) {
+                openings.extend(opens);
+                continue;
+            }
             if claimed.jobs.len() == claim.limit || (suspect && suspects == 0) {
-                claimed.more = true;
                 continue;
             }
             suspects -= usize::from(suspect);
+            self.rules.pass(&new, now);
             claimed.jobs.push(self.hand_out(place, now, claim));
         }
-        claimed.next_due = self.next_due(now, &claim.queues);
+        claimed.more = self.ready(&claim.queues).iter().any(|place| self.may_go(*place, now));
+        let opening = openings.into_iter().min().map(|at| now.until(at));
+        claimed.next_due = self.next_due(now, &claim.queues).into_iter().chain(opening).min();
         claimed
+    }
+
+    fn may_go(&self, place: u64, now: Timestamp) -> bool {
+        self.rules.stops(&self.kept[&place].job.new, now).is_none()
     }
 
     /// The places of all ready jobs of these queues, first come first.
@@ -271,7 +289,9 @@ impl Model {
         let mut swept = Swept { promoted: self.promote(now, limit, |_| true), ..Swept::default() };
         let expired = |kept: &&mut Kept| kept.job.status == Status::InProgress && !kept.is_held(now);
         for kept in self.kept.values_mut().filter(expired).take(limit) {
-            match kept.expire(now) {
+            let status = kept.expire(now);
+            self.rules.leave(kept.job.new.id, status.is_finished());
+            match status {
                 Status::Queued => swept.reclaimed += 1,
                 Status::Failed => swept.quarantined += 1,
                 _ => swept.stopped += 1,
@@ -310,7 +330,9 @@ impl Model {
             }
             Some(Step::To(_)) => {
                 kept.step(now, Event::Cancel);
-                Some(Canceled::Done(Box::new(kept.job.clone())))
+                let canceled = Canceled::Done(Box::new(kept.job.clone()));
+                self.rules.leave(id, true);
+                Some(canceled)
             }
         }
     }
@@ -326,6 +348,23 @@ impl Model {
         kept.job.retries = 0;
         kept.job.crashes = 0;
         Some(Replayed::Done(Box::new(kept.job.clone())))
+    }
+
+    /// Changes the rule at a gate.
+    pub fn edit_gate(&mut self, now: Timestamp, gate: &Gate, edit: &Edit) {
+        let running = self.kept.values().filter(|kept| kept.job.status == Status::InProgress);
+        let running: Vec<&NewJob> = running.map(|kept| &*kept.job.new).collect();
+        self.rules.edit(gate, edit, &running, now);
+    }
+
+    /// The gates that have rules.
+    pub fn gates(&self, after: Option<&Gate>, limit: usize) -> Vec<Ruled> {
+        self.rules.list(after, limit)
+    }
+
+    /// Whether some job may have to wait for more than its turn.
+    pub fn has_rules(&self) -> bool {
+        !self.rules.is_empty()
     }
 
     /// Jobs by queue and status.

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::sample::select;
-use windlass_core::{Job, JobId, NewJob, Payload, Priority, RetryPolicy, Start, Status, Timestamp, Unique};
+use windlass_core::gate::Edit;
+use windlass_core::{
+    Job, JobId, Limits, NewJob, Payload, Priority, Rate, RetryPolicy, Start, Status, Timestamp, Unique,
+};
 use windlass_store::{Lease, Outcome, Settlement};
 
 use crate::jobs::error;
@@ -27,6 +30,27 @@ pub enum Op {
     Replay(u8),
     /// A job comes from another store.
     Import(Draft, Past),
+    /// Another rule at a gate.
+    Edit(&'static str, Change),
+}
+
+/// What changes about a rule.
+#[derive(Clone, Copy, Debug)]
+pub enum Change {
+    /// Nobody passes.
+    Pause,
+    /// Somebody does again.
+    Resume,
+    /// So many at a time.
+    Running(u32),
+    /// One at a time, until it has finished.
+    InOrder,
+    /// One each ten seconds, after so many.
+    Rate(u32),
+    /// Nobody for ten seconds, where there is a rate.
+    Hold,
+    /// Any number.
+    Free,
 }
 
 /// One exchange, in small numbers.
@@ -76,6 +100,8 @@ pub struct Draft {
     pub delay: u64,
     /// In which way it is unique among those of its key, if it is.
     pub unique: Option<Way>,
+    /// Which keys it has: those of the bits.
+    pub keys: u8,
 }
 
 /// In which way a job is unique.
@@ -116,10 +142,16 @@ pub struct Want {
 /// How many ids the submissions share.
 pub(crate) const IDS: u8 = 6;
 const DELAYS: [u64; 3] = [0, 5, 20];
+const GATES: [&str; 7] = ["*", "queue:a", "handler:History", "key:user:0", "key:team:1", "keys:user", "keys:team"];
 const QUEUES: [&[&str]; 4] = [&["a", "b"], &["b", "a"], &["c"], &["a", "b", "c"]];
 
-/// Histories of up to 40 steps.
+/// Histories of up to 40 steps, half of them with rules at gates.
 pub fn histories() -> impl Strategy<Value = Vec<Op>> {
+    prop_oneof![steps(0), steps(3)]
+}
+
+/// The weight of edits is the given one.
+fn steps(edits: u32) -> impl Strategy<Value = Vec<Op>> {
     // No sum of few steps is a whole day, so that no history depends on what happens at the edge of retention.
     let step = prop_oneof![8 => select(vec![1_u64, 5, 10, 30, 61]), 1 => Just(86_461), 1 => Just(15 * 86_461)];
     let op = prop_oneof![
@@ -129,6 +161,7 @@ pub fn histories() -> impl Strategy<Value = Vec<Op>> {
         1 => (0..IDS).prop_map(Op::Cancel),
         1 => (0..IDS).prop_map(Op::Replay),
         1 => (drafts(), pasts()).prop_map(|(draft, past)| Op::Import(draft, past)),
+        edits => (select(GATES.to_vec()), changes()).prop_map(|(gate, change)| Op::Edit(gate, change)),
     ];
     prop::collection::vec(op, 1..40)
 }
@@ -158,8 +191,42 @@ fn drafts() -> impl Strategy<Value = Draft> {
     let way = prop_oneof![Just(Way::Plain), Just(Way::Replaces), Just(Way::Within(20))];
     let unique = prop::option::weighted(0.4, way);
     let delay = select(DELAYS.to_vec());
-    let fields = (0..IDS, input, select(vec!["a", "b", "c"]), select(vec![0_u8, 5, 9]), delay, unique);
-    fields.prop_map(|(id, input, queue, priority, delay, unique)| Draft { id, input, queue, priority, delay, unique })
+    let keys = prop_oneof![2 => Just(0_u8), 3 => 1_u8..16];
+    let fields = (0..IDS, input, select(vec!["a", "b", "c"]), select(vec![0_u8, 5, 9]), delay, unique, keys);
+    fields.prop_map(|(id, input, queue, priority, delay, unique, keys)| Draft {
+        id,
+        input,
+        queue,
+        priority,
+        delay,
+        unique,
+        keys,
+    })
+}
+
+fn changes() -> impl Strategy<Value = Change> {
+    prop_oneof![
+        1 => Just(Change::Pause),
+        2 => Just(Change::Resume),
+        2 => (0_u32..3).prop_map(Change::Running),
+        2 => Just(Change::InOrder),
+        2 => (1_u32..4).prop_map(Change::Rate),
+        1 => Just(Change::Hold),
+        2 => Just(Change::Free),
+    ]
+}
+
+pub(crate) fn edit(change: Change) -> Edit {
+    let rate = |burst| Rate::new(1, Duration::from_secs(10)).and_then(|rate| rate.burst(burst)).expect("valid");
+    match change {
+        Change::Pause => Edit::Pause("later".into()),
+        Change::Resume => Edit::Resume,
+        Change::Running(most) => Edit::Limit(Limits::running(most)),
+        Change::InOrder => Edit::Limit(Limits::in_order()),
+        Change::Rate(burst) => Edit::Limit(Limits::rate(rate(burst))),
+        Change::Hold => Edit::Hold(Duration::from_secs(10)),
+        Change::Free => Edit::Limit(Limits::default()),
+    }
 }
 
 fn pasts() -> impl Strategy<Value = Past> {
@@ -192,6 +259,9 @@ pub(crate) fn submission(draft: &Draft) -> NewJob {
         Some((key, Way::Replaces)) => new.unique(key.replace()),
         Some((key, Way::Within(seconds))) => new.unique(key.within(Duration::from_secs(seconds)).extend()),
     };
+    let keys = [("user", 0), ("user", 1), ("team", 0), ("team", 1)].into_iter().enumerate();
+    let keys = keys.filter(|(bit, _)| draft.keys & 1 << bit != 0);
+    let new = keys.fold(new, |new, (_, (kind, value))| new.key(kind, value));
     new.queue(draft.queue)
         .priority(Priority::new(draft.priority).expect("a level from 0 to 9"))
         .start(Start::After(Duration::from_secs(draft.delay)))

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use windlass_core::{Clock, Incarnation, Job, JobId, ManualClock, NewJob, Progress, Status, Timestamp};
+use windlass_core::gate::Edit;
+use windlass_core::{Clock, Gate, Incarnation, Job, JobId, Limits, ManualClock, NewJob, Progress, Status, Timestamp};
 use windlass_store::store::SharedStore;
 use windlass_store::{
-    Admin, Canceled, Claim, Claimed, ClaimedJob, Exchange, Exchanged, Extend, Extension, Fate, Import, Lease, Outcome,
-    Query, Scope, Settlement, SubmitOutcome, Swept, Verbs,
+    Admin, Canceled, Claim, Claimed, ClaimedJob, Exchange, Exchanged, Extend, Extension, Fate, Gates, Import, Lease,
+    Outcome, Query, Scope, Settlement, SubmitOutcome, Swept, Verbs,
 };
 
 use crate::harness::{Fixture, Harness};
@@ -88,6 +89,22 @@ impl Probe {
     /// Its capability of taking in jobs from other stores.
     pub fn importer(&self) -> Option<&dyn Import> {
         self.fixture.store.importer()
+    }
+
+    /// Changes the rule at a gate, given as text.
+    pub async fn edit(&self, gate: &str, edit: Edit) {
+        let gate: Gate = gate.parse().expect("a valid gate");
+        self.gates().edit_gate(&gate, edit).await.expect("edited");
+    }
+
+    /// Sets limits at a gate, given as text.
+    pub async fn limit(&self, gate: &str, limits: Limits) {
+        self.edit(gate, Edit::Limit(limits)).await;
+    }
+
+    /// The store's rules.
+    pub fn gates(&self) -> &dyn Gates {
+        self.fixture.store.gates().expect("the store keeps rules")
     }
 
     /// One turn.

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use tokio::sync::broadcast;
-use windlass_core::{Clock, Incarnation, Job, JobId, ScheduleName, Status, Timestamp};
+use windlass_core::gate::Edit;
+use windlass_core::{Clock, Gate, Incarnation, Job, JobId, ScheduleName, Status, Timestamp};
 use windlass_store::schedules::{DueSchedules, Kept, Revision, Write};
 use windlass_store::{
-    Admin, Canceled, Counts, Exchange, Exchanged, Fate, Filter, Hint, Hints, Import, Imported, Lease, Page, Query,
-    Replayed, Result, Schedules, Scope, Store, Swept,
+    Admin, Canceled, Counts, Exchange, Exchanged, Fate, Filter, Gates, Hint, Hints, Import, Imported, Lease, Page,
+    Query, Replayed, Result, Ruled, Schedules, Scope, Store, Swept,
 };
 
 use crate::model::Model;
@@ -109,6 +110,24 @@ impl Store for Reference {
 
     fn schedules(&self) -> Option<&dyn Schedules> {
         Some(self)
+    }
+
+    fn gates(&self) -> Option<&dyn Gates> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Gates for Reference {
+    async fn edit_gate(&self, gate: &Gate, edit: Edit) -> Result<()> {
+        let (mut model, now) = self.at_now();
+        model.edit_gate(now, gate, &edit);
+        self.send(Hint::Ready);
+        Ok(())
+    }
+
+    async fn list_gates(&self, after: Option<&Gate>, limit: usize) -> Result<Vec<Ruled>> {
+        Ok(self.at_now().0.gates(after, limit))
     }
 }
 

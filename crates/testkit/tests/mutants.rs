@@ -8,8 +8,8 @@ use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use windlass_core::{Incarnation, Job, JobId, ManualClock};
 use windlass_store::{
-    Admin, Canceled, Exchange, Exchanged, Fate, Hints, Import, Lease, Outcome, Query, Result, Schedules, Scope, Store,
-    Swept, Token,
+    Admin, Canceled, Exchange, Exchanged, Fate, Gates, Hints, Import, Lease, Outcome, Query, Result, Schedules, Scope,
+    Store, Swept, Token,
 };
 use windlass_testkit::history::play;
 use windlass_testkit::operation::histories;
@@ -145,6 +145,10 @@ impl Store for Mistaken {
 
     fn schedules(&self) -> Option<&dyn Schedules> {
         self.inner.schedules()
+    }
+
+    fn gates(&self) -> Option<&dyn Gates> {
+        self.inner.gates()
     }
 
     fn importer(&self) -> Option<&dyn Import> {

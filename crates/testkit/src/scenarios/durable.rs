@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use windlass_core::{Job, NewJob, Status};
+use windlass_core::gate::Edit;
+use windlass_core::{Job, Limits, NewJob, Payload, Rate, Status, Timestamp};
 use windlass_store::{Extension, Fate, Outcome, SubmitOutcome, Swept};
 
-use crate::jobs::{complete, delayed, fail, fragile, many, plain, progress, retry};
+use crate::jobs::{complete, delayed, fail, fragile, job, many, plain, progress, retry, waiting_in};
 use crate::probe::{LEASE, Probe};
 use crate::suite::Verdict;
 
@@ -68,6 +69,34 @@ pub async fn the_schedule_survives(probe: Probe) -> Verdict {
     assert_eq!(probe.claim(probe.want(&["default"], 1)).await.next_due, Some(MINUTE));
     probe.advance(MINUTE);
     assert_eq!(probe.take_ids(1).await, [job.id]);
+    Verdict::Passed
+}
+
+pub async fn rules_survive_with_who_waits_and_who_holds(probe: Probe) -> Verdict {
+    let ann = || job(|draft| draft.key("user", "ann"));
+    let (first, second, paused) = (ann(), ann(), waiting_in("paused"));
+    probe.limit("keys:user", Limits::in_order()).await;
+    probe.limit("handler:Other", Limits::rate(Rate::new(1, MINUTE).expect("valid"))).await;
+    probe.edit("queue:paused", Edit::Pause("why".into())).await;
+    let other = || NewJob::build("Other", Payload::empty()).finish(Timestamp::UNIX_EPOCH).expect("valid");
+    probe.submit_all(&[first.clone(), second.clone(), other(), other(), paused.clone()]).await;
+    let taken = probe.take_from(&["default", "paused"], 9).await;
+    assert_eq!(taken.len(), 2, "the first of a key, and the one that the rate allows");
+    probe.finish(taken[0].lease, retry(MINUTE / 2)).await;
+    probe.finish(taken[1].lease, complete()).await;
+    let before = probe.gates().list_gates(None, 9).await.expect("listed");
+
+    let Some(probe) = probe.reopen().await else { return NOT_KEPT };
+    assert_eq!(probe.gates().list_gates(None, 9).await.expect("listed"), before);
+    assert!(probe.take_from(&["default", "paused"], 9).await.is_empty());
+    probe.advance(MINUTE / 2);
+    assert_eq!(probe.take_ids(9).await, [first.id], "it kept its slot");
+    probe.advance(MINUTE / 2);
+    assert_eq!(probe.take(9).await.len(), 1, "the bucket kept count");
+    probe.edit("queue:paused", Edit::Resume).await;
+    assert_eq!(probe.take_from(&["paused"], 9).await.len(), 1);
+    probe.limit("keys:user", Limits::default()).await;
+    assert_eq!(probe.take_ids(9).await, [second.id]);
     Verdict::Passed
 }
 

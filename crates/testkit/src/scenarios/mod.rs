@@ -8,6 +8,7 @@ pub mod concurrent;
 pub mod durable;
 pub mod emit;
 pub mod fencing;
+pub mod gates;
 pub mod hints;
 pub mod import;
 pub mod lease;

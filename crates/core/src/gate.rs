@@ -1,0 +1,389 @@
+//! Gates: what a job passes before an attempt of it starts, and the rules that hold there: closed, so many at a time, so
+//! many in a period. The rules are kept in the store, so they hold for all processes together.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::job::NewJob;
+use crate::key::{Key, check_kind};
+use crate::limits::{DELAY_MAX, InvalidInput, NOTE_BYTES_MAX, clip};
+use crate::name::{JobName, QueueName};
+use crate::time::Timestamp;
+
+/// Where a rule holds. As text: `*`, `queue:mail`, `handler:Send`, `key:tenant:acme`, `keys:tenant`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Gate {
+    /// All jobs pass here.
+    Everything,
+    /// The jobs of a queue.
+    Queue(QueueName),
+    /// The jobs of a handler, whatever their queue.
+    Handler(JobName),
+    /// The jobs that have a key.
+    Key(Key),
+    /// Each key of a kind by itself. What a rule at the [`Key`](Self::Key) says goes before.
+    Keys(Arc<str>),
+}
+
+impl Gate {
+    /// The gate of a queue. Errors as [`QueueName::new`] does.
+    pub fn queue(name: impl AsRef<str>) -> Result<Self, InvalidInput> {
+        QueueName::new(name).map(Self::Queue)
+    }
+
+    /// The gate of a handler. Errors as [`JobName::new`] does.
+    pub fn handler(name: impl AsRef<str>) -> Result<Self, InvalidInput> {
+        JobName::new(name).map(Self::Handler)
+    }
+
+    /// The gate of a key. Errors as [`Key::new`] does.
+    pub fn key(kind: impl AsRef<str>, value: impl fmt::Display) -> Result<Self, InvalidInput> {
+        Key::new(kind, value).map(Self::Key)
+    }
+
+    /// The gates of all keys of a kind, with one rule for each. Errors as [`Key::new`] does.
+    pub fn keys(kind: impl AsRef<str>) -> Result<Self, InvalidInput> {
+        check_kind(kind.as_ref()).map(|kind| Self::Keys(kind.into()))
+    }
+
+    /// Whether what is said here holds at another gate: at this one, or at a key of its kind.
+    pub fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Keys(kind), Self::Key(key)) => **kind == *key.kind(),
+            (this, other) => this == other,
+        }
+    }
+
+    /// Whether a job passes here.
+    pub fn is_passed_by(&self, new: &NewJob) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Queue(queue) => new.queue == *queue,
+            Self::Handler(name) => new.name == *name,
+            Self::Key(key) => new.keys().contains(key),
+            Self::Keys(kind) => new.keys().iter().any(|key| key.kind() == &**kind),
+        }
+    }
+}
+
+impl fmt::Display for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Everything => f.write_str("*"),
+            Self::Queue(name) => write!(f, "queue:{name}"),
+            Self::Handler(name) => write!(f, "handler:{name}"),
+            Self::Key(key) => write!(f, "key:{key}"),
+            Self::Keys(kind) => write!(f, "keys:{kind}"),
+        }
+    }
+}
+
+impl FromStr for Gate {
+    type Err = InvalidInput;
+
+    fn from_str(text: &str) -> Result<Self, InvalidInput> {
+        match text.split_once(':') {
+            None if text == "*" => Ok(Self::Everything),
+            Some(("queue", name)) => Self::queue(name),
+            Some(("handler", name)) => Self::handler(name),
+            Some(("key", key)) => key.parse().map(Self::Key),
+            Some(("keys", kind)) => Self::keys(kind),
+            _ => Err(InvalidInput::new("gate", "must be *, queue:…, handler:…, key:…:… or keys:…")),
+        }
+    }
+}
+
+/// So many starts in a period, after a burst: a token bucket in the form of the generic cell rate algorithm (ITU-T I.371).
+/// Starts are spread over the period: 600 a minute with a burst of 1 is one each 100 ms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rate {
+    count: u32,
+    period: Duration,
+    burst: u32,
+}
+
+/// Looks are this far apart at most, while a bucket fills.
+const PATIENCE: Duration = Duration::from_millis(10);
+
+impl Rate {
+    /// So many in a period, the whole number of which may start at once after a pause. Counted in whole microseconds between
+    /// two starts, rounded up, which at 10 000 a second and more is some percent slower than asked for.
+    ///
+    /// # Errors
+    ///
+    /// When the count is zero, or the period shorter than a microsecond for each or longer than ten years.
+    pub fn new(count: u32, period: Duration) -> Result<Self, InvalidInput> {
+        let invalid = |why| Err(InvalidInput::new("rate", why));
+        if count == 0 {
+            return invalid("must allow at least one; a gate is closed by pausing it");
+        }
+        if period > DELAY_MAX || period.as_micros() < u128::from(count) {
+            return invalid("must have a period of one microsecond for each and ten years at most");
+        }
+        Ok(Self { count, period, burst: count })
+    }
+
+    /// So many a second.
+    ///
+    /// # Errors
+    ///
+    /// When it is zero or over a million.
+    pub fn per_second(count: u32) -> Result<Self, InvalidInput> {
+        Self::new(count, Duration::from_secs(1))
+    }
+
+    /// How many may start at once after a pause. Default as many as in a period.
+    ///
+    /// # Errors
+    ///
+    /// When it is zero.
+    pub fn burst(self, burst: u32) -> Result<Self, InvalidInput> {
+        match burst {
+            0 => Err(InvalidInput::new("burst", "must be at least one")),
+            burst => Ok(Self { burst, ..self }),
+        }
+    }
+
+    /// Microseconds between two starts.
+    pub fn interval_micros(&self) -> i64 {
+        let micros = self.period.as_micros().div_ceil(u128::from(self.count.max(1)));
+        i64::try_from(micros).unwrap_or(i64::MAX).max(1)
+    }
+
+    /// How far the bucket may be ahead of time, in microseconds.
+    pub fn tolerance_micros(&self) -> i64 {
+        self.interval_micros().saturating_mul(i64::from(self.burst.max(1)) - 1)
+    }
+
+    /// For how long nobody needs to come back after a bucket has one again: until a quarter of the burst has gathered, and
+    /// not for long.
+    pub fn patience(&self) -> Duration {
+        let quarter = self.interval_micros().saturating_mul(i64::from(self.burst / 4).max(1) - 1);
+        Duration::from_micros(quarter.unsigned_abs()).min(PATIENCE)
+    }
+}
+
+/// How many starts a bucket has seen, as the moment at which it would be full again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bucket(pub Timestamp);
+
+impl Bucket {
+    /// How many may start at `now`.
+    pub fn room(self, rate: &Rate, now: Timestamp) -> u64 {
+        let from = self.0.max(now).as_micros();
+        let left = now.as_micros().saturating_add(rate.tolerance_micros()).saturating_sub(from);
+        if left < 0 { 0 } else { (left / rate.interval_micros()) as u64 + 1 }
+    }
+
+    /// The bucket after one more has started at `now`.
+    pub fn less_one(self, rate: &Rate, now: Timestamp) -> Self {
+        let micros = self.0.max(now).as_micros().saturating_add(rate.interval_micros());
+        Self(Timestamp::from_micros(micros))
+    }
+
+    /// The bucket with nothing left until a moment, if it had something until then.
+    pub fn held(self, rate: &Rate, until: Timestamp) -> Self {
+        let micros = until.as_micros().saturating_add(rate.tolerance_micros());
+        Self(self.0.max(Timestamp::from_micros(micros)))
+    }
+
+    /// When an empty bucket has one again.
+    pub fn opens(self, rate: &Rate) -> Timestamp {
+        Timestamp::from_micros(self.0.as_micros().saturating_sub(rate.tolerance_micros()))
+    }
+}
+
+/// What holds at a gate, each part by itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rule {
+    /// No attempt starts; the note says why.
+    pub paused: Option<String>,
+    /// How many may run or start.
+    pub limits: Limits,
+}
+
+/// How many jobs may pass a gate. The default is any number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[must_use = "it does nothing until it is set at a gate"]
+pub struct Limits {
+    /// How many run at a time.
+    pub running: Option<u32>,
+    /// A job keeps its place among those that run until it has finished for good: while it waits for its next attempt nobody
+    /// overtakes it.
+    pub in_order: bool,
+    /// How many start in a period.
+    pub rate: Option<Rate>,
+}
+
+impl Limits {
+    /// At most so many at a time. Zero is allowed and lets nobody pass.
+    pub fn running(at_a_time: u32) -> Self {
+        Self { running: Some(at_a_time), ..Self::default() }
+    }
+
+    /// At most so many starts in a period.
+    pub fn rate(rate: Rate) -> Self {
+        Self { rate: Some(rate), ..Self::default() }
+    }
+
+    /// One at a time, in the order of priority and submission. A job that fails is tried again before the next one starts;
+    /// when it has failed for good, the next one does.
+    pub fn in_order() -> Self {
+        Self { running: Some(1), in_order: true, rate: None }
+    }
+
+    /// And at most so many starts in a period.
+    pub fn with_rate(self, rate: Rate) -> Self {
+        Self { rate: Some(rate), ..self }
+    }
+
+    /// Whether any number may pass.
+    pub fn is_none(&self) -> bool {
+        self.running.is_none() && self.rate.is_none()
+    }
+}
+
+/// What changes about the rule at a gate.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Edit {
+    /// No attempt starts from now on, with a note for other operators. Those that run are left alone.
+    Pause(String),
+    /// Attempts start again.
+    Resume,
+    /// Other limits; the default for none.
+    Limit(Limits),
+    /// No attempt starts for so long, where a rate is set: whoever stands behind said when to come back.
+    Hold(Duration),
+}
+
+impl Rule {
+    /// Whether nothing holds.
+    pub fn is_none(&self) -> bool {
+        self.paused.is_none() && self.limits.is_none()
+    }
+
+    /// This rule with what another says where this one is silent.
+    pub fn or(&self, other: &Self) -> Self {
+        let Limits { running, in_order, .. } = if self.limits.running.is_some() { self.limits } else { other.limits };
+        let rate = self.limits.rate.or(other.limits.rate);
+        let paused = self.paused.clone().or_else(|| other.paused.clone());
+        Self { paused, limits: Limits { running, in_order, rate } }
+    }
+
+    /// What an edit makes of it. A hold is not a matter of the rule.
+    pub fn edited(mut self, edit: &Edit) -> Self {
+        match edit {
+            Edit::Pause(note) => self.paused = Some(clip(note, NOTE_BYTES_MAX)),
+            Edit::Resume => self.paused = None,
+            Edit::Limit(limits) => self.limits = *limits,
+            Edit::Hold(_) => {}
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Payload;
+
+    fn at(micros: i64) -> Timestamp {
+        Timestamp::from_micros(micros)
+    }
+
+    /// Takes as many as there is room for.
+    fn drain(bucket: &mut Bucket, rate: &Rate, now: Timestamp) -> u64 {
+        let room = bucket.room(rate, now);
+        (0..room).for_each(|_| *bucket = bucket.less_one(rate, now));
+        assert_eq!(bucket.room(rate, now), 0);
+        room
+    }
+
+    #[test]
+    fn a_bucket_gives_its_burst_and_then_its_rate() {
+        let rate = Rate::per_second(500).expect("valid").burst(50).expect("valid");
+        let mut bucket = Bucket::default();
+        let given: u64 = (0..=1_000).map(|milli| drain(&mut bucket, &rate, at(milli * 1_000))).sum();
+        assert_eq!(given, 50 + 500);
+    }
+
+    #[test]
+    fn no_window_has_more_than_the_rate_and_the_burst() {
+        let rate = Rate::new(7, Duration::from_secs(1)).expect("valid").burst(3).expect("valid");
+        let (mut bucket, mut starts) = (Bucket::default(), Vec::new());
+        for step in 0..5_000 {
+            let now = at(step * 1_777);
+            starts.extend((0..drain(&mut bucket, &rate, now)).map(|_| now.as_micros()));
+        }
+        for (first, from) in starts.iter().enumerate() {
+            let within = starts[first..].iter().filter(|start| **start < from + 1_000_000).count();
+            assert!(within <= 10, "{within} in the second from {from}");
+        }
+    }
+
+    #[test]
+    fn an_empty_bucket_says_when_to_come_back() {
+        let rate = Rate::per_second(1_000).expect("valid").burst(40).expect("valid");
+        let mut bucket = Bucket::default();
+        drain(&mut bucket, &rate, at(0));
+        let look = bucket.opens(&rate).after(rate.patience());
+        assert_eq!((look, bucket.room(&rate, look)), (at(10_000), 10));
+        let slow = Rate::new(1, Duration::from_secs(60)).expect("valid");
+        let mut bucket = Bucket::default();
+        drain(&mut bucket, &slow, at(0));
+        assert_eq!((bucket.opens(&slow), bucket.room(&slow, bucket.opens(&slow))), (at(60_000_000), 1));
+    }
+
+    #[test]
+    fn a_gate_is_what_its_text_says() {
+        for text in ["*", "queue:mail", "handler:Send", "key:tenant:ac me:1", "keys:tenant"] {
+            let gate: Gate = text.parse().expect("valid");
+            assert_eq!(gate.to_string(), text);
+        }
+        for text in ["", "mail", "queue:", "queue:a b", "key:tenant", "key::x", "key:tenant:", "keys:", "keys:a:b"] {
+            assert!(text.parse::<Gate>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn jobs_pass_the_gates_of_what_they_have() {
+        let draft = NewJob::build("Send", Payload::empty()).queue("mail").key("tenant", "acme");
+        let new = draft.finish(Timestamp::UNIX_EPOCH).expect("valid");
+        for text in ["*", "queue:mail", "handler:Send", "key:tenant:acme", "keys:tenant"] {
+            assert!(text.parse::<Gate>().expect("valid").is_passed_by(&new), "{text}");
+        }
+        for text in ["queue:other", "handler:Other", "key:tenant:other", "keys:user"] {
+            assert!(!text.parse::<Gate>().expect("valid").is_passed_by(&new), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_rule_is_completed_by_another_part_by_part() {
+        let rate = Rate::per_second(5).expect("valid");
+        let own = Rule { paused: Some("why".into()), limits: Limits::rate(rate) };
+        let other = Rule { paused: None, limits: Limits::in_order() };
+        let both = own.or(&other);
+        assert_eq!(both.limits, Limits::in_order().with_rate(rate));
+        assert_eq!(both.paused.as_deref(), Some("why"));
+        let looser = Rule { paused: None, limits: Limits::running(9) };
+        assert_eq!(looser.or(&other).limits, Limits::running(9), "in order only with its own number");
+    }
+
+    #[test]
+    fn edits_change_their_part_only() {
+        let rule = Rule::default().edited(&Edit::Limit(Limits::running(3))).edited(&Edit::Pause("late".into()));
+        assert_eq!((rule.paused.as_deref(), rule.limits.running), (Some("late"), Some(3)));
+        assert!(rule.edited(&Edit::Resume).edited(&Edit::Limit(Limits::default())).is_none());
+    }
+
+    #[test]
+    fn rates_that_make_no_sense_are_refused() {
+        assert!(Rate::per_second(0).is_err() && Rate::per_second(1_000_001).is_err());
+        assert!(Rate::new(1, DELAY_MAX + Duration::from_secs(1)).is_err());
+        assert!(Rate::per_second(1).and_then(|rate| rate.burst(0)).is_err());
+    }
+}

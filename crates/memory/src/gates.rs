@@ -1,0 +1,115 @@
+//! Gates: a claim where rules are set. Jobs that may not start wait at their gate, and come back into the line when there
+//! may be room.
+
+use windlass_core::gate::Edit;
+use windlass_core::{Gate, NewJob, QueueName, Timestamp};
+use windlass_store::gatekeeper::Closed;
+use windlass_store::{Claim, Claimed, ClaimedJob};
+
+use crate::claim::choose;
+use crate::entry::Seq;
+use crate::table::Table;
+
+/// A claim passes over so many jobs at most; the next one goes on.
+const PASSED_OVER_MAX: usize = 1_000;
+
+/// And takes back so many, give or take one gate.
+const TAKEN_BACK_MAX: usize = 1_000;
+
+impl Table {
+    /// [`claim`](Self::claim), but for the due jobs, which are ready already.
+    pub(crate) fn claim_through_gates(&mut self, claim: &Claim, now: Timestamp) -> Claimed {
+        let (mut jobs, mut suspects, mut passed_over) = (Vec::new(), claim.suspects, 0);
+        for name in &claim.queues {
+            while passed_over < PASSED_OVER_MAX {
+                let before = jobs.len();
+                let back = self.look_again(name, claim.limit, now);
+                let chosen = self.choose_for(name, claim.limit - before, suspects, now);
+                if chosen.is_empty() && (back == 0 || before == claim.limit) {
+                    break;
+                }
+                for seq in chosen {
+                    match self.let_pass(seq, claim, now) {
+                        Some(job) => jobs.push(job),
+                        None => passed_over += 1,
+                    }
+                }
+                suspects -= jobs[before..].iter().filter(|job: &&ClaimedJob| job.is_suspect()).count();
+            }
+        }
+        let more = claim.queues.iter().any(|name| self.has_more(name, now));
+        let look = claim.queues.iter().filter_map(|name| self.keeper.next_look(name, now)).min();
+        let next_due = self.next_due(claim, now).into_iter().chain(look.map(|at| now.until(at))).min();
+        Claimed { jobs, next_due, more, ..Claimed::default() }
+    }
+
+    /// The next jobs of a queue, as many as may pass its own gate.
+    fn choose_for(&mut self, name: &QueueName, limit: usize, suspects: usize, now: Timestamp) -> Vec<Seq> {
+        let Some(queue) = self.index.queue(name) else { return Vec::new() };
+        let room = usize::try_from(self.keeper.room_for(name, now)).unwrap_or(usize::MAX);
+        choose(queue, limit.min(room), suspects)
+    }
+
+    /// Hands out a job, or leaves it at the gate where there is no room.
+    fn let_pass(&mut self, seq: Seq, claim: &Claim, now: Timestamp) -> Option<ClaimedJob> {
+        let entry = self.jobs.get(seq)?;
+        match self.keeper.admit(&entry.job.new, now) {
+            Ok(()) => self.hand_out(seq, claim, now),
+            Err(closed) => {
+                self.keeper.stop(&entry.job.new, &closed, now);
+                self.stand_at(seq, Some(closed));
+                None
+            }
+        }
+    }
+
+    /// Takes back into the line those for whom there may be room now, from each gate as many as the claim may take. How many
+    /// they were.
+    fn look_again(&mut self, name: &QueueName, limit: usize, now: Timestamp) -> usize {
+        let mut all = 0;
+        while all < TAKEN_BACK_MAX
+            && let Some(gate) = self.keeper.opened(name, now)
+        {
+            let room = usize::try_from(self.keeper.room_back(&gate, now)).unwrap_or(usize::MAX);
+            let most = room.min(limit.max(1));
+            let held = self
+                .index
+                .queue(name)
+                .map_or_else(Vec::new, |queue| queue.held_at(&gate).take(most.saturating_add(1)).collect());
+            held.iter().take(most).for_each(|seq| self.stand_at(*seq, None));
+            all += held.len().min(most);
+            match held.len() > most {
+                true => self.keeper.wait_on(name, gate, room > most, now),
+                false => self.keeper.wait_no_more(name, &gate),
+            }
+        }
+        all
+    }
+
+    fn stand_at(&mut self, seq: Seq, closed: Option<Closed>) {
+        let Some(entry) = self.jobs.get_mut(seq) else { return };
+        self.index.remove(entry);
+        entry.closed = closed.map(Box::new);
+        self.index.insert(entry);
+    }
+
+    fn has_more(&mut self, name: &QueueName, now: Timestamp) -> bool {
+        let claimable = self.index.queue(name).is_some_and(|queue| queue.is_claimable(now));
+        let opened = self.keeper.next_opening(name).is_some_and(|at| at <= now);
+        opened || (claimable && self.keeper.room_for(name, now) > 0)
+    }
+
+    /// Changes the rule at a gate.
+    pub(crate) fn edit_gate(&mut self, gate: &Gate, edit: &Edit, now: Timestamp) {
+        let running = self.index.running().filter_map(|seq| self.jobs.get(seq));
+        let running: Vec<&NewJob> = running.map(|entry| &*entry.job.new).collect();
+        self.keeper.edit(gate, edit, running.into_iter(), now);
+    }
+
+    /// Whether others may want to hear of what was done since the last call.
+    pub(crate) fn take_news(&mut self, now: Timestamp) -> bool {
+        let opened = !self.keeper.is_idle() && self.keeper.take_news(now);
+        self.keeper.commit();
+        self.index.take_news(now) || opened
+    }
+}

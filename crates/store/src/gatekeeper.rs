@@ -1,0 +1,473 @@
+//! The gatekeeper of a store that one process has to itself: rules, slots and buckets in memory, and which lines wait at
+//! which gates. Every change can be taken back until [`commit`](Gatekeeper::commit), for transactions that fail.
+
+use std::borrow::Borrow;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::Hash;
+use std::sync::Arc;
+use std::time::Duration;
+
+use foldhash::fast::RandomState;
+use windlass_core::gate::{Bucket, Edit, Rule};
+use windlass_core::limits::PAGE_MAX;
+use windlass_core::{Gate, JobId, Limits, NewJob, QueueName, Rate, Timestamp};
+
+use crate::gates::Ruled;
+
+/// A map that remembers what it held before, since the last commit.
+#[derive(Debug)]
+struct Kept<K, V> {
+    now: HashMap<K, V, RandomState>,
+    before: Vec<(K, Option<V>)>,
+}
+
+impl<K, V> Default for Kept<K, V> {
+    fn default() -> Self {
+        Self { now: HashMap::default(), before: Vec::new() }
+    }
+}
+
+impl<K: Clone + Eq + Hash, V: Clone> Kept<K, V> {
+    fn get<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+    {
+        self.now.get(key)
+    }
+
+    fn set(&mut self, key: &K, value: Option<V>) {
+        let before = match value {
+            Some(value) => self.now.insert(key.clone(), value),
+            None => self.now.remove(key),
+        };
+        self.before.push((key.clone(), before));
+    }
+
+    fn rollback(&mut self) {
+        while let Some((key, before)) = self.before.pop() {
+            match before {
+                Some(value) => drop(self.now.insert(key, value)),
+                None => drop(self.now.remove(&key)),
+            }
+        }
+    }
+}
+
+/// What holds at a gate, with what is said of all keys of its kind.
+#[derive(Clone, Copy, Debug, Default)]
+struct Terms {
+    paused: bool,
+    limits: Limits,
+}
+
+impl From<&Rule> for Terms {
+    fn from(rule: &Rule) -> Self {
+        Self { paused: rule.paused.is_some(), limits: rule.limits }
+    }
+}
+
+/// Where a job was stopped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Closed {
+    /// The first gate without room.
+    pub gate: Gate,
+    /// When to ask again; `None` when only a slot or an edit can open it.
+    pub opens: Option<Timestamp>,
+    /// Whether the job has its slot there already, and goes before others that wait.
+    pub first: bool,
+}
+
+/// How many may pass a gate now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Room {
+    jobs: u64,
+    /// When to ask again, when that is known.
+    opens: Option<Timestamp>,
+}
+
+/// Rules, slots, buckets, and who waits where.
+#[derive(Debug, Default)]
+pub struct Gatekeeper {
+    rules: Kept<Gate, Rule>,
+    /// The rules for kinds of keys, which are few, to be found without a gate.
+    kinds: Vec<(Arc<str>, Rule)>,
+    /// Whether there are rules for handlers.
+    handlers: bool,
+    /// Whether jobs keep their slots between attempts at some gate.
+    order: bool,
+    /// How many slots are taken at a gate.
+    taken: Kept<Gate, u64>,
+    /// Which slots a job has.
+    slots: Kept<JobId, Vec<Gate>>,
+    buckets: Kept<Gate, Bucket>,
+    /// How many of the changes to buckets since the last commit were told.
+    told: usize,
+    /// Where jobs of a queue may wait.
+    lines: BTreeMap<Gate, BTreeSet<QueueName>>,
+    /// Lines that ended since the last commit.
+    ended: Vec<(Gate, QueueName)>,
+    /// When it is worth looking at a gate on behalf of a queue.
+    opens: BTreeMap<QueueName, BTreeSet<(Timestamp, Gate)>>,
+    /// Whether a gate was opened at which somebody waits.
+    news: bool,
+}
+
+impl Gatekeeper {
+    /// Whether every job may pass, none has a slot and none waits, so that there is nothing to do.
+    pub fn is_idle(&self) -> bool {
+        self.rules.now.is_empty() && self.slots.now.is_empty() && self.lines.is_empty()
+    }
+
+    /// Keeps what was changed since the last commit.
+    pub fn commit(&mut self) {
+        self.rules.before.clear();
+        self.taken.before.clear();
+        self.slots.before.clear();
+        self.buckets.before.clear();
+        self.told = 0;
+        self.ended.clear();
+    }
+
+    /// Takes back what was changed since the last commit. Where jobs wait is looked at anew, which does no harm.
+    pub fn rollback(&mut self) {
+        self.rules.rollback();
+        self.taken.rollback();
+        self.slots.rollback();
+        self.buckets.rollback();
+        self.told = 0;
+        for (gate, queue) in self.ended.drain(..) {
+            self.lines.entry(gate).or_default().insert(queue);
+        }
+        let gates: Vec<Gate> = self.lines.keys().cloned().collect();
+        gates.iter().for_each(|gate| self.open(gate, Timestamp::UNIX_EPOCH));
+        self.read_rules();
+    }
+
+    fn read_rules(&mut self) {
+        let of_kind = |(gate, rule): (&Gate, &Rule)| match gate {
+            Gate::Keys(kind) => Some((Arc::clone(kind), rule.clone())),
+            _ => None,
+        };
+        self.kinds = self.rules.now.iter().filter_map(of_kind).collect();
+        self.order = self.rules.now.values().any(|rule| rule.limits.in_order);
+        self.handlers = self.rules.now.keys().any(|gate| matches!(gate, Gate::Handler(_)));
+    }
+
+    fn terms(&self, gate: &Gate) -> Option<Terms> {
+        let own = self.rules.get(gate);
+        let of_kind = match gate {
+            Gate::Key(key) => self.kinds.iter().find(|(kind, _)| **kind == *key.kind()).map(|(_, rule)| rule),
+            _ => None,
+        };
+        match (own, of_kind) {
+            (Some(own), Some(of_kind)) => Some(Terms::from(&own.or(of_kind))),
+            (one, other) => one.or(other).map(Terms::from),
+        }
+    }
+
+    fn taken_at(&self, gate: &Gate) -> u64 {
+        self.taken.get(gate).copied().unwrap_or(0)
+    }
+
+    /// How many more may pass a gate, those that have their slots there apart.
+    fn room(&self, gate: &Gate, terms: Terms, has_slot: bool, now: Timestamp) -> Room {
+        if terms.paused {
+            return Room { jobs: 0, opens: None };
+        }
+        let most = terms.limits.running.filter(|_| !has_slot);
+        let slots = most.map_or(u64::MAX, |most| u64::from(most).saturating_sub(self.taken_at(gate)));
+        let Some(rate) = terms.limits.rate.filter(|_| slots > 0) else { return Room { jobs: slots, opens: None } };
+        let bucket = self.buckets.get(gate).copied().unwrap_or_default();
+        Room { jobs: slots.min(bucket.room(&rate, now)), opens: Some(bucket.opens(&rate)) }
+    }
+
+    /// How many jobs of a queue may pass its own gate and that of everything. Where none may, the queue waits.
+    pub fn room_for(&mut self, queue: &QueueName, now: Timestamp) -> u64 {
+        let mut least = u64::MAX;
+        for gate in [Gate::Everything, Gate::Queue(queue.clone())] {
+            // Where jobs keep their slots between attempts, one of them may pass although there is no room.
+            let Some(terms) = self.terms(&gate).filter(|terms| !terms.limits.in_order) else { continue };
+            let Room { jobs, opens } = self.room(&gate, terms, false, now);
+            if jobs == 0 {
+                self.wait(queue, gate, opens);
+            }
+            least = least.min(jobs);
+        }
+        least
+    }
+
+    /// Lets a job pass all its gates, or says where it was stopped and changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`] with the first gate that has no room.
+    pub fn admit(&mut self, new: &NewJob, now: Timestamp) -> Result<(), Closed> {
+        let own = self.slots.get(&new.id);
+        let mut passed: Vec<(Gate, Limits)> = Vec::new();
+        for gate in self.gates_of(new) {
+            let Some(terms) = self.terms(&gate) else { continue };
+            let has_slot = own.is_some_and(|own| own.contains(&gate));
+            let Room { jobs, opens } = self.room(&gate, terms, has_slot, now);
+            if jobs == 0 {
+                return Err(Closed { gate, opens, first: has_slot });
+            }
+            passed.push((gate, terms.limits));
+        }
+        for (gate, limits) in passed {
+            if let Some(rate) = limits.rate {
+                self.take_token(&gate, &rate, now);
+            }
+            if limits.running.is_some() {
+                self.take_slot(new.id, gate);
+            }
+        }
+        Ok(())
+    }
+
+    /// The gates of a job at which there may be rules.
+    fn gates_of(&self, new: &NewJob) -> impl Iterator<Item = Gate> + use<> {
+        let handler = self.handlers.then(|| Gate::Handler(new.name.clone()));
+        let keys: Vec<Gate> = new.keys().iter().cloned().map(Gate::Key).collect();
+        [Gate::Everything, Gate::Queue(new.queue.clone())].into_iter().chain(handler).chain(keys)
+    }
+
+    fn take_token(&mut self, gate: &Gate, rate: &Rate, now: Timestamp) {
+        let bucket = self.buckets.get(gate).copied().unwrap_or_default();
+        self.buckets.set(gate, Some(bucket.less_one(rate, now)));
+    }
+
+    /// A job has kept its slot at a gate, if jobs do that there.
+    pub fn keep_slot(&mut self, id: JobId, gate: Gate) {
+        if self.terms(&gate).is_some_and(|terms| terms.limits.in_order) {
+            self.take_slot(id, gate);
+        }
+    }
+
+    fn take_slot(&mut self, id: JobId, gate: Gate) {
+        let mut slots = self.slots.get(&id).cloned().unwrap_or_default();
+        if !slots.contains(&gate) {
+            self.taken.set(&gate, Some(self.taken_at(&gate) + 1));
+            slots.push(gate);
+            self.slots.set(&id, Some(slots));
+        }
+    }
+
+    /// An attempt has ended, or a job that waited has: its slots are free, but for those that it keeps until it has
+    /// finished. Those are returned.
+    pub fn leave(&mut self, id: JobId, finished: bool, now: Timestamp) -> Vec<Gate> {
+        let Some(slots) = self.slots.get(&id).cloned() else { return Vec::new() };
+        let keeps = |gate: &Gate| !finished && self.terms(gate).is_some_and(|terms| terms.limits.in_order);
+        let (kept, free): (Vec<Gate>, Vec<Gate>) = slots.into_iter().partition(keeps);
+        for gate in free {
+            let left = self.taken_at(&gate).saturating_sub(1);
+            self.taken.set(&gate, (left > 0).then_some(left));
+            self.open(&gate, now);
+        }
+        self.slots.set(&id, (!kept.is_empty()).then(|| kept.clone()));
+        kept
+    }
+
+    /// A job waits where it was stopped. At its other gates there may be room for others that wait there.
+    pub fn stop(&mut self, new: &NewJob, closed: &Closed, now: Timestamp) {
+        self.wait(&new.queue, closed.gate.clone(), closed.opens);
+        self.pass_on(new, now);
+    }
+
+    /// A job will not pass, though it may have come back from a gate for the room there.
+    pub fn pass_on(&mut self, new: &NewJob, now: Timestamp) {
+        for gate in self.gates_of(new) {
+            let terms = self.terms(&gate).unwrap_or_default();
+            if self.lines.contains_key(&gate) && self.room(&gate, terms, false, now).jobs > 0 {
+                self.open(&gate, now);
+            }
+        }
+    }
+
+    /// How many that wait at a gate should come back.
+    pub fn room_back(&self, gate: &Gate, now: Timestamp) -> u64 {
+        let Some(terms) = self.terms(gate) else { return u64::MAX };
+        let have_slots = if terms.limits.in_order { self.taken_at(gate) } else { 0 };
+        self.room(gate, terms, false, now).jobs.max(have_slots.min(self.room(gate, terms, true, now).jobs))
+    }
+
+    /// Jobs of a queue wait at a gate.
+    fn wait(&mut self, queue: &QueueName, gate: Gate, opens: Option<Timestamp>) {
+        if let Some(opens) = opens {
+            self.opens.entry(queue.clone()).or_default().insert((opens, gate.clone()));
+        }
+        self.lines.entry(gate).or_default().insert(queue.clone());
+    }
+
+    /// Jobs of a queue still wait at a gate after some came back: at once where there was `room` for more, else until it
+    /// opens.
+    pub fn wait_on(&mut self, queue: &QueueName, gate: Gate, room: bool, now: Timestamp) {
+        let opens = match self.terms(&gate) {
+            Some(terms) if !room => self.room(&gate, terms, false, now).opens,
+            _ => Some(now),
+        };
+        self.wait(queue, gate, opens);
+    }
+
+    /// No job of the queue waits at the gate any more.
+    pub fn wait_no_more(&mut self, queue: &QueueName, gate: &Gate) {
+        let Some(queues) = self.lines.get_mut(gate) else { return };
+        if queues.remove(queue) {
+            self.ended.push((gate.clone(), queue.clone()));
+        }
+        if queues.is_empty() {
+            self.lines.remove(gate);
+        }
+    }
+
+    /// All who wait at a gate shall look again.
+    fn open(&mut self, gate: &Gate, now: Timestamp) {
+        for queue in self.lines.get(gate).into_iter().flatten() {
+            self.news = true;
+            self.opens.entry(queue.clone()).or_default().insert((now, gate.clone()));
+        }
+    }
+
+    /// A gate at which a queue should look now.
+    pub fn opened(&mut self, queue: &QueueName, now: Timestamp) -> Option<Gate> {
+        let times = self.opens.get_mut(queue)?;
+        let (at, _) = times.first()?;
+        if *at > now {
+            return None;
+        }
+        let (_, gate) = times.pop_first()?;
+        Some(gate)
+    }
+
+    /// When a queue should look again; at once is a moment that is over.
+    pub fn next_opening(&self, queue: &QueueName) -> Option<Timestamp> {
+        self.opens.get(queue)?.first().map(|(at, _)| *at)
+    }
+
+    /// When it pays to look again, later than now: a gate with a rate is left to gather some.
+    pub fn next_look(&self, queue: &QueueName, now: Timestamp) -> Option<Timestamp> {
+        let (at, gate) = self.opens.get(queue)?.first().filter(|(at, _)| *at > now)?;
+        let rate = self.terms(gate).and_then(|terms| terms.limits.rate);
+        Some(at.after(rate.map_or(Duration::ZERO, |rate| rate.patience())))
+    }
+
+    /// Whether a gate was opened since the last call at which some queue should look now.
+    pub fn take_news(&mut self, now: Timestamp) -> bool {
+        let opened = std::mem::take(&mut self.news);
+        opened && self.opens.values().filter_map(BTreeSet::first).any(|(at, _)| *at <= now)
+    }
+
+    /// Forgets buckets that are full.
+    pub fn sweep(&mut self, now: Timestamp) {
+        self.buckets.now.retain(|_, bucket| bucket.0 > now);
+    }
+
+    /// The rule at a gate.
+    pub fn rule(&self, gate: &Gate) -> Rule {
+        self.rules.get(gate).cloned().unwrap_or_default()
+    }
+
+    /// Changes the rule at a gate; `holders` are the jobs that run. Whoever waits there shall look again.
+    pub fn edit<'j>(&mut self, gate: &Gate, edit: &Edit, holders: impl Iterator<Item = &'j NewJob>, now: Timestamp) {
+        if let Edit::Hold(span) = edit {
+            return self.hold(gate, now.after(*span));
+        }
+        let rule = self.rule(gate).edited(edit);
+        self.set_rule(gate, rule);
+        if matches!(edit, Edit::Limit(_)) {
+            self.count_anew(gate, holders);
+        }
+        for at in self.waiting_at(gate) {
+            self.open(&at, now);
+        }
+    }
+
+    /// Puts a rule at a gate, as it was kept.
+    pub fn set_rule(&mut self, gate: &Gate, rule: Rule) {
+        self.rules.set(gate, (!rule.is_none()).then_some(rule));
+        self.read_rules();
+    }
+
+    /// Whether jobs keep their slots between attempts at some gate.
+    pub fn has_order(&self) -> bool {
+        self.order
+    }
+
+    /// The buckets that have changed since the last call, in this transaction.
+    pub fn changed_buckets(&mut self) -> BTreeMap<Gate, Bucket> {
+        let from = std::mem::replace(&mut self.told, self.buckets.before.len());
+        let changed = self.buckets.before[from..].iter().map(|(gate, _)| gate);
+        changed.map(|gate| (gate.clone(), self.bucket(gate))).collect()
+    }
+
+    /// The bucket at a gate.
+    pub fn bucket(&self, gate: &Gate) -> Bucket {
+        self.buckets.get(gate).copied().unwrap_or_default()
+    }
+
+    /// Puts a bucket at a gate, as it was kept.
+    pub fn set_bucket(&mut self, gate: &Gate, bucket: Bucket) {
+        self.buckets.set(gate, Some(bucket));
+    }
+
+    fn hold(&mut self, gate: &Gate, until: Timestamp) {
+        let Some(rate) = self.terms(gate).and_then(|terms| terms.limits.rate) else { return };
+        let bucket = self.bucket(gate).held(&rate, until);
+        self.set_bucket(gate, bucket);
+    }
+
+    /// Slots are there where a number is set, for all jobs that run, and for those that keep theirs where jobs do; buckets
+    /// where a rate is.
+    fn count_anew<'j>(&mut self, gate: &Gate, holders: impl Iterator<Item = &'j NewJob>) {
+        let limits = |keeper: &Self, at: &Gate| keeper.terms(at).unwrap_or_default().limits;
+        let buckets = self.buckets.now.keys().filter(|at| gate.covers(at) && limits(self, at).rate.is_none());
+        for at in buckets.cloned().collect::<Vec<_>>() {
+            self.buckets.set(&at, None);
+        }
+        let keeps = |limits: Limits| limits.running.is_some() && limits.in_order;
+        let anew = self.taken.now.keys().filter(|at| gate.covers(at) && !keeps(limits(self, at)));
+        self.clear(&anew.cloned().collect::<Vec<_>>());
+        for new in holders.filter(|new| gate.is_passed_by(new)) {
+            self.count(new);
+        }
+    }
+
+    /// Nobody has a slot at these gates.
+    fn clear(&mut self, gates: &[Gate]) {
+        if gates.is_empty() {
+            return;
+        }
+        gates.iter().for_each(|at| self.taken.set(at, None));
+        let all: Vec<(JobId, Vec<Gate>)> = self.slots.now.iter().map(|(id, slots)| (*id, slots.clone())).collect();
+        for (id, mut slots) in all {
+            slots.retain(|at| !gates.contains(at));
+            self.slots.set(&id, (!slots.is_empty()).then_some(slots));
+        }
+    }
+
+    /// A job that runs has a slot at each gate where a number is set.
+    pub fn count(&mut self, new: &NewJob) {
+        for gate in self.gates_of(new) {
+            if self.terms(&gate).is_some_and(|terms| terms.limits.running.is_some()) {
+                self.take_slot(new.id, gate);
+            }
+        }
+    }
+
+    fn waiting_at(&self, gate: &Gate) -> Vec<Gate> {
+        self.lines.keys().filter(|at| gate.covers(at)).cloned().collect()
+    }
+
+    /// The gates that have rules, by their text, at most so many, behind `after`.
+    pub fn list(&self, after: Option<&Gate>, limit: usize) -> Vec<Ruled> {
+        let after = after.map(Gate::to_string);
+        let mut gates: Vec<(String, &Gate)> = self.rules.now.keys().map(|gate| (gate.to_string(), gate)).collect();
+        gates.retain(|(text, _)| after.as_ref().is_none_or(|after| text > after));
+        gates.sort();
+        gates.into_iter().take(limit.min(PAGE_MAX)).map(|(_, gate)| self.ruled(gate)).collect()
+    }
+
+    fn ruled(&self, gate: &Gate) -> Ruled {
+        let covered = self.taken.now.iter().filter(|(at, _)| gate.covers(at));
+        Ruled { gate: gate.clone(), rule: self.rule(gate), taken: covered.map(|(_, taken)| taken).sum() }
+    }
+}
