@@ -5,6 +5,7 @@ use windlass_core::{Job, JobId, Status};
 use windlass_store::{Canceled, Hint, Replayed, Scope};
 
 use crate::fault::{Checked, Fault};
+use crate::gates;
 use crate::ledger::{Ledger, expect_one};
 use crate::whole::{self, Found};
 
@@ -29,6 +30,7 @@ fn end(ledger: &mut Ledger<'_>, found: &Found, status: Status) -> Checked<Box<Jo
     if from.is_waiting() {
         let queue = ledger.queue_of(&found.job)?;
         ledger.mirror.leave(queue);
+        gates::withdraw(ledger, &found.job.new)?;
     }
     reread(ledger, found.job.new.id)
 }

@@ -10,7 +10,7 @@ use windlass_core::state::Event;
 use windlass_core::{NewJob, Priority, Status};
 use windlass_store::{Claim, ClaimedJob, Exchange, Token};
 
-use crate::claim::{Candidate, given_out, running};
+use crate::candidate::{Candidate, given_out, running};
 use crate::fault::Checked;
 use crate::ledger::{Ledger, target};
 use crate::mirror::QueueRef;
@@ -37,6 +37,9 @@ impl<'a> Handover<'a> {
         }
         // One that comes later in the turn may take the place of one that has not been claimed yet.
         if turn.submit.iter().any(|new| new.unique().is_some()) {
+            return Ok(None);
+        }
+        if !ledger.mirror.keeper.is_idle() {
             return Ok(None);
         }
         for line in claim.queues.iter().filter_map(|name| ledger.mirror.queue(name)) {

@@ -10,9 +10,10 @@
 //! - `inbox`, `request`, `writer`, `syncer`: the way to the one thread that writes, what it is asked, its group commit,
 //!   and the sync that each answer waits for
 //! - `exchange`, `settle`, `extend`, `submit`, `handover`, `claim`, `promote`, `sweep`, `cancel`,
-//!   `import`, `schedules`: one file per verb; `unique`: who holds the keys of unique jobs; `sql/` holds their statements
+//!   `import`, `schedules`, `gates`: one file per verb; `unique`: who holds the keys of unique jobs; `sql/` holds their statements
+//! - `candidate`: how a ready job begins to run
 //! - `mirror`, `ledger`: what the writer keeps in memory (leases, lines), and what a verb works on
-//! - `record`, `history`, `whole`: the bytes on disk, attempts, and whole jobs
+//! - `record`, `history`, `whole`, `rules`: the bytes on disk, attempts, whole jobs, and rules
 //! - `reader`: the threads that only read
 //! - `connection`, `migrate`, `directory`, `lock`, `reserve`, `backup`, `fault`: the files and what can happen to them
 //!
@@ -39,12 +40,14 @@
 
 mod backup;
 mod cancel;
+mod candidate;
 mod claim;
 mod connection;
 mod directory;
 mod exchange;
 mod extend;
 mod fault;
+mod gates;
 mod handover;
 mod history;
 mod import;
@@ -59,6 +62,7 @@ mod reader;
 mod record;
 mod request;
 mod reserve;
+mod rules;
 mod schedules;
 mod settle;
 mod store;

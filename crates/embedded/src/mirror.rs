@@ -5,11 +5,12 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 use rusqlite::Connection;
-use windlass_core::{Incarnation, JobId, QueueName, RetryPolicy, Timestamp};
+use windlass_core::{Incarnation, JobId, NewJob, QueueName, RetryPolicy, Timestamp};
+use windlass_store::gatekeeper::Gatekeeper;
 use windlass_store::{Lease, Token};
 
 use crate::fault::{Checked, Fault};
-use crate::record;
+use crate::{record, rules};
 
 const LOAD_QUEUES: &str = include_str!("sql/load_queues.sql");
 const LOAD_RUNNING: &str = include_str!("sql/load_running.sql");
@@ -57,6 +58,7 @@ pub(crate) struct Mirror {
     lines: Vec<Line>,
     by_name: HashMap<QueueName, QueueRef, RandomState>,
     next_seq: i64,
+    pub(crate) keeper: Gatekeeper,
     /// What `running` held before each change since the last commit.
     undo: Vec<(JobId, Option<Running>)>,
     /// Lines whose `waiting` has changed since the last commit.
@@ -81,6 +83,7 @@ impl Mirror {
         let next_seq = last.checked_add(1).ok_or_else(|| Fault::corrupt("the numbers of jobs are used up"))?;
         let mut mirror = Self::empty(next_seq);
         mirror.load_lines(conn)?;
+        mirror.keeper = rules::load(conn)?;
         mirror.load_running(conn)?;
         mirror.commit();
         Ok(mirror)
@@ -92,6 +95,7 @@ impl Mirror {
             lines: Vec::new(),
             by_name: HashMap::default(),
             next_seq,
+            keeper: Gatekeeper::default(),
             undo: Vec::new(),
             changed: Vec::new(),
             committed: Committed { next_seq, lines: 0 },
@@ -132,12 +136,27 @@ impl Mirror {
                 worker: record::worker(row, 15)?,
             };
             self.start(new.id, running);
+            self.keeper.count(&new);
         }
         Ok(())
     }
 
+    /// What was submitted of every job that runs.
+    pub(crate) fn running_jobs(&self, conn: &Connection) -> Checked<Vec<NewJob>> {
+        let mut statement = conn.prepare_cached(LOAD_RUNNING)?;
+        let mut rows = statement.query([])?;
+        let mut jobs = Vec::with_capacity(self.running.len());
+        while let Some(row) = rows.next()? {
+            let line = usize::try_from(row.get::<_, i64>(9)?).ok().and_then(|id| self.lines.get(id.checked_sub(1)?));
+            let line = line.ok_or_else(|| Fault::corrupt("a job waits in no queue"))?;
+            jobs.push(record::new_job(row, line.name.clone())?.0);
+        }
+        Ok(jobs)
+    }
+
     /// Keeps what was changed since the last commit.
     pub(crate) fn commit(&mut self) {
+        self.keeper.commit();
         self.undo.clear();
         self.undo.shrink_to(UNDO_KEPT);
         for QueueRef(line) in self.changed.drain(..) {
@@ -148,6 +167,7 @@ impl Mirror {
 
     /// Takes back what was changed since the last commit.
     pub(crate) fn rollback(&mut self) {
+        self.keeper.rollback();
         while let Some((id, before)) = self.undo.pop() {
             match before {
                 Some(running) => drop(self.running.insert(id, running)),

@@ -1,17 +1,20 @@
 //! What is asked of the writer, and the way back for the answer.
 
 use tokio::sync::oneshot;
-use windlass_core::{Job, JobId, ScheduleName};
+use windlass_core::gate::Edit;
+use windlass_core::{Gate, Job, JobId, ScheduleName};
 use windlass_store::schedules::{Revision, Write};
-use windlass_store::{Canceled, Error, Exchange, Exchanged, Imported, Replayed, Result, Retention, Scope, Swept};
+use windlass_store::{
+    Canceled, Error, Exchange, Exchanged, Imported, Replayed, Result, Retention, Ruled, Scope, Swept,
+};
 
 use crate::cancel::{cancel, replay};
 use crate::exchange::exchange;
 use crate::fault::{Checked, echo};
 use crate::import::import;
 use crate::ledger::Ledger;
-use crate::schedules;
 use crate::sweep::sweep;
+use crate::{gates, schedules};
 
 /// A question with the channel for its answer. The answer waits in here until the transaction has committed.
 #[derive(Debug)]
@@ -31,6 +34,8 @@ pub(crate) enum Request {
     Import(Call<Vec<Job>, Vec<Imported>>),
     Schedule(Call<Write, Option<Revision>>),
     Unschedule(Call<ScheduleName, bool>),
+    Edit(Call<(Gate, Edit), ()>),
+    Gates(Call<(Option<Gate>, usize), Vec<Ruled>>),
 }
 
 impl<Q, A> Call<Q, A> {
@@ -74,6 +79,8 @@ impl Request {
             Self::Import(call) => call.apply(|jobs| import(ledger, jobs)),
             Self::Schedule(call) => call.apply(|write| schedules::write(ledger, write)),
             Self::Unschedule(call) => call.apply(|name| schedules::remove(ledger, name)),
+            Self::Edit(call) => call.apply(|(gate, edit)| gates::edit(ledger, gate, edit)),
+            Self::Gates(call) => call.apply(|(after, limit)| Ok(gates::list(ledger, after.as_ref(), *limit))),
         }
     }
 
@@ -87,6 +94,8 @@ impl Request {
             Self::Import(call) => call.acknowledge(),
             Self::Schedule(call) => call.acknowledge(),
             Self::Unschedule(call) => call.acknowledge(),
+            Self::Edit(call) => call.acknowledge(),
+            Self::Gates(call) => call.acknowledge(),
         }
     }
 
@@ -100,6 +109,8 @@ impl Request {
             Self::Import(call) => call.refuse(error),
             Self::Schedule(call) => call.refuse(error),
             Self::Unschedule(call) => call.refuse(error),
+            Self::Edit(call) => call.refuse(error),
+            Self::Gates(call) => call.refuse(error),
         }
     }
 
@@ -110,7 +121,7 @@ impl Request {
             Self::Sweep(Call { ask, .. }) => *ask,
             Self::Import(Call { ask, .. }) => ask.len(),
             Self::Schedule(Call { ask, .. }) => 1 + ask.jobs.len(),
-            Self::Cancel(_) | Self::Replay(_) | Self::Unschedule(_) => 1,
+            Self::Cancel(_) | Self::Replay(_) | Self::Unschedule(_) | Self::Edit(_) | Self::Gates(_) => 1,
         }
     }
 
@@ -130,6 +141,7 @@ impl Request {
             Self::Exchange(Call { ask, .. }) => !ask.submit.is_empty(),
             Self::Import(_) | Self::Schedule(_) => true,
             Self::Sweep(_) | Self::Cancel(_) | Self::Replay(_) | Self::Unschedule(_) => false,
+            Self::Edit(_) | Self::Gates(_) => false,
         }
     }
 

@@ -9,7 +9,7 @@ use crate::fault::Checked;
 use crate::ledger::{Ledger, expect_one, target};
 use crate::mirror::Running;
 use crate::submit::submit;
-use crate::{history, record};
+use crate::{gates, history, record};
 
 const SETTLE: &str = include_str!("sql/settle.sql");
 const SETTLE_KEEPING_ERROR: &str = include_str!("sql/settle_keeping_error.sql");
@@ -105,6 +105,7 @@ impl<'c> Desk<'c> {
         let (ending, event) = Ending::of(&settlement.outcome, running, ledger.now)?;
         self.write(ledger, running, &ending, event)?;
         ledger.mirror.stop(settlement.lease.id);
+        gates::leave(ledger, settlement.lease.id, ending.status)?;
         if ending.status.is_waiting() {
             ledger.enter(running.queue, ending.due);
         }

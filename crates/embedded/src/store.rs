@@ -7,11 +7,12 @@ use std::thread;
 
 use async_trait::async_trait;
 use tokio::sync::broadcast;
-use windlass_core::{Clock, Incarnation, Job, JobId, ScheduleName};
+use windlass_core::gate::Edit;
+use windlass_core::{Clock, Gate, Incarnation, Job, JobId, ScheduleName};
 use windlass_store::schedules::{DueSchedules, Kept, Revision, Write};
 use windlass_store::{
-    Admin, Canceled, Counts, Exchange, Exchanged, Filter, Hint, Hints, Import, Imported, Lease, Page, Query, Replayed,
-    Result, Schedules, Scope, Store, Swept,
+    Admin, Canceled, Counts, Exchange, Exchanged, Filter, Gates, Hint, Hints, Import, Imported, Lease, Page, Query,
+    Replayed, Result, Ruled, Schedules, Scope, Store, Swept,
 };
 
 use crate::fault::{Checked, Fault, Poison, echo};
@@ -181,6 +182,21 @@ impl Store for Embedded {
 
     fn schedules(&self) -> Option<&dyn Schedules> {
         Some(self)
+    }
+
+    fn gates(&self) -> Option<&dyn Gates> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Gates for Embedded {
+    async fn edit_gate(&self, gate: &Gate, edit: Edit) -> Result<()> {
+        self.shared.inbox.ask((gate.clone(), edit), Request::Edit).await
+    }
+
+    async fn list_gates(&self, after: Option<&Gate>, limit: usize) -> Result<Vec<Ruled>> {
+        self.shared.inbox.ask((after.cloned(), limit), Request::Gates).await
     }
 }
 

@@ -5,11 +5,10 @@ use windlass_core::{AttemptOutcome, JobError, JobId, Status, Timestamp};
 use windlass_store::{Hint, Retention, Swept, codec};
 
 use crate::fault::Checked;
-use crate::history;
 use crate::ledger::{Ledger, expect_one, target};
 use crate::mirror::Running;
 use crate::promote::promote;
-use crate::unique;
+use crate::{gates, history, unique};
 
 const SWEEP_RECLAIM: &str = include_str!("sql/sweep_reclaim.sql");
 const SWEEP_FINISHED: &str = include_str!("sql/sweep_finished.sql");
@@ -28,6 +27,7 @@ pub(crate) fn sweep(ledger: &mut Ledger<'_>, limit: usize, retention: Retention)
         }
     }
     swept.pruned = prune_all(ledger, limit, retention)?;
+    gates::sweep(ledger)?;
     swept.more = limit > 0 && [swept.promoted, expired.len(), swept.pruned].contains(&limit);
     if swept.promoted + swept.reclaimed > 0 {
         ledger.news.hints.push(Hint::Ready);
@@ -63,6 +63,7 @@ fn reclaim(ledger: &mut Ledger<'_>, id: JobId, running: &Running) -> Checked<Sta
     ))?)?;
     history::add(ledger.conn, running, ledger.now, AttemptOutcome::Crashed, Some(&JobError::crashed()))?;
     ledger.mirror.stop(id);
+    gates::leave(ledger, id, status)?;
     if status.is_waiting() {
         ledger.enter(running.queue, None);
     }

@@ -41,6 +41,25 @@ CREATE TABLE attempt (
     PRIMARY KEY (seq, ordinal)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE bucket (
+    gate TEXT NOT NULL PRIMARY KEY,
+    full_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE gate (
+    name TEXT NOT NULL PRIMARY KEY,
+    rule BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE held (
+    queue INTEGER NOT NULL,
+    gate TEXT NOT NULL,
+    behind INTEGER NOT NULL,
+    priority INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (queue, gate, behind, priority, seq)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE holder (
     key BLOB NOT NULL PRIMARY KEY,
     seq INTEGER NOT NULL,
@@ -77,6 +96,12 @@ CREATE TABLE schedule (
     revision INTEGER NOT NULL,
     due_at INTEGER,
     record BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE slot (
+    id BLOB NOT NULL,
+    gate TEXT NOT NULL,
+    PRIMARY KEY (id, gate)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE "state" (

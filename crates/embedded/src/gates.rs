@@ -1,0 +1,164 @@
+//! Gates: edits, and a claim where rules are set. A job that may not start waits at its gate
+//! on disk, and comes back into its line when there may be room.
+
+use windlass_core::gate::{Bucket, Edit};
+use windlass_core::{Gate, JobId, NewJob, QueueName, Status};
+use windlass_store::gatekeeper::Closed;
+use windlass_store::{Claim, ClaimedJob, Hint, Ruled, codec};
+
+use crate::candidate::{Candidate, Kind, ready, start};
+use crate::fault::Checked;
+use crate::ledger::Ledger;
+use crate::mirror::QueueRef;
+
+const WRITE_RULE: &str = include_str!("sql/gate_write.sql");
+const REMOVE_RULE: &str = include_str!("sql/gate_remove.sql");
+const WRITE_BUCKET: &str = include_str!("sql/gate_bucket.sql");
+const PRUNE_BUCKETS: &str = include_str!("sql/gate_prune.sql");
+const KEEP_SLOT: &str = include_str!("sql/gate_keep_slot.sql");
+const FREE_SLOTS: &str = include_str!("sql/gate_free_slots.sql");
+const HOLD: &str = include_str!("sql/gate_hold.sql");
+const SET_ASIDE: &str = include_str!("sql/gate_set_aside.sql");
+const HELD: &str = include_str!("sql/gate_held.sql");
+const LET_GO: &str = include_str!("sql/gate_let_go.sql");
+const TAKE_BACK: &str = include_str!("sql/gate_take_back.sql");
+
+/// A claim passes over so many jobs at most; the next one goes on.
+const PASSED_OVER_MAX: usize = 1_000;
+
+/// And takes back so many, give or take one gate.
+const TAKEN_BACK_MAX: usize = 1_000;
+
+/// Changes the rule at a gate.
+pub(crate) fn edit(ledger: &mut Ledger<'_>, gate: &Gate, edit: &Edit) -> Checked<()> {
+    let running = ledger.mirror.running_jobs(ledger.conn)?;
+    ledger.mirror.keeper.edit(gate, edit, running.iter(), ledger.now);
+    let rule = ledger.mirror.keeper.rule(gate);
+    match rule.is_none() {
+        true => ledger.conn.prepare_cached(REMOVE_RULE)?.execute([gate.to_string()])?,
+        false => ledger.conn.prepare_cached(WRITE_RULE)?.execute((gate.to_string(), codec::seal(&rule)?))?,
+    };
+    keep_buckets(ledger)?;
+    ledger.news.hints.push(Hint::Ready);
+    Ok(())
+}
+
+/// The gates that have rules.
+pub(crate) fn list(ledger: &Ledger<'_>, after: Option<&Gate>, limit: usize) -> Vec<Ruled> {
+    ledger.mirror.keeper.list(after, limit)
+}
+
+/// Gives out ready jobs of a line, suspects or others, as far as they may pass their gates.
+pub(crate) fn take(
+    ledger: &mut Ledger<'_>,
+    claim: &Claim,
+    (queue, name): &(QueueRef, QueueName),
+    kind: Kind,
+    allowed: usize,
+    jobs: &mut Vec<ClaimedJob>,
+) -> Checked<()> {
+    let mut passed_over = 0;
+    while passed_over < PASSED_OVER_MAX {
+        let back = look_again(ledger, *queue, name, claim.limit)?;
+        let room = usize::try_from(ledger.mirror.keeper.room_for(name, ledger.now)).unwrap_or(usize::MAX);
+        let candidates = ready(ledger, *queue, name, kind, room.min(allowed - jobs.len()))?;
+        if candidates.is_empty() && (back == 0 || jobs.len() == allowed) {
+            break;
+        }
+        let mut passed = Vec::with_capacity(candidates.len());
+        for candidate in candidates {
+            match ledger.mirror.keeper.admit(&candidate.new, ledger.now) {
+                Ok(()) => passed.push(candidate),
+                Err(closed) => {
+                    passed_over += 1;
+                    set_aside(ledger, *queue, &candidate, &closed)?;
+                }
+            }
+        }
+        start(ledger, claim, *queue, passed, jobs)?;
+    }
+    keep_buckets(ledger)
+}
+
+fn set_aside(ledger: &mut Ledger<'_>, queue: QueueRef, candidate: &Candidate, closed: &Closed) -> Checked<()> {
+    ledger.mirror.keeper.stop(&candidate.new, closed, ledger.now);
+    let (seq, level) = (candidate.seq, candidate.new.priority.level());
+    ledger.conn.prepare_cached(SET_ASIDE)?.execute([seq])?;
+    let place = (queue.id(), closed.gate.to_string(), !closed.first, level, seq);
+    ledger.conn.prepare_cached(HOLD)?.execute(place)?;
+    Ok(())
+}
+
+/// Takes those back into a line for whom there may be room now, from each gate as many as the claim may take. How many they
+/// were.
+fn look_again(ledger: &mut Ledger<'_>, queue: QueueRef, name: &QueueName, limit: usize) -> Checked<usize> {
+    let mut all = 0;
+    while all < TAKEN_BACK_MAX
+        && let Some(gate) = ledger.mirror.keeper.opened(name, ledger.now)
+    {
+        let room = usize::try_from(ledger.mirror.keeper.room_back(&gate, ledger.now)).unwrap_or(usize::MAX);
+        let most = room.min(limit.max(1));
+        let stay = take_back(ledger, queue, &gate, most, &mut all)?;
+        match stay {
+            true => ledger.mirror.keeper.wait_on(name, gate, room > most, ledger.now),
+            false => ledger.mirror.keeper.wait_no_more(name, &gate),
+        }
+    }
+    Ok(all)
+}
+
+/// Whether some still wait there.
+fn take_back(ledger: &Ledger<'_>, queue: QueueRef, gate: &Gate, most: usize, all: &mut usize) -> Checked<bool> {
+    let text = gate.to_string();
+    let mut held = ledger.conn.prepare_cached(HELD)?;
+    let one_more = i64::try_from(most).unwrap_or(i64::MAX).saturating_add(1);
+    let found = held.query_map((queue.id(), &text, one_more), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let found: Vec<(i64, i64, i64)> = found.collect::<Result<_, _>>()?;
+    for (behind, priority, seq) in found.iter().take(most) {
+        ledger.conn.prepare_cached(LET_GO)?.execute((queue.id(), &text, behind, priority, seq))?;
+        // A job that was canceled meanwhile stays where it is.
+        *all += ledger.conn.prepare_cached(TAKE_BACK)?.execute([seq])?;
+    }
+    Ok(found.len() > most)
+}
+
+/// An attempt has ended, or a job that waited has.
+pub(crate) fn leave(ledger: &mut Ledger<'_>, id: JobId, status: Status) -> Checked<()> {
+    let keeper = &mut ledger.mirror.keeper;
+    if keeper.is_idle() {
+        return Ok(());
+    }
+    let kept = keeper.leave(id, status.is_finished(), ledger.now);
+    if status.is_finished() && keeper.has_order() {
+        ledger.conn.prepare_cached(FREE_SLOTS)?.execute([id.as_bytes()])?;
+    }
+    for gate in kept {
+        ledger.conn.prepare_cached(KEEP_SLOT)?.execute((id.as_bytes(), gate.to_string()))?;
+    }
+    Ok(())
+}
+
+/// A job that waited has been canceled: the room that it was to have is for others.
+pub(crate) fn withdraw(ledger: &mut Ledger<'_>, new: &NewJob) -> Checked<()> {
+    leave(ledger, new.id, Status::Canceled)?;
+    if !ledger.mirror.keeper.is_idle() {
+        ledger.mirror.keeper.pass_on(new, ledger.now);
+    }
+    Ok(())
+}
+
+fn keep_buckets(ledger: &mut Ledger<'_>) -> Checked<()> {
+    for (gate, Bucket(full_at)) in ledger.mirror.keeper.changed_buckets() {
+        ledger.conn.prepare_cached(WRITE_BUCKET)?.execute((gate.to_string(), full_at.as_micros()))?;
+    }
+    Ok(())
+}
+
+/// Forgets buckets that are full.
+pub(crate) fn sweep(ledger: &mut Ledger<'_>) -> Checked<()> {
+    if !ledger.mirror.keeper.is_idle() {
+        ledger.mirror.keeper.sweep(ledger.now);
+        ledger.conn.prepare_cached(PRUNE_BUCKETS)?.execute([ledger.now.as_micros()])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,2 @@
+-- All buckets.
+SELECT gate, full_at FROM bucket

@@ -1,0 +1,2 @@
+-- A job has finished.
+DELETE FROM slot WHERE id = ?1

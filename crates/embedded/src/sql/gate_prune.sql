@@ -1,0 +1,2 @@
+-- Forgets buckets that are full.
+DELETE FROM bucket WHERE full_at <= ?1

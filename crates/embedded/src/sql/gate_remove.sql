@@ -1,0 +1,2 @@
+-- Nothing holds at a gate any more.
+DELETE FROM gate WHERE name = ?1

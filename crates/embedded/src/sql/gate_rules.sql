@@ -1,0 +1,2 @@
+-- All rules.
+SELECT name, rule FROM gate

@@ -1,0 +1,2 @@
+-- Takes a ready job out of its line.
+UPDATE state SET suspect = suspect + 2 WHERE seq = ?1 AND status = 1 AND suspect < 2
