@@ -1,5 +1,7 @@
 //! Running a script: by its name, and by its text where the server does not know it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use redis::{Cmd, RedisError, Value};
 
 use crate::fault::{Checked, Fault};
@@ -8,7 +10,7 @@ use crate::options::Replicas;
 use crate::scripts::{Script, Scripts};
 
 /// The keys in the order that `lua/ledger.lua` gives.
-const KEYS: [&str; 21] = [
+const KEYS: [&str; 28] = [
     "job",
     "state",
     "result",
@@ -25,11 +27,18 @@ const KEYS: [&str; 21] = [
     "seq",
     "gone",
     "long",
+    "rules",
     "schedules",
     "schedules-due",
     "unique",
     "unique-until",
     "unique-of",
+    "slots",
+    "taken",
+    "buckets",
+    "held",
+    "lines",
+    "opens",
 ];
 
 /// What every question begins with.
@@ -40,6 +49,8 @@ pub(crate) struct Keys {
     shard: String,
     /// Written to before replicas are waited for.
     mark: String,
+    /// Whether rules were ever met there.
+    ruled: AtomicBool,
 }
 
 impl Keys {
@@ -55,12 +66,27 @@ impl Keys {
 
     fn tagged(prefix: &str, before: &str, shard: String) -> Self {
         let key = |name: &str| format!("{before}{name}");
-        Self { keys: KEYS.map(key).to_vec(), channel: format!("{{{prefix}}}:hints"), mark: key("confirmed"), shard }
+        Self {
+            keys: KEYS.map(key).to_vec(),
+            channel: format!("{{{prefix}}}:hints"),
+            mark: key("confirmed"),
+            shard,
+            ruled: AtomicBool::new(false),
+        }
     }
 
     /// Whether they are one shard of several.
     pub(crate) fn is_shard(&self) -> bool {
         !self.shard.is_empty()
+    }
+
+    /// Whether a turn should be asked with the script that knows of rules. Once it has met some a process keeps doing so.
+    pub(crate) fn is_ruled(&self) -> bool {
+        self.ruled.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn note_rules(&self) {
+        self.ruled.store(true, Ordering::Relaxed);
     }
 
     /// Some key, for questions about none.

@@ -42,11 +42,11 @@ async fn at_once(asking: &Asking<'_>, turn: &Exchange) -> Checked<Exchanged> {
     let reports = turn.extend.iter().map(report).collect::<Checked<Vec<_>>>()?;
     let groups = Group::all(&turn.submit)?;
     let unique = brings_unique(turn);
-    let write_group = |group: &Group<'_>, question: &mut Cmd| match unique {
-        true => group.write_unique(question),
-        false => group.write(question),
-    };
-    let write = |question: &mut Cmd| {
+    let write = |question: &mut Cmd, unique: bool| {
+        let write_group = |group: &Group<'_>, question: &mut Cmd| match unique {
+            true => group.write_unique(question),
+            false => group.write(question),
+        };
         endings.write(question, write_group);
         write_extends(question, &turn.extend, &reports);
         question.arg(groups.len());
@@ -59,7 +59,25 @@ async fn at_once(asking: &Asking<'_>, turn: &Exchange) -> Checked<Exchanged> {
             write_claim(question, claim);
         }
     };
-    read(turn, run(asking, turn, unique, write).await?)
+    if !asking.keys.is_ruled() {
+        match run(asking, turn, unique, |question| write(question, unique)).await? {
+            Value::Nil => asking.keys.note_rules(),
+            answer => return read(turn, answer),
+        }
+    }
+    read(turn, run_through_gates(asking, turn, |question| write(question, true)).await?)
+}
+
+/// A turn where rules are set.
+async fn run_through_gates(asking: &Asking<'_>, turn: &Exchange, write: impl Fn(&mut Cmd)) -> Checked<Value> {
+    let scripts = asking.scripts;
+    if !turn.submit.is_empty() {
+        match asking.run_acknowledged(&scripts.exchange_gates, &write).await {
+            Err(fault) if fault.is_full() => {}
+            answer => return answer,
+        }
+    }
+    asking.run_acknowledged(&scripts.exchange_gates_when_full, &write).await
 }
 
 /// A turn that brings no jobs needs no room, and one whose jobs find none is tried again without them: they are refused,

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use windlass_core::{
-    Attempt, AttemptOutcome, Incarnation, Job, JobId, JobName, NewJob, Owner, Payload, Priority, QueueName, Status,
-    Timestamp,
+    Attempt, AttemptOutcome, Incarnation, Job, JobId, JobName, Key, NewJob, Owner, Payload, Priority, QueueName,
+    Status, Timestamp,
 };
 use windlass_store::codec::{Spec, payload_of, seal, unseal};
 use windlass_store::{Lease, Token};
@@ -35,15 +35,21 @@ pub(crate) struct State {
     pub(crate) cancel_requested: bool,
 }
 
-/// The part of a job's origin that comes with it: crashes at most, queue, name and owner, behind their length.
+/// The part of a job's origin that comes with it: crashes at most, queue, name, owner and keys, behind their length.
 fn fixed(new: &NewJob) -> Vec<u8> {
     let owner = new.owner.as_ref().map_or("", Owner::as_str);
-    let length = 4 + new.queue.as_str().len() + new.name.as_str().len() + owner.len() + 3;
+    let keys = new.keys().iter().map(Key::as_str).collect::<Vec<_>>().join("\n");
+    let keys_length = if keys.is_empty() { 0 } else { keys.len() + 1 };
+    let length = 4 + new.queue.as_str().len() + new.name.as_str().len() + owner.len() + 3 + keys_length;
     let mut bytes = Vec::with_capacity(2 + length);
     bytes.extend_from_slice(&(length as u16).to_le_bytes());
     bytes.extend_from_slice(&new.retry.max_crashes.to_le_bytes());
     for text in [new.queue.as_str(), new.name.as_str(), owner] {
         bytes.extend_from_slice(text.as_bytes());
+        bytes.push(0);
+    }
+    if !keys.is_empty() {
+        bytes.extend_from_slice(keys.as_bytes());
         bytes.push(0);
     }
     bytes
@@ -91,9 +97,10 @@ impl First {
         let at = bytes.moment()?;
         let [priority] = bytes.array()?;
         let (seq, created_at) = (bytes.whole_number()?, bytes.moment()?);
-        let _length: [u8; 2] = bytes.array()?;
-        let _max_crashes: [u8; 4] = bytes.array()?;
-        let (queue, name, owner) = (bytes.word()?, bytes.word()?, bytes.word()?);
+        let mut fixed = Bytes(bytes.sized()?);
+        let _max_crashes: [u8; 4] = fixed.array()?;
+        // Keys, if there are any, come behind; they are in the rest too.
+        let (queue, name, owner) = (fixed.word()?, fixed.word()?, fixed.word()?);
         let length = u32::from_le_bytes(bytes.array()?);
         let spec = Spec::decode(bytes.take(length as usize)?)?;
         let new = NewJob {
@@ -257,6 +264,12 @@ impl<'a> Bytes<'a> {
         let (taken, rest) = self.0.split_at_checked(length).ok_or_else(short)?;
         self.0 = rest;
         Ok(taken)
+    }
+
+    /// What stands behind its length.
+    fn sized(&mut self) -> Checked<&'a [u8]> {
+        let length = u16::from_le_bytes(self.array()?);
+        self.take(usize::from(length))
     }
 
     pub(crate) fn array<const N: usize>(&mut self) -> Checked<[u8; N]> {

@@ -28,6 +28,9 @@ pub(crate) struct Scripts {
     /// The same for a server whose memory is full: submissions are refused, everything else goes on.
     pub(crate) exchange_when_full: Script,
     pub(crate) exchange_unique_when_full: Script,
+    /// The same for a turn where rules are set.
+    pub(crate) exchange_gates: Script,
+    pub(crate) exchange_gates_when_full: Script,
     pub(crate) get: Script,
     pub(crate) cancel: Script,
     pub(crate) replay: Script,
@@ -43,6 +46,8 @@ pub(crate) struct Scripts {
     pub(crate) schedule_write: Script,
     pub(crate) schedule_remove: Script,
     pub(crate) schedules: Script,
+    pub(crate) gate_edit: Script,
+    pub(crate) gates_list: Script,
 }
 
 const LAYOUT: &str = include_str!("lua/layout.lua");
@@ -52,21 +57,41 @@ const BLOCKS: &str = include_str!("lua/blocks.lua");
 const SUBMIT: &str = include_str!("lua/submit.lua");
 
 /// How many keys `lua/ledger.lua` lists for every script, and how many there are.
-const KEYS_OF_JOBS: usize = 16;
-const ALL_KEYS: usize = 21;
+const KEYS_OF_JOBS: usize = 17;
+const ALL_KEYS: usize = 28;
 
 /// The others.
-const MORE_KEYS: &str = "local SCHEDULES, SCHEDULES_DUE, UNIQUE, UNIQUE_UNTIL, UNIQUE_OF = \
-                         KEYS[17], KEYS[18], KEYS[19], KEYS[20], KEYS[21]\n";
+const MORE_KEYS: &str = "local SCHEDULES, SCHEDULES_DUE, UNIQUE, UNIQUE_UNTIL, UNIQUE_OF, SLOTS, TAKEN, BUCKETS, HELD, LINES, OPENS = \
+                         KEYS[18], KEYS[19], KEYS[20], KEYS[21], KEYS[22], KEYS[23], KEYS[24], KEYS[25], KEYS[26], KEYS[27], KEYS[28]\n";
+
+/// What a script says that knows of no gates.
+const NO_GATES: &str = "local gates = nil\n";
 
 const UNIQUE: &str = include_str!("lua/unique.lua");
+const GATES: &str = include_str!("lua/gates.lua");
 
-/// A turn that brings unique jobs.
-const EXCHANGE_UNIQUE: [&str; 8] = [JOB, SUBMIT, MORE_KEYS, UNIQUE, EXCHANGE[2], EXCHANGE[3], EXCHANGE[4], EXCHANGE[5]];
-
-const EXCHANGE: [&str; 6] = [
+/// A turn where rules are set, which may bring unique jobs.
+const EXCHANGE_GATES: [&str; 10] = [
     JOB,
     SUBMIT,
+    MORE_KEYS,
+    GATES,
+    UNIQUE,
+    EXCHANGE[3],
+    EXCHANGE[4],
+    EXCHANGE[5],
+    include_str!("lua/exchange_gates.lua"),
+    EXCHANGE[6],
+];
+
+/// A turn that brings unique jobs.
+const EXCHANGE_UNIQUE: [&str; 9] =
+    [JOB, SUBMIT, MORE_KEYS, NO_GATES, UNIQUE, EXCHANGE[3], EXCHANGE[4], EXCHANGE[5], EXCHANGE[6]];
+
+const EXCHANGE: [&str; 7] = [
+    JOB,
+    SUBMIT,
+    NO_GATES,
     include_str!("lua/settle.lua"),
     include_str!("lua/extend.lua"),
     include_str!("lua/claim.lua"),
@@ -100,8 +125,10 @@ impl Scripts {
             submit_one: Script::of(codes() + &claimed() + LAYOUT + include_str!("lua/submit_one.lua")),
             exchange_when_full: with(true, flags, &EXCHANGE),
             exchange_unique_when_full: with(true, flags, &EXCHANGE_UNIQUE).with_all_keys(),
+            exchange_gates: with(false, "", &EXCHANGE_GATES).with_all_keys(),
+            exchange_gates_when_full: with(true, flags, &EXCHANGE_GATES).with_all_keys(),
             get: script(include_str!("lua/get.lua")),
-            cancel: script(include_str!("lua/cancel.lua")),
+            cancel: with(false, flags, &[JOB, MORE_KEYS, GATES, include_str!("lua/cancel.lua")]).with_all_keys(),
             replay: script(include_str!("lua/replay.lua")),
             import: with(false, "", &[JOB, include_str!("lua/import.lua")]),
             list: with(false, flags, &[JOB, BLOCKS, include_str!("lua/list.lua")]),
@@ -109,11 +136,17 @@ impl Scripts {
             held: with(false, flags, &[include_str!("lua/held.lua")]),
             promote: script(include_str!("lua/promote.lua")),
             lost: script(include_str!("lua/lost.lua")),
-            reclaim: script(include_str!("lua/reclaim.lua")),
+            reclaim: with(false, flags, &[JOB, MORE_KEYS, GATES, include_str!("lua/reclaim.lua")]).with_all_keys(),
+            gate_edit: with(false, flags, &[JOB, MORE_KEYS, GATES, include_str!("lua/gate_edit.lua")]).with_all_keys(),
+            gates_list: with(false, flags, &[MORE_KEYS, include_str!("lua/gates_list.lua")]).with_all_keys(),
             prune: with(false, flags, &[JOB, BLOCKS, MORE_KEYS, include_str!("lua/prune.lua")]).with_all_keys(),
             opening: with(false, "", &[include_str!("lua/opening.lua")]),
-            schedule_write: with(false, "", &[JOB, SUBMIT, MORE_KEYS, UNIQUE, include_str!("lua/schedule_write.lua")])
-                .with_all_keys(),
+            schedule_write: with(
+                false,
+                "",
+                &[JOB, SUBMIT, MORE_KEYS, GATES, UNIQUE, include_str!("lua/schedule_write.lua")],
+            )
+            .with_all_keys(),
             schedule_remove: with(false, flags, &[MORE_KEYS, include_str!("lua/schedule_remove.lua")]).with_all_keys(),
             schedules: with(false, flags, &[MORE_KEYS, include_str!("lua/schedules.lua")]).with_all_keys(),
         }

@@ -7,12 +7,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::runtime::{self, Handle};
 use tokio::sync::broadcast;
+use windlass_core::gate::Edit;
 use windlass_core::limits::PAGE_MAX;
-use windlass_core::{Incarnation, Job, JobId, Schedule, ScheduleName};
+use windlass_core::{Gate, Incarnation, Job, JobId, Schedule, ScheduleName};
 use windlass_store::schedules::{DueSchedules, Kept, Revision, Write};
 use windlass_store::{
-    Admin, Canceled, Counts, Exchange, Exchanged, Filter, Hint, Hints, Import, Imported, Lease, Page, Query, Replayed,
-    Result, Schedules, Scope, Store, Swept,
+    Admin, Canceled, Counts, Exchange, Exchanged, Filter, Gates, Hint, Hints, Import, Imported, Lease, Page, Query,
+    Replayed, Result, Ruled, Schedules, Scope, Store, Swept,
 };
 
 use crate::address::Address;
@@ -25,7 +26,7 @@ use crate::opening;
 use crate::options::RedisOptions;
 use crate::scripts::{PLAIN, Scripts};
 use crate::shards::{Shards, ask_all};
-use crate::{schedules, whole};
+use crate::{gates, schedules, whole};
 
 /// Hints that a slow subscriber may be behind before it gets `Ready` in place of what it missed.
 const HINTS: usize = 1_024;
@@ -176,6 +177,21 @@ impl Shared {
         }))
     }
 
+    async fn edit_gate(&self, gate: &Gate, edit: &Edit) -> Checked<()> {
+        let asking = self.asking();
+        let shards = self.shards.all(&asking);
+        let limits = matches!(edit, Edit::Limit(limits) if !limits.is_none()) || matches!(edit, Edit::Hold(_));
+        if limits && shards.len() > 1 {
+            return Err(Fault::config(
+                "limits hold in one shard; a store that is spread among several keeps pauses only",
+            ));
+        }
+        for shard in &shards {
+            gates::edit(shard, gate, edit).await?;
+        }
+        Ok(())
+    }
+
     async fn replay(&self, id: JobId, scope: &Scope) -> Checked<Option<Replayed>> {
         let replayed = whole::change(&self.with(id), &self.scripts.replay, id, scope).await?;
         Ok(replayed.map(|(said, job)| if said == 1 { Replayed::Done(job) } else { Replayed::NotFailed(job) }))
@@ -230,6 +246,25 @@ impl Store for Redis {
 
     fn schedules(&self) -> Option<&dyn Schedules> {
         Some(self)
+    }
+
+    fn gates(&self) -> Option<&dyn Gates> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Gates for Redis {
+    /// A store that is spread keeps pauses only: errors with `Config` for limits.
+    async fn edit_gate(&self, gate: &Gate, edit: Edit) -> Result<()> {
+        Ok(self.shared.edit_gate(gate, &edit).await?)
+    }
+
+    async fn list_gates(&self, after: Option<&Gate>, limit: usize) -> Result<Vec<Ruled>> {
+        let asking = self.shared.asking();
+        // All shards have the same.
+        let first = self.shared.shards.all(&asking)[0];
+        Ok(gates::list(&first, after, limit).await?)
     }
 }
 

@@ -17,6 +17,8 @@ elseif to then
     said = 1
     leave(job)
     enter(job, to)
+    gates.withdraw(id)
 end
 flush_jobs()
+announce()
 return { said, whole(id, encode(job)) }

@@ -3,6 +3,10 @@
 -- submissions, how many jobs may wait in a queue or '', and they; what a claim takes, when there is one.
 -- Returns the time, fates, extensions, outcomes, what stands under ids that were taken, claimed jobs, whether jobs are
 -- left, how long until one is due.
+-- Or nothing, and nothing is done, where rules are set that this script does not know of.
+if not gates and redis.call('EXISTS', RULES) == 1 then
+    return false
+end
 local fates = settle_all(tonumber(take()))
 submit_emitted(tonumber(take()), fates)
 local extended = extend_all(tonumber(take()))

@@ -2,9 +2,9 @@
 local pack_struct, unpack_struct, sub = struct.pack, struct.unpack, string.sub
 
 -- What is kept of a job from the beginning: its status and when it was due, as they were then; its origin, which is its
--- priority, number, when it was created, the length of what follows, crashes at most, queue, name and owner; and what was
--- submitted besides, unless it is long.
-local FIRST = '<BdBddHIsss'
+-- priority, number, when it was created, the length of what follows, crashes at most, queue, name, owner and, of a job that
+-- has some, its keys; and what was submitted besides, unless it is long. The length counts from ORIGIN.
+local FIRST, ORIGIN = '<BdBddHIsss', 28
 
 -- A state: status, when it changed, due or end of lease; token, started, worker; retries, crashes, cancellation requested,
 -- suspect; queue. Jobs that one worker takes at one moment have the same.

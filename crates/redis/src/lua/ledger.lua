@@ -17,19 +17,26 @@
 --  14 seq        the last number given out
 --  15 gone       hash: first number of a block -> how many of its jobs are removed, where some are
 --  16 long       hash: id -> what was submitted besides, where that is long
+--  17 rules      hash: gate -> what holds there; '' -> what rules there are, as long as there are traces of any
 -- and for few scripts:
---  17 schedules      hash: name -> revision, whether and when it is due, and what is kept of it
---  18 schedules-due  sorted set: names of schedules by when they are due
---  19 unique         hash: key -> id of the job that has or had it, in which statuses, whether and when that ends
---  20 unique-until   sorted set: keys by their end, where they have one
---  21 unique-of      hash: id -> the key of a unique job
+--  18 schedules      hash: name -> revision, whether and when it is due, and what is kept of it
+--  19 schedules-due  sorted set: names of schedules by when they are due
+--  20 unique         hash: key -> id of the job that has or had it, in which statuses, whether and when that ends
+--  21 unique-until   sorted set: keys by their end, where they have one
+--  22 unique-of      hash: id -> the key of a unique job
+--  23 slots          hash: id -> the gates at which a job has a slot
+--  24 taken          hash: gate -> how many slots are taken
+--  25 buckets        sorted set: gates with a rate by when their buckets are full again
+--  26 held           sorted by member: queue, gate, without a slot there or with, priority, suspect or not, number, id
+--  27 lines          sorted by member: gate, queue of which jobs wait there
+--  28 opens          sorted by member: queue, moment, gate at which to look then
 -- In front of it stand what core::state decides, and FULL: whether the server's memory is. On a full server claims,
 -- settlements, sweeps and cancellations go on: they store a little, so that work can end and be taken away. A script that has begun to write is let go on by every server.
 -- ARGV[1]: the time in microseconds, or '' for the server's. ARGV[2]: the channel for hints. ARGV[3]: among how many shards the
 -- store is spread, and which this is, or '' where there is one.
 local JOB, STATE, RESULT, ERROR, PROGRESS, ATTEMPTS = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local READY, DUE, LEASES, DONE, DEAD, ALL, COUNTS, SEQ, GONE, LONG =
-    KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15], KEYS[16]
+local READY, DUE, LEASES, DONE, DEAD, ALL, COUNTS, SEQ, GONE, LONG, RULES =
+    KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15], KEYS[16], KEYS[17]
 local CHANNEL = ARGV[2]
 local SHARDS, SHARD = string.match(ARGV[3], '^(%d+) (%d+)$')
 

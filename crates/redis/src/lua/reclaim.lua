@@ -18,6 +18,9 @@ local function take_back(id, token, status, suspect, error)
     enter(job, status)
     scored(errors, id, error)
     went[#went + 1] = status
+    if gates.ruled() then
+        gates.leave(id, status > IN_PROGRESS)
+    end
 end
 
 while ARGV[cursor + 1] do
@@ -25,5 +28,6 @@ while ARGV[cursor + 1] do
 end
 write('HSET', ERROR, errors)
 flush_jobs()
+gates.flush()
 announce()
 return went

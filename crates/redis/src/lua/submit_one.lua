@@ -1,7 +1,7 @@
 -- A turn that does nothing but submit one job, or gives it to whoever brings it: what submit, claim and the ledger do, in a
 -- straight line. It shares nothing with them but the layout, because setting that up takes longer than the work; the
 -- conformance suite holds both to the same promises. For a store of one shard. KEYS as in ledger.lua; ARGV and what it returns are exchange's,
--- or nothing, and nothing is done, where a claim could take anything but this job.
+-- or nothing, and nothing is done, where a claim could take anything but this job, or rules are set.
 local call = redis.call
 local JOB, STATE, READY, DUE, LEASES = KEYS[1], KEYS[2], KEYS[7], KEYS[8], KEYS[9]
 local ALL, COUNTS, SEQ, LONG = KEYS[12], KEYS[13], KEYS[14], KEYS[16]
@@ -37,7 +37,7 @@ local function is_all_there_is()
     return asked_for and start <= now and tonumber(most) > 0
 end
 
-if most and not is_all_there_is() then
+if most and (call('EXISTS', KEYS[17]) == 1 or not is_all_there_is()) then
     return false
 end
 

@@ -53,6 +53,9 @@ end
 local function withdraw(job)
     leave(job)
     enter(job, CANCEL[job.status])
+    if gates then
+        gates.withdraw(job.id)
+    end
     if waiting[job.queue] then
         waiting[job.queue] = waiting[job.queue] - 1
     end

@@ -1,0 +1,190 @@
+-- A turn where rules are set: what ends frees its slots, and a claim passes over jobs that may not start. They wait at their
+-- gate, and come back into the line when there may be room.
+do
+    local PASSED_OVER_MAX, TAKEN_BACK_MAX = 1000, 1000
+
+    local ended, endings = {}, {}
+    local plain_settle_one, plain_settle_all, plain_claim, plain_outlook = settle_one, settle_all, claim, outlook
+
+    settle_one = function(id, token, result, told)
+        local status = plain_settle_one(id, token, result, told)
+        if status > 0 then
+            named(ended, id)
+            named(endings, status)
+        end
+        return status
+    end
+
+    settle_all = function(number)
+        local fates = plain_settle_all(number)
+        if gates.ruled() then
+            gates.fetch_slots(ended)
+            for place, id in ipairs(ended) do
+                gates.leave(id, endings[place] > IN_PROGRESS)
+            end
+        end
+        return fates
+    end
+
+    local function held_range(queue, gate)
+        local line = queue .. '\0' .. gate
+        return '[' .. line .. '\0', '(' .. line .. '\1', #line
+    end
+
+    -- A job waits at a gate: those that have their slots there first, then by priority and number.
+    local function hold(queue, suspect, id, its, gate, opens, has_slot)
+        local _, _, priority, seq = unpack_struct('<BdBd', firsts[id])
+        local place = pack_struct('>BBBBI8', 0, has_slot and 0 or 1, priority, suspect, seq)
+        redis.call('ZADD', HELD, 0, queue .. '\0' .. gate .. place .. id)
+        gates.wait(queue, gate, opens)
+        gates.pass_on(its)
+    end
+
+    -- Those that have waited at a gate stand in their line again, but for those that were canceled meanwhile.
+    local function take_back(members, most, before, queue)
+        local ids, number = {}, 0
+        for place = 1, math.min(#members, most) do
+            named(ids, sub(members[place], -16))
+        end
+        fetch(ids)
+        for place, id in ipairs(ids) do
+            redis.call('ZREM', HELD, members[place])
+            local _, priority, suspect, seq = unpack_struct('>BBBI8', members[place], before + 2)
+            local job = find(id)
+            if job and job.status == QUEUED and job.seq == seq then
+                number = number + 1
+                redis.call('ZADD', READY, 0, queue .. pack_struct('>BBBI8', 0, suspect, priority, seq) .. id)
+            end
+        end
+        return number
+    end
+
+    -- Takes those back for whom there may be room now, from each gate as many as the claim may take. How many they were.
+    local function look_again(queue, limit)
+        local all = 0
+        while all < TAKEN_BACK_MAX do
+            local at, gate, opening = gates.next_opening(queue)
+            if not at or at > now then
+                break
+            end
+            redis.call('ZREM', OPENS, opening)
+            local room, opens = gates.room_back(gate)
+            local most = math.min(room, math.max(limit, 1))
+            local from, to, before = held_range(queue, gate)
+            local members = redis.call('ZRANGE', HELD, from, to, 'BYLEX', 'LIMIT', 0, text(math.min(most + 1, CHUNK)))
+            most = math.min(most, CHUNK - 1)
+            all = all + take_back(members, most, before, queue)
+            if #members <= most then
+                redis.call('ZREM', LINES, gate .. '\0' .. queue)
+            else
+                gates.wait(queue, gate, room > most and now or opens)
+            end
+        end
+        return all
+    end
+
+    -- How many jobs of a queue may pass its own gate and that of everything. Where jobs keep their slots one of them may pass
+    -- although there is no room.
+    local function room_for(queue)
+        local least = gates.ANY
+        for _, gate in ipairs({ '*', 'queue:' .. queue }) do
+            local rule = gates.terms(gate)
+            if rule and not rule.in_order then
+                local room, opens = gates.room_at(gate, rule, false)
+                if room == 0 then
+                    gates.wait(queue, gate, opens)
+                end
+                least = math.min(least, room)
+            end
+        end
+        return least
+    end
+
+    -- Those that may pass, of jobs that were taken out of their line; how many were passed over.
+    local function those_that_pass(queue, suspect, ids)
+        local passed, passed_over = {}, 0
+        fetch_into(firsts, JOB, ids)
+        gates.fetch_slots(ids)
+        for _, id in ipairs(ids) do
+            if firsts[id] then
+                local its = gates.of(firsts[id])
+                local gate, opens, has_slot = gates.admit(id, its)
+                if gate then
+                    passed_over = passed_over + 1
+                    hold(queue, suspect, id, its, gate, opens, has_slot)
+                else
+                    named(passed, id)
+                end
+            end
+        end
+        return passed, passed_over
+    end
+
+    local function outlook_of_gates(queues, next_due)
+        local more = 0
+        for _, queue in ipairs(queues) do
+            local at, gate = gates.next_opening(queue)
+            if at and at <= now or any_ready(queue) and room_for(queue) > 0 then
+                more = 1
+            elseif at then
+                local rule = gates.terms(gate)
+                local pause = at - now + (rule and rule.interval and rule.patience or 0)
+                if next_due < 0 or pause < next_due then
+                    next_due = pause
+                end
+            end
+        end
+        return more, next_due
+    end
+
+    local function claim_from(queue, suspect, all, given, limit, lease, worker)
+        local passed_over = 0
+        while passed_over < PASSED_OVER_MAX do
+            local back = look_again(queue, limit)
+            local left = all - #given / 3
+            local room = left > 0 and math.min(left, room_for(queue)) or 0
+            local ids = room > 0 and pop(queue, suspect, room) or {}
+            if #ids == 0 and (back == 0 or left <= 0) then
+                break
+            end
+            local passed, over = those_that_pass(queue, suspect, ids)
+            passed_over = passed_over + over
+            start(queue, passed, lease, worker, given)
+            -- What was looked at before stands elsewhere now.
+            flush_jobs()
+            kept, known = {}, {}
+        end
+    end
+
+    claim = function(most, suspects, lease, worker, queues)
+        if not gates.ruled() then
+            return plain_claim(most, suspects, lease, worker, queues)
+        end
+        local given, promoted = {}, 0
+        flush_jobs()
+        kept, firsts, known = {}, {}, {}
+        redis.call('ZREMRANGEBYSCORE', BUCKETS, '-inf', text(now))
+        for _, queue in ipairs(queues) do
+            promoted = promoted + promote(queue, PROMOTED_MAX)
+        end
+        if promoted > 0 then
+            flush_jobs()
+            kept, known = {}, {}
+        end
+        for suspect = 1, 0, -1 do
+            local all = suspect == 1 and math.min(suspects, most) or most
+            for _, queue in ipairs(queues) do
+                claim_from(queue, suspect, all, given, most, lease, worker)
+            end
+        end
+        local _, next_due = plain_outlook(queues)
+        return given, outlook_of_gates(queues, next_due)
+    end
+
+    local plain_flush_jobs = flush_jobs
+
+    flush_jobs = function()
+        plain_flush_jobs()
+        gates.flush()
+    end
+end

@@ -1,0 +1,86 @@
+-- gate_edit: writes the rule at a gate, if it is the expected one; or holds a bucket. ARGV: gate, the expected rule or '', the
+-- rule or '', whether jobs are to be counted anew, for how long the bucket is held or ''.
+-- Returns whether it was written.
+local gate, expected, rule, anew, hold = take(), take(), take(), take() == '1', tonumber(take())
+if (redis.call('HGET', RULES, gate) or '') ~= expected then
+    return 0
+end
+if hold then
+    local its = gates.ruled() and gates.terms(gate)
+    if its and its.interval then
+        gates.set_bucket(gate, math.max(gates.bucket_at(gate), now + hold + its.tolerance))
+        gates.flush()
+    end
+    return 1
+end
+if rule == '' then
+    redis.call('HDEL', RULES, gate)
+else
+    redis.call('HSET', RULES, gate, rule)
+end
+
+local function mark_kinds()
+    local kinds, some = {}, false
+    for _, name in ipairs(redis.call('HKEYS', RULES)) do
+        some = some or name ~= ''
+        local its = name ~= '' and gates.read_rule(name)
+        kinds[string.match(name, '^key:') and 'k' or string.match(name, '^handler:') and 'h' or ''] = true
+        kinds[its and its.in_order and 'o' or ''] = true
+    end
+    local said = '-'
+    for kind in pairs(kinds) do
+        said = said .. kind
+    end
+    redis.call('HSET', RULES, '', said)
+    gates.forget_rules(said)
+    return some
+end
+
+-- Slots are there where a number is set, for all jobs that run, and for those that keep theirs where jobs do; buckets where a
+-- rate is.
+local function count_anew()
+    local cleared = {}
+    for _, at in ipairs(redis.call('HKEYS', TAKEN)) do
+        local its = gates.terms(at)
+        if gates.covers(gate, at) and not (its and its.running and its.in_order) then
+            cleared[at] = true
+            gates.set_taken(at, 0)
+        end
+    end
+    for _, at in ipairs(redis.call('ZRANGE', BUCKETS, 0, -1)) do
+        local its = gates.terms(at)
+        if gates.covers(gate, at) and not (its and its.interval) then
+            redis.call('ZREM', BUCKETS, at)
+        end
+    end
+    for _, id in ipairs(redis.call('HKEYS', SLOTS)) do
+        for at in pairs(gates.slots_of(id)) do
+            if cleared[at] then
+                gates.change_slots(id, at, nil)
+            end
+        end
+    end
+    local running = redis.call('ZRANGE', LEASES, 0, -1)
+    for place, first in ipairs(look_up('HMGET', JOB, running)) do
+        if first then
+            gates.count_slots(running[place], gates.of(first))
+        end
+    end
+end
+
+local some = mark_kinds()
+if anew then
+    count_anew()
+end
+for _, line in ipairs(redis.call('ZRANGE', LINES, 0, -1)) do
+    local at = string.match(line, '^(%Z*)')
+    if gates.covers(gate, at) then
+        gates.open(at)
+    end
+end
+gates.flush()
+if not some and redis.call('EXISTS', HELD, SLOTS) == 0 then
+    redis.call('DEL', RULES, LINES, OPENS, BUCKETS, TAKEN)
+end
+redis.call('PUBLISH', CHANNEL, 'ready')
+return 1

@@ -1,0 +1,324 @@
+-- Gates: rules, slots and buckets. A rule: paused, how many may run or -1, whether slots are kept between attempts, microseconds
+-- between two starts or 0, how far a bucket may be ahead, for how long it is left to gather; then what readers read.
+-- The field '' of the rules says, as long as anything is there, whether some are for keys, for handlers, or keep slots.
+local gates = {}
+do
+    local RULE = '<BdBddd'
+    local ANY = 18446744073709551616
+
+    -- What was looked at, and what is to be written.
+    local terms_of, taken, buckets, slots = {}, {}, {}, {}
+    local taken_now, buckets_now, slots_now = {}, {}, {}
+    local kinds_of_rules
+    local opened = {}
+
+    -- Whether there are rules, or traces of some.
+    local function ruled()
+        if kinds_of_rules == nil then
+            kinds_of_rules = redis.call('HGET', RULES, '')
+        end
+        return kinds_of_rules
+    end
+
+    local function read_rule(gate)
+        local packed = redis.call('HGET', RULES, gate)
+        if not packed then
+            return nil
+        end
+        local paused, running, in_order, interval, tolerance, patience = unpack_struct(RULE, packed)
+        return {
+            paused = paused == 1, running = running >= 0 and running or nil, in_order = in_order == 1,
+            interval = interval > 0 and interval or nil, tolerance = tolerance, patience = patience,
+        }
+    end
+
+    -- Rules have changed, and this is what there are now.
+    local function forget_rules(said)
+        kinds_of_rules, terms_of = said, {}
+    end
+
+    local function rule_at(gate)
+        local known = terms_of[gate]
+        if known == nil then
+            known = read_rule(gate) or false
+            terms_of[gate] = known
+        end
+        return known
+    end
+
+    -- What holds at a gate, with what is said of all keys of its kind; or nothing.
+    local function terms(gate)
+        local kind = string.match(gate, '^key:([^:]*):')
+        if not kind then
+            return rule_at(gate)
+        end
+        local own = string.find(ruled(), 'k', 1, true) and rule_at(gate)
+        local all = rule_at('keys:' .. kind)
+        if not own or not all then
+            return own or all
+        end
+        local numbered, rated = own.running and own or all, own.interval and own or all
+        return {
+            paused = own.paused or all.paused, running = numbered.running, in_order = numbered.in_order,
+            interval = rated.interval, tolerance = rated.tolerance, patience = rated.patience,
+        }
+    end
+
+    local function taken_at(gate)
+        if not taken[gate] then
+            taken[gate] = tonumber(redis.call('HGET', TAKEN, gate) or 0)
+        end
+        return taken[gate]
+    end
+
+    local function set_taken(gate, number)
+        taken[gate] = number
+        taken_now[gate] = true
+    end
+
+    local function bucket_at(gate)
+        if not buckets[gate] then
+            buckets[gate] = tonumber(redis.call('ZSCORE', BUCKETS, gate) or 0)
+        end
+        return buckets[gate]
+    end
+
+    local function set_bucket(gate, full_at)
+        buckets[gate] = full_at
+        buckets_now[gate] = true
+    end
+
+    -- The slots that a job has, as a set.
+    local function slots_of(id)
+        if not slots[id] then
+            slots[id] = {}
+            for gate in string.gmatch(redis.call('HGET', SLOTS, id) or '', '[^\n]+') do
+                slots[id][gate] = true
+            end
+        end
+        return slots[id]
+    end
+
+    local function fetch_slots(ids)
+        for place, gates in ipairs(look_up('HMGET', SLOTS, ids)) do
+            local set = {}
+            for gate in string.gmatch(gates or '', '[^\n]+') do
+                set[gate] = true
+            end
+            slots[ids[place]] = slots[ids[place]] or set
+        end
+    end
+
+    local function flush_all()
+        local put, out = {}, {}
+        for gate in pairs(taken_now) do
+            if taken[gate] > 0 then
+                scored(put, gate, text(taken[gate]))
+            else
+                named(out, gate)
+            end
+        end
+        write('HSET', TAKEN, put)
+        write('HDEL', TAKEN, out)
+        put, out = {}, {}
+        for id in pairs(slots_now) do
+            local gates = {}
+            for gate in pairs(slots[id]) do
+                named(gates, gate)
+            end
+            if #gates > 0 then
+                scored(put, id, table.concat(gates, '\n'))
+            else
+                named(out, id)
+            end
+        end
+        write('HSET', SLOTS, put)
+        write('HDEL', SLOTS, out)
+        put = {}
+        for gate in pairs(buckets_now) do
+            scored(put, text(buckets[gate]), gate)
+        end
+        write('ZADD', BUCKETS, put)
+        taken_now, slots_now, buckets_now = {}, {}, {}
+    end
+
+    -- How many more may pass, and when to ask again where that is known. One that has its slot already needs none.
+    local function room_at(gate, rule, has_slot)
+        if rule.paused then
+            return 0
+        end
+        local free = ANY
+        if rule.running and not has_slot then
+            free = math.max(rule.running - taken_at(gate), 0)
+        end
+        if not rule.interval or free == 0 then
+            return free
+        end
+        local full_at = bucket_at(gate)
+        local left = now + rule.tolerance - math.max(full_at, now)
+        local tokens = left < 0 and 0 or math.floor(left / rule.interval) + 1
+        return math.min(free, tokens), full_at - rule.tolerance
+    end
+
+    -- How many of those that wait there should come back.
+    local function room_back(gate)
+        local rule = terms(gate)
+        if not rule then
+            return ANY
+        end
+        local room, opens = room_at(gate, rule, false)
+        if rule.in_order then
+            room = math.max(room, math.min(taken_at(gate), (room_at(gate, rule, true))))
+        end
+        return room, opens
+    end
+
+    local function moment(at)
+        return pack_struct('>I8', math.max(at, 0))
+    end
+
+    -- All who wait at a gate shall look again.
+    local function open(gate)
+        for _, line in ipairs(redis.call('ZRANGE', LINES, '[' .. gate .. '\0', '(' .. gate .. '\1', 'BYLEX')) do
+            local queue = sub(line, #gate + 2)
+            redis.call('ZADD', OPENS, 0, queue .. '\0' .. moment(now) .. gate)
+            opened[queue] = true
+        end
+    end
+
+    -- Jobs of a queue wait at a gate.
+    local function wait(queue, gate, opens)
+        redis.call('ZADD', LINES, 0, gate .. '\0' .. queue)
+        if opens then
+            redis.call('ZADD', OPENS, 0, queue .. '\0' .. moment(opens) .. gate)
+        end
+    end
+
+    -- When a queue should look again, and where.
+    local function next_opening(queue)
+        local first = redis.call('ZRANGE', OPENS, '[' .. queue .. '\0', '(' .. queue .. '\1', 'BYLEX', 'LIMIT', 0, 1)[1]
+        if first then
+            return unpack_struct('>I8', first, #queue + 2), sub(first, #queue + 10), first
+        end
+    end
+
+    -- The gates of a job at which there may be rules, from what is kept of it.
+    local function gates_of(first)
+        local _, _, _, _, _, length, _, queue, name, _, over = unpack_struct(FIRST, first)
+        local gates = { '*', 'queue:' .. queue }
+        if string.find(ruled(), 'h', 1, true) then
+            named(gates, 'handler:' .. name)
+        end
+        if over <= ORIGIN + length then
+            for key in string.gmatch(unpack_struct('s', first, over), '[^\n]+') do
+                named(gates, 'key:' .. key)
+            end
+        end
+        return gates
+    end
+
+    -- A job has a slot at a gate or has it no more.
+    local function change_slots(id, gate, has)
+        slots_of(id)[gate] = has
+        slots_now[id] = true
+    end
+
+    local function take_slot(id, gate)
+        local own = slots_of(id)
+        if not own[gate] then
+            own[gate] = true
+            slots_now[id] = true
+            set_taken(gate, taken_at(gate) + 1)
+        end
+    end
+
+    -- A job that runs has a slot at each gate where a number is set.
+    local function count_slots(id, gates)
+        for _, gate in ipairs(gates) do
+            local rule = terms(gate)
+            if rule and rule.running then
+                take_slot(id, gate)
+            end
+        end
+    end
+
+    -- Lets a job pass, or says where it is stopped, when to ask again, and whether it has its slot there.
+    local function admit(id, gates)
+        local own = slots_of(id)
+        for _, gate in ipairs(gates) do
+            local rule = terms(gate)
+            if rule then
+                local room, opens = room_at(gate, rule, own[gate])
+                if room == 0 then
+                    return gate, opens, own[gate]
+                end
+            end
+        end
+        for _, gate in ipairs(gates) do
+            local rule = terms(gate)
+            if rule and rule.interval then
+                set_bucket(gate, math.max(bucket_at(gate), now) + rule.interval)
+            end
+        end
+        count_slots(id, gates)
+    end
+
+    -- An attempt has ended, or a job that waited has.
+    local function leave_all(id, finished)
+        for gate in pairs(slots_of(id)) do
+            local rule = terms(gate)
+            if finished or not rule or not rule.in_order then
+                slots[id][gate] = nil
+                slots_now[id] = true
+                set_taken(gate, math.max(taken_at(gate) - 1, 0))
+                open(gate)
+            end
+        end
+    end
+
+    -- A job will not pass, though it may have come back from a gate for the room there.
+    local function pass_on(gates)
+        for _, gate in ipairs(gates) do
+            local rule = terms(gate)
+            if not rule or room_at(gate, rule, false) > 0 then
+                open(gate)
+            end
+        end
+    end
+
+    -- Whether what is said at a gate holds at another: at itself, or at a key of its kind.
+    local function covers(gate, other)
+        local kind = string.match(gate, '^keys:(.*)$')
+        return gate == other or kind and sub(other, 1, #kind + 5) == 'key:' .. kind .. ':'
+    end
+
+    -- A job that waited has been canceled.
+    local function withdraw(id)
+        if ruled() then
+            leave_all(id, true)
+            pass_on(gates_of(firsts[id]))
+            flush_all()
+        end
+    end
+
+    local plain_announce = announce
+
+    -- Wakes others when a gate was opened at which they should look.
+    announce = function(claimed)
+        for queue in pairs(opened) do
+            local at = next_opening(queue)
+            if at and at <= now then
+                return redis.call('PUBLISH', CHANNEL, 'ready')
+            end
+        end
+        return plain_announce(claimed)
+    end
+
+    gates.ANY, gates.forget_rules, gates.change_slots = ANY, forget_rules, change_slots
+    gates.ruled, gates.read_rule, gates.terms, gates.set_taken = ruled, read_rule, terms, set_taken
+    gates.slots_of, gates.fetch_slots, gates.flush, gates.room_at = slots_of, fetch_slots, flush_all, room_at
+    gates.room_back, gates.bucket_at, gates.set_bucket, gates.open = room_back, bucket_at, set_bucket, open
+    gates.wait, gates.next_opening, gates.of, gates.count_slots = wait, next_opening, gates_of, count_slots
+    gates.admit, gates.leave, gates.pass_on, gates.covers = admit, leave_all, pass_on, covers
+    gates.withdraw = withdraw
+end
