@@ -8,6 +8,7 @@ use windlass_store::{Imported, is_importable};
 
 use crate::asking::{Asking, Param};
 use crate::fault::{Checked, Fault};
+use crate::submit::keys;
 
 /// Jobs, a list per column, and their attempts likewise.
 #[derive(Debug, Default)]
@@ -31,6 +32,7 @@ struct Columns<'a> {
     finished: Vec<Option<i64>>,
     progresses: Vec<Option<Vec<u8>>>,
     errors: Vec<Option<Vec<u8>>>,
+    keys: Vec<Option<String>>,
     attempts: Attempts,
 }
 
@@ -80,6 +82,7 @@ impl<'a> Columns<'a> {
         self.crash_limits.push(i64::from(new.retry.max_crashes));
         self.specs.push(Spec::encode(new)?);
         self.payloads.push(&new.payload.bytes);
+        self.keys.push(keys(new));
         self.push_standing(job)?;
         self.attempts.push(self.ids.len() as i64, job)
     }
@@ -99,7 +102,7 @@ impl<'a> Columns<'a> {
     }
 
     /// The parameters in the order of the function's.
-    fn params(&self) -> [Param<'_>; 26] {
+    fn params(&self) -> [Param<'_>; 27] {
         let Attempts { places, numbers, starts, ends, outcomes, workers, errors } = &self.attempts;
         [
             (&self.ids, Type::UUID_ARRAY),
@@ -128,6 +131,7 @@ impl<'a> Columns<'a> {
             (outcomes, Type::INT2_ARRAY),
             (workers, Type::UUID_ARRAY),
             (errors, Type::BYTEA_ARRAY),
+            (&self.keys, Type::TEXT_ARRAY),
         ]
     }
 }

@@ -25,7 +25,7 @@ pub(crate) async fn write(asking: &Asking<'_>, write: &Write) -> Checked<Option<
         (&channel, Type::TEXT),
     ];
     params.extend(columns.params());
-    params.push(columns.uniques());
+    params.push(columns.rules());
     let places: Vec<String> = (1..=params.len()).map(|place| format!("${place}")).collect();
     let sql = asking.sql(&format!("SELECT windlass.schedule_write({})", places.join(",")));
     let rows = asking.client.query_typed(&sql, &params).await?;

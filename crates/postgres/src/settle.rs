@@ -85,7 +85,7 @@ impl<'a> Endings<'a> {
             (&self.parents, Type::INT4_ARRAY),
         ];
         params.extend(self.emitted.params());
-        params.push(self.emitted.uniques());
+        params.push(self.emitted.rules());
         params
     }
 }

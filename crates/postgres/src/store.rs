@@ -10,11 +10,12 @@ use tokio::runtime::{self, Handle};
 use tokio::sync::broadcast;
 use tokio_postgres::Client;
 use tokio_postgres::types::{FromSql, Type};
-use windlass_core::{Incarnation, Job, JobId, NewJob, Payload, ScheduleName};
+use windlass_core::gate::Edit;
+use windlass_core::{Gate, Incarnation, Job, JobId, NewJob, Payload, ScheduleName};
 use windlass_store::schedules::{DueSchedules, Kept, Revision, Write};
 use windlass_store::{
-    Admin, Canceled, Counts, Error, ErrorKind, Exchange, Exchanged, Fate, Filter, Hint, Hints, Import, Imported, Lease,
-    Page, Query, Replayed, Result, Schedules, Scope, Store, Submitted, Swept,
+    Admin, Canceled, Counts, Error, ErrorKind, Exchange, Exchanged, Fate, Filter, Gates, Hint, Hints, Import, Imported,
+    Lease, Page, Query, Replayed, Result, Ruled, Schedules, Scope, Store, Submitted, Swept,
 };
 
 use crate::address::Address;
@@ -31,7 +32,7 @@ use crate::news::{News, tell};
 use crate::options::PostgresOptions;
 use crate::rooms::Rooms;
 use crate::within::{OwnTransaction, Terms};
-use crate::{schedules, sweep, whole, within};
+use crate::{gates, schedules, sweep, whole, within};
 
 /// Hints that a slow subscriber may be behind before it gets `Ready` in place of what it missed.
 const HINTS: usize = 1_024;
@@ -245,6 +246,16 @@ impl Shared {
         client.answered(import(&self.asking(&client), jobs).await)
     }
 
+    async fn edit_gate(&self, gate: &Gate, edit: &Edit) -> Checked<()> {
+        let client = self.client().await?;
+        client.answered(gates::edit(&self.asking(&client), gate, edit).await)
+    }
+
+    async fn list_gates(&self, after: Option<&Gate>, limit: usize) -> Checked<Vec<Ruled>> {
+        let client = self.client().await?;
+        client.answered(gates::list(&self.asking(&client), after, limit).await)
+    }
+
     async fn replay(&self, id: JobId, scope: &Scope) -> Checked<Option<Replayed>> {
         let replayed = self.change("replay", id, scope).await?;
         Ok(replayed.map(|(done, job)| if done { Replayed::Done(job) } else { Replayed::NotFailed(job) }))
@@ -306,6 +317,21 @@ impl Store for Postgres {
 
     fn schedules(&self) -> Option<&dyn Schedules> {
         Some(self)
+    }
+
+    fn gates(&self) -> Option<&dyn Gates> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Gates for Postgres {
+    async fn edit_gate(&self, gate: &Gate, edit: Edit) -> Result<()> {
+        Ok(self.shared.in_time(self.shared.edit_gate(gate, &edit)).await?)
+    }
+
+    async fn list_gates(&self, after: Option<&Gate>, limit: usize) -> Result<Vec<Ruled>> {
+        Ok(self.shared.in_time(self.shared.list_gates(after, limit)).await?)
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Instant;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
-use windlass_core::{JobId, NewJob, QueueName, Start, Timestamp, Uniqueness};
+use windlass_core::{JobId, Key, NewJob, QueueName, Start, Timestamp, Uniqueness};
 use windlass_store::codec::Spec;
 use windlass_store::{Error, ErrorKind, Exchange, Scope, SubmitOutcome, Submitted};
 
@@ -30,8 +30,11 @@ pub(crate) struct Columns<'a> {
     crash_limits: Vec<i64>,
     specs: Vec<Vec<u8>>,
     payloads: Vec<&'a [u8]>,
-    /// What makes each unique, where any is.
-    uniques: Option<Vec<Option<String>>>,
+    /// What makes each unique, and its keys, where any is or has some.
+    rules: Option<Vec<Option<String>>>,
+    unique: bool,
+    /// The keys of each, where any has some.
+    keys: Option<Vec<Option<String>>>,
 }
 
 impl<'a> Columns<'a> {
@@ -59,16 +62,20 @@ impl<'a> Columns<'a> {
         self.crash_limits.push(i64::from(new.retry.max_crashes));
         self.specs.push(Spec::encode(new)?);
         self.payloads.push(&new.payload.bytes);
-        if let Some(unique) = new.unique() {
-            self.uniques.get_or_insert_with(Vec::new).resize(self.ids.len() - 1, None);
-            self.uniques.iter_mut().for_each(|uniques| uniques.push(Some(rule(unique))));
+        let (unique, keys) = (new.unique(), keys(new));
+        self.unique |= unique.is_some();
+        if unique.is_some() || keys.is_some() {
+            put(&mut self.rules, self.ids.len(), rule(unique, keys.as_deref()));
+        }
+        if let Some(keys) = keys {
+            put(&mut self.keys, self.ids.len(), keys);
         }
         Ok(())
     }
 
-    /// As the function of unique jobs takes it; nothing where none is.
-    pub(crate) fn uniques(&self) -> Param<'_> {
-        (&self.uniques, Type::TEXT_ARRAY)
+    /// As the function of unique jobs takes it; nothing where none is unique or has keys.
+    pub(crate) fn rules(&self) -> Param<'_> {
+        (&self.rules, Type::TEXT_ARRAY)
     }
 
     /// The parameters in the order of the function's.
@@ -88,12 +95,33 @@ impl<'a> Columns<'a> {
     }
 }
 
+/// Adds what the latest of so many jobs has to a column that is not there where no job has any.
+fn put(column: &mut Option<Vec<Option<String>>>, jobs: usize, value: String) {
+    let column = column.get_or_insert_with(Vec::new);
+    column.resize(jobs - 1, None);
+    column.push(Some(value));
+}
+
+/// The keys of a job, one a line; nothing where it has none.
+pub(crate) fn keys(new: &NewJob) -> Option<String> {
+    let keys: Vec<&str> = new.keys().iter().map(Key::as_str).collect();
+    (!keys.is_empty()).then(|| keys.join("\n"))
+}
+
 /// As `sql/submit_unique.sql` reads it.
-fn rule(unique: &Uniqueness) -> String {
-    let Uniqueness { key, states, period, replaces, extends } = unique;
-    let period = period.map_or_else(|| "null".to_owned(), |period| micros(period).to_string());
-    let states = states.bits();
-    format!(r#"{{"key":"{key}","states":{states},"period":{period},"replaces":{replaces},"extends":{extends}}}"#)
+fn rule(unique: Option<&Uniqueness>, keys: Option<&str>) -> String {
+    let mut rule = serde_json::Map::new();
+    if let Some(Uniqueness { key, states, period, replaces, extends }) = unique {
+        rule.insert("key".into(), key.to_string().into());
+        rule.insert("states".into(), states.bits().into());
+        rule.insert("period".into(), period.map(micros).into());
+        rule.insert("replaces".into(), (*replaces).into());
+        rule.insert("extends".into(), (*extends).into());
+    }
+    if let Some(keys) = keys {
+        rule.insert("keys".into(), keys.into());
+    }
+    serde_json::Value::Object(rule).to_string()
 }
 
 /// A limit that no line reaches needs no counting.
@@ -146,11 +174,15 @@ pub(crate) fn question<'a>(
     params.extend(columns.params());
     params.push((announced_on, Type::TEXT));
     let places = "$1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13";
-    if columns.uniques.is_some() {
-        params.push(columns.uniques());
+    if columns.unique {
+        params.push(columns.rules());
         return (format!("SELECT outcome, accepted_at, standing FROM windlass.submit_unique({places},$14)"), params);
     }
     let function = if columns.ids.len() <= FEW { "submit_few" } else { "submit" };
+    if columns.keys.is_some() {
+        params.push((&columns.keys, Type::TEXT_ARRAY));
+        return (format!("SELECT outcome, accepted_at FROM windlass.{function}({places},$14)"), params);
+    }
     (format!("SELECT outcome, accepted_at FROM windlass.{function}({places})"), params)
 }
 

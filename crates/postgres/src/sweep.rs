@@ -26,8 +26,10 @@ pub(crate) async fn sweep(asking: &Asking<'_>, limit: usize, retention: Retentio
 }
 
 async fn promote(asking: &Asking<'_>, most: i32) -> Checked<usize> {
-    let sql =
-        asking.sql("SELECT windlass.promote($1, NULL, $2, NULL), windlass.announce($1, $3), windlass.let_go($1, $2)");
+    let sql = asking.sql(
+        "SELECT windlass.promote($1, NULL, $2, NULL), windlass.announce($1, $3), windlass.let_go($1, $2),
+        windlass.gates_sweep($1, $2)",
+    );
     let params = [(&asking.at as _, Type::INT8), (&most as _, Type::INT4), (&asking.channel as _, Type::TEXT)];
     count(&asking.client.query_typed(&sql, &params).await?)
 }

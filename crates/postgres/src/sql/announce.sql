@@ -9,6 +9,13 @@ DECLARE
     claimed boolean := nullif(current_setting('windlass_turn.took', true), '') IS NOT NULL;
     recent bigint;
 BEGIN
+    -- A gate was opened: whoever sleeps may find somebody there.
+    IF nullif(current_setting('windlass_turn.opened', true), '') IS NOT NULL THEN
+        PERFORM pg_notify(channel, 'ready');
+        PERFORM set_config('windlass_turn.opened', '', true);
+        PERFORM set_config('windlass_turn.touched', '', true);
+        RETURN;
+    END IF;
     IF touched IS NULL THEN
         RETURN;
     END IF;

@@ -11,8 +11,11 @@ BEGIN
     IF NOT FOUND THEN
         RETURN NULL;
     END IF;
+    -- First of all, so that no two wait for each other.
+    PERFORM windlass.gates_enter();
     FOR attempt IN 1..100 LOOP
         IF windlass.withdraw(now, its.queue, its.priority, its.seq) THEN
+            PERFORM windlass.announce(at, channel);
             RETURN 1;
         END IF;
         UPDATE windlass.run

@@ -20,10 +20,16 @@ DECLARE
     line text;
     starts bigint[];
     room integer;
+    ruled boolean := windlass.gates_enter();
 BEGIN
     PERFORM windlass.promote(at, lines, 1000, CASE WHEN froms IS NOT NULL THEN windlass.recent(at) END);
     -- After that, or a job that became due meanwhile would begin before its time.
     now := windlass.clock(at);
+    IF ruled THEN
+        RETURN QUERY SELECT * FROM windlass.gates_claim(at, lines, wanted, suspects, lease, claimant);
+        PERFORM set_config('windlass_turn.took', '0', true);
+        RETURN;
+    END IF;
     FOREACH kind IN ARRAY ARRAY[true, false] LOOP
         FOR place IN 1..cardinality(lines) LOOP
             line := lines[place];

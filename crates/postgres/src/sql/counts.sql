@@ -3,6 +3,8 @@ CREATE OR REPLACE FUNCTION windlass.counts() RETURNS TABLE (line text, status sm
 LANGUAGE sql STABLE AS $$
     SELECT ready.queue, 1::smallint, count(*) FROM windlass.ready GROUP BY ready.queue
     UNION ALL
+    SELECT held.queue, 1::smallint, count(*) FROM windlass.held GROUP BY held.queue
+    UNION ALL
     SELECT scheduled.queue, 2::smallint, count(*) FROM windlass.scheduled GROUP BY scheduled.queue
     UNION ALL
     SELECT run.queue, 3::smallint, count(*) FROM windlass.run GROUP BY run.queue

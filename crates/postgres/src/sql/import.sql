@@ -7,7 +7,7 @@ CREATE OR REPLACE FUNCTION windlass.import(
     statuses smallint[], suspects boolean[], dues bigint[], retries integer[], crashes integer[], updated bigint[],
     started bigint[], finished bigint[], progresses bytea[], errors bytea[],
     a_places bigint[], a_numbers integer[], a_starts bigint[], a_ends bigint[], a_outcomes smallint[], a_workers uuid[],
-    a_errors bytea[]
+    a_errors bytea[], keyses text[] DEFAULT NULL
 ) RETURNS TABLE (kept boolean)
 LANGUAGE plpgsql VOLATILE
 SET enable_nestloop = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
@@ -18,13 +18,13 @@ BEGIN
     WITH firsts AS MATERIALIZED (
         SELECT DISTINCT ON (a.id) *
         FROM unnest(ids, names, queues, priorities, owners, created, crash_limits, specs, payloads, statuses, suspects,
-            dues, retries, crashes, updated, started, finished, progresses, errors)
+            dues, retries, crashes, updated, started, finished, progresses, errors, keyses)
             WITH ORDINALITY AS a (id, name, queue, priority, owner, created_at, max_crashes, spec, payload, status,
-            suspect, due_at, retries, crashes, updated_at, started_at, finished_at, progress, error, place)
+            suspect, due_at, retries, crashes, updated_at, started_at, finished_at, progress, error, keys, place)
         ORDER BY a.id, a.place
     ), taken AS (
-        INSERT INTO windlass.job (id, name, queue, priority, owner, created_at, max_crashes, spec, payload)
-        SELECT f.id, f.name, f.queue, f.priority, f.owner, f.created_at, f.max_crashes, f.spec, f.payload
+        INSERT INTO windlass.job (id, name, queue, priority, owner, created_at, max_crashes, spec, payload, keys)
+        SELECT f.id, f.name, f.queue, f.priority, f.owner, f.created_at, f.max_crashes, f.spec, f.payload, f.keys
         FROM firsts AS f ORDER BY f.place
         ON CONFLICT (id) DO NOTHING
         RETURNING job.seq, job.id

@@ -8,6 +8,11 @@ SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SE
 DECLARE
     since bigint := CASE WHEN froms IS NOT NULL THEN windlass.recent(at) ELSE -1 END;
 BEGIN
+    IF EXISTS (SELECT 1 FROM windlass.rule) THEN
+        RETURN QUERY SELECT seen.more, seen.next_due, nullif(current_setting('windlass_turn.took', true), '')::bigint
+        FROM windlass.gates_outlook(at, lines) AS seen;
+        RETURN;
+    END IF;
     more := false;
     FOR place IN 1..cardinality(lines) LOOP
         EXIT WHEN more;

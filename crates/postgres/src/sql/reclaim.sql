@@ -10,6 +10,8 @@ DECLARE
     now bigint := windlass.clock(at);
     remembered bigint[];
     went smallint[];
+    ended uuid[];
+    ruled boolean := windlass.gates_enter();
 BEGIN
     WITH lost AS (
         DELETE FROM windlass.run
@@ -35,7 +37,11 @@ BEGIN
     ), told AS MATERIALIZED (
         SELECT windlass.touch(queue, NULL, min(seq)) FROM lost WHERE lost.status = 1 GROUP BY queue
     )
-    SELECT array_agg(lost.seq), array_agg(lost.status) INTO remembered, went FROM lost WHERE (SELECT count(*) FROM told) >= 0;
+    SELECT array_agg(lost.seq), array_agg(lost.status), array_agg(lost.id) INTO remembered, went, ended
+    FROM lost WHERE (SELECT count(*) FROM told) >= 0;
+    IF ruled AND ended IS NOT NULL THEN
+        PERFORM windlass.gates_leave(now, ended, ARRAY(SELECT stand >= 4 FROM unnest(went) AS stand));
+    END IF;
     IF remembered IS NOT NULL THEN
         DELETE FROM windlass.attempt
         WHERE attempt.seq = ANY (remembered) AND attempt.ordinal <= (

@@ -4,5 +4,6 @@ LANGUAGE sql STABLE
 SET enable_seqscan = off SET jit = off AS $$
     SELECT most
         - (SELECT count(*) FROM (SELECT 1 FROM windlass.ready WHERE ready.queue = line LIMIT most) AS ready)
+        - (SELECT count(*) FROM (SELECT 1 FROM windlass.held WHERE held.queue = line LIMIT most) AS held)
         - (SELECT count(*) FROM (SELECT 1 FROM windlass.scheduled WHERE scheduled.queue = line LIMIT most) AS scheduled)
 $$;

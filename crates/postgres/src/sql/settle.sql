@@ -16,6 +16,7 @@ DECLARE
     places bigint[];
     stands smallint[];
     remembered bigint[];
+    ruled boolean := windlass.gates_enter();
 BEGIN
     WITH asked AS MATERIALIZED (
         SELECT DISTINCT ON (a.id, a.token) *
@@ -69,6 +70,10 @@ BEGIN
     FROM ended
     WHERE (SELECT count(*) FROM told) >= 0;
 
+    IF ruled AND places IS NOT NULL THEN
+        PERFORM windlass.gates_leave(now, ARRAY(SELECT ids[place] FROM unnest(places) AS place),
+            ARRAY(SELECT stand >= 4 FROM unnest(stands) AS stand));
+    END IF;
     IF remembered IS NOT NULL THEN
         DELETE FROM windlass.attempt
         WHERE attempt.seq = ANY (remembered) AND attempt.ordinal <= (

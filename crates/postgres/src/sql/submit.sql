@@ -4,7 +4,7 @@
 CREATE OR REPLACE FUNCTION windlass.submit(
     at bigint, queue_limit bigint,
     ids uuid[], names text[], queues text[], priorities smallint[], owners text[], delays bigint[], moments bigint[],
-    crash_limits bigint[], specs bytea[], payloads bytea[], channel text
+    crash_limits bigint[], specs bytea[], payloads bytea[], channel text, keyses text[] DEFAULT NULL
 ) RETURNS TABLE (outcome smallint, accepted_at bigint)
 LANGUAGE plpgsql VOLATILE
 SET enable_nestloop = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
@@ -45,10 +45,10 @@ BEGIN
     END IF;
 
     WITH kept AS (
-        INSERT INTO windlass.job (id, name, queue, priority, owner, created_at, max_crashes, spec, payload)
-        SELECT a.id, a.name, a.queue, a.priority, a.owner, now, a.crash_limit, a.spec, a.payload
-        FROM unnest(ids, names, queues, priorities, owners, crash_limits, specs, payloads)
-            WITH ORDINALITY AS a (id, name, queue, priority, owner, crash_limit, spec, payload, place)
+        INSERT INTO windlass.job (id, name, queue, priority, owner, created_at, max_crashes, spec, payload, keys)
+        SELECT a.id, a.name, a.queue, a.priority, a.owner, now, a.crash_limit, a.spec, a.payload, a.keys
+        FROM unnest(ids, names, queues, priorities, owners, crash_limits, specs, payloads, keyses)
+            WITH ORDINALITY AS a (id, name, queue, priority, owner, crash_limit, spec, payload, keys, place)
         WHERE a.id <> ALL (refused)
         ORDER BY a.place
         ON CONFLICT (id) DO NOTHING

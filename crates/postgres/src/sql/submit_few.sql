@@ -2,7 +2,7 @@
 CREATE OR REPLACE FUNCTION windlass.submit_few(
     at bigint, queue_limit bigint,
     ids uuid[], names text[], queues text[], priorities smallint[], owners text[], delays bigint[], moments bigint[],
-    crash_limits bigint[], specs bytea[], payloads bytea[], channel text
+    crash_limits bigint[], specs bytea[], payloads bytea[], channel text, keyses text[] DEFAULT NULL
 ) RETURNS TABLE (outcome smallint, accepted_at bigint)
 LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
@@ -27,8 +27,8 @@ BEGIN
             RETURN NEXT;
             CONTINUE;
         END IF;
-        INSERT INTO windlass.job (id, name, queue, priority, owner, created_at, max_crashes, spec, payload)
-        VALUES (ids[i], names[i], queues[i], priorities[i], owners[i], now, crash_limits[i], specs[i], payloads[i])
+        INSERT INTO windlass.job (id, name, queue, priority, owner, created_at, max_crashes, spec, payload, keys)
+        VALUES (ids[i], names[i], queues[i], priorities[i], owners[i], now, crash_limits[i], specs[i], payloads[i], keyses[i])
         ON CONFLICT (id) DO NOTHING
         RETURNING job.seq INTO its_seq;
         IF NOT FOUND THEN

@@ -1,5 +1,6 @@
 -- submit where some jobs are unique: one after the other, each under the lock of its key. `uniques` says of each, in JSON, its
--- key, the statuses in which it holds that, its period, and whether it replaces and extends; or nothing. Outcome, besides
+-- key, the statuses in which it holds that, its period, and whether it replaces and extends, and the job's keys at gates; or
+-- nothing. Outcome, besides
 -- submit's: -2 another stands, -3 kept in place of another; `standing` is the other. 126 is the set of all statuses.
 CREATE OR REPLACE FUNCTION windlass.submit_unique(
     at bigint, queue_limit bigint,
@@ -21,7 +22,7 @@ DECLARE
 BEGIN
     accepted_at := now;
     -- Whatever is locked is locked in one order, keys before lines, so that no two wait for each other.
-    FOR line IN SELECT DISTINCT u::jsonb ->> 'key' AS key FROM unnest(uniques) AS u WHERE u IS NOT NULL ORDER BY key LOOP
+    FOR line IN SELECT DISTINCT u::jsonb ->> 'key' AS key FROM unnest(uniques) AS u WHERE u::jsonb ? 'key' ORDER BY key LOOP
         PERFORM pg_advisory_xact_lock(hashtextextended('windlass.key ' || line, 0));
     END LOOP;
     IF queue_limit IS NOT NULL THEN
@@ -36,7 +37,7 @@ BEGIN
         standing := NULL;
         its_limit := queue_limit;
         rule := uniques[i]::jsonb;
-        IF rule IS NOT NULL AND NOT EXISTS (SELECT 1 FROM windlass.job WHERE job.id = ids[i]) THEN
+        IF rule ? 'key' AND NOT EXISTS (SELECT 1 FROM windlass.job WHERE job.id = ids[i]) THEN
             its_key := (rule ->> 'key')::uuid;
             period_end := now + (rule ->> 'period')::bigint;
             LOOP
@@ -82,7 +83,7 @@ BEGIN
         END IF;
         SELECT one.outcome INTO outcome
         FROM windlass.submit_few(at, its_limit, ids[i:i], names[i:i], queues[i:i], priorities[i:i], owners[i:i],
-            delays[i:i], moments[i:i], crash_limits[i:i], specs[i:i], payloads[i:i], NULL) AS one;
+            delays[i:i], moments[i:i], crash_limits[i:i], specs[i:i], payloads[i:i], NULL, ARRAY[rule ->> 'keys']) AS one;
         IF outcome = -1 THEN
             DELETE FROM windlass.holder WHERE holder.id = ids[i];
         ELSIF standing IS NOT NULL AND outcome > 0 THEN

@@ -12,6 +12,16 @@ BEGIN
     INSERT INTO windlass.done
     SELECT seq, 6, now, token, retries, crashes, false, now, started_at, worker, progress, error FROM gone;
     IF FOUND THEN
+        PERFORM windlass.gates_withdraw(now, its_seq);
+        RETURN true;
+    END IF;
+    WITH gone AS (
+        DELETE FROM windlass.held WHERE held.seq = its_seq RETURNING *
+    )
+    INSERT INTO windlass.done
+    SELECT seq, 6, now, token, retries, crashes, false, now, started_at, worker, progress, error FROM gone;
+    IF FOUND THEN
+        PERFORM windlass.gates_withdraw(now, its_seq);
         RETURN true;
     END IF;
     WITH gone AS (
@@ -19,6 +29,10 @@ BEGIN
     )
     INSERT INTO windlass.done
     SELECT seq, 6, now, token, retries, crashes, false, now, started_at, worker, progress, error FROM gone;
-    RETURN FOUND;
+    IF FOUND THEN
+        PERFORM windlass.gates_withdraw(now, its_seq);
+        RETURN true;
+    END IF;
+    RETURN false;
 END
 $$;

@@ -1,0 +1,12 @@
+-- Functions of earlier releases that have got arguments since. The new ones have defaults, for programs that know them not.
+DROP FUNCTION IF EXISTS windlass.submit(
+    bigint, bigint, uuid[], text[], text[], smallint[], text[], bigint[], bigint[], bigint[], bytea[], bytea[], text
+);
+DROP FUNCTION IF EXISTS windlass.submit_few(
+    bigint, bigint, uuid[], text[], text[], smallint[], text[], bigint[], bigint[], bigint[], bytea[], bytea[], text
+);
+DROP FUNCTION IF EXISTS windlass.import(
+    bigint, text, uuid[], text[], text[], smallint[], text[], bigint[], bigint[], bytea[], bytea[], smallint[], boolean[],
+    bigint[], integer[], integer[], bigint[], bigint[], bigint[], bytea[], bytea[], bigint[], integer[], bigint[], bigint[],
+    smallint[], uuid[], bytea[]
+);

@@ -1,0 +1,68 @@
+-- claim where rules are set: jobs that may not start wait at their gate, and come back when there may be room. It passes over
+-- a thousand at most in each line; the next claim goes on.
+CREATE OR REPLACE FUNCTION windlass.gates_claim(
+    at bigint, lines text[], wanted integer, suspects integer, lease bigint, claimant uuid
+) RETURNS TABLE (
+    seq bigint, id uuid, token bigint, name text, queue text, priority smallint, owner text, created_at bigint, spec bytea,
+    payload bytea, retries integer, crashes integer, started_at bigint
+)
+LANGUAGE plpgsql VOLATILE
+SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
+DECLARE
+    now bigint := windlass.clock(at);
+    taken integer := 0;
+    passed_over integer;
+    found_now integer;
+    back integer;
+    kind boolean;
+    line text;
+    room integer;
+    seqs bigint[];
+    passed bigint[];
+    stopped bigint[];
+BEGIN
+    FOREACH kind IN ARRAY ARRAY[true, false] LOOP
+        FOREACH line IN ARRAY lines LOOP
+            passed_over := 0;
+            WHILE passed_over < 1000 LOOP
+                back := windlass.gates_look_again(now, line, wanted);
+                room := CASE WHEN kind THEN least(suspects, wanted) ELSE wanted END - taken;
+                IF room > 0 THEN
+                    room := least(room, (SELECT its.room FROM windlass.gates_room_for(now, line) AS its));
+                END IF;
+                seqs := ARRAY(
+                    SELECT found.seq
+                    FROM generate_series(0, 9) AS level, LATERAL (
+                        SELECT r.seq FROM windlass.ready AS r
+                        WHERE r.queue = line AND r.suspect = kind AND r.priority = level
+                        ORDER BY r.seq LIMIT greatest(room, 0)
+                        FOR UPDATE SKIP LOCKED) AS found
+                    LIMIT greatest(room, 0));
+                EXIT WHEN cardinality(seqs) = 0 AND (back = 0 OR room <= 0);
+                SELECT pass.passed, pass.stopped INTO passed, stopped FROM windlass.gates_pass(now, line, kind, seqs) AS pass;
+                passed_over := passed_over + cardinality(stopped);
+                RETURN QUERY
+                WITH next AS (
+                    DELETE FROM windlass.ready
+                    WHERE ready.queue = line AND ready.suspect = kind AND ready.priority BETWEEN 0 AND 9
+                        AND ready.seq = ANY (passed)
+                    RETURNING *
+                ), started AS (
+                    INSERT INTO windlass.run (id, seq, queue, priority, suspect, token, expires_at, retries, crashes,
+                        max_crashes, updated_at, started_at, worker, error)
+                    SELECT next.id, next.seq, next.queue, next.priority, next.suspect, greatest(next.token + 1, now),
+                        now + lease, next.retries, next.crashes, next.max_crashes, now, now, claimant, next.error
+                    FROM next
+                    RETURNING run.seq, run.token, run.retries, run.crashes
+                )
+                SELECT started.seq, job.id, started.token, job.name, job.queue, job.priority, job.owner, job.created_at, job.spec,
+                    job.payload, started.retries, started.crashes, now
+                FROM started JOIN windlass.job ON job.seq = started.seq
+                ORDER BY job.priority, job.seq;
+                GET DIAGNOSTICS found_now = ROW_COUNT;
+                taken := taken + found_now;
+            END LOOP;
+        END LOOP;
+    END LOOP;
+END
+$$;

@@ -1,0 +1,71 @@
+-- Writes the rule at a gate, if it is the expected one; where `hold` is given the bucket is held for so long instead. Answers
+-- whether it was written.
+CREATE OR REPLACE FUNCTION windlass.gates_edit(
+    at bigint, its_gate text, expected bytea, its_paused boolean, its_running bigint, its_in_order boolean, its_apart bigint,
+    its_tolerance bigint, its_patience bigint, its_record bytea, anew boolean, hold bigint, channel text
+) RETURNS boolean
+LANGUAGE plpgsql VOLATILE
+SET jit = off AS $$
+DECLARE
+    now bigint := windlass.clock(at);
+    covered text := CASE WHEN its_gate LIKE 'keys:%' THEN 'key:' || substr(its_gate, 6) || ':' END;
+BEGIN
+    -- Whoever is told that there are no rules is not beside this; "gates" in ASCII.
+    PERFORM pg_advisory_xact_lock(444315726195);
+    IF (SELECT rule.record FROM windlass.rule WHERE rule.gate = its_gate) IS DISTINCT FROM expected THEN
+        RETURN false;
+    END IF;
+    IF hold IS NOT NULL THEN
+        INSERT INTO windlass.bucket (gate, full_at)
+        SELECT r.gate, now + hold + terms.tolerance
+        FROM windlass.gates_rooms(now, ARRAY[its_gate]) AS r
+        CROSS JOIN LATERAL (
+            SELECT rule.tolerance FROM windlass.rule
+            WHERE rule.gate IN (its_gate, 'keys:' || split_part(its_gate, ':', 2)) AND rule.apart IS NOT NULL
+            ORDER BY rule.gate = its_gate DESC LIMIT 1) AS terms
+        WHERE r.apart IS NOT NULL
+        ON CONFLICT (gate) DO UPDATE SET full_at = greatest(bucket.full_at, excluded.full_at);
+        RETURN true;
+    END IF;
+    DELETE FROM windlass.rule WHERE rule.gate = its_gate;
+    IF its_record IS NOT NULL THEN
+        INSERT INTO windlass.rule VALUES (its_gate, its_paused, its_running, its_in_order, its_apart, its_tolerance,
+            its_patience, its_record), ('', false, NULL, false, NULL, 0, 0, '')
+        ON CONFLICT DO NOTHING;
+    END IF;
+    IF anew THEN
+        -- Slots are there where a number is set, for all jobs that run, and for those that keep theirs where jobs do; buckets
+        -- where a rate is.
+        DELETE FROM windlass.slot
+        WHERE (slot.gate = its_gate OR starts_with(slot.gate, covered))
+            AND slot.gate NOT IN (
+                SELECT r.gate FROM windlass.gates_rooms(now, ARRAY(
+                    SELECT DISTINCT s.gate FROM windlass.slot AS s WHERE s.gate = its_gate OR starts_with(s.gate, covered))) AS r
+                WHERE r.running IS NOT NULL AND r.in_order);
+        DELETE FROM windlass.bucket
+        WHERE (bucket.gate = its_gate OR starts_with(bucket.gate, covered))
+            AND bucket.gate NOT IN (
+                SELECT r.gate FROM windlass.gates_rooms(now, ARRAY(
+                    SELECT b.gate FROM windlass.bucket AS b WHERE b.gate = its_gate OR starts_with(b.gate, covered))) AS r
+                WHERE r.apart IS NOT NULL);
+        INSERT INTO windlass.slot (gate, id)
+        WITH passing AS MATERIALIZED (
+            SELECT g.gate, run.id
+            FROM windlass.run
+            JOIN windlass.job ON job.seq = run.seq
+            CROSS JOIN LATERAL unnest(windlass.gates_of(job.queue, job.name, job.keys)) AS g (gate)
+            WHERE g.gate = its_gate OR starts_with(g.gate, covered)
+        )
+        SELECT passing.gate, passing.id
+        FROM passing
+        JOIN windlass.gates_rooms(now, ARRAY(SELECT DISTINCT p.gate FROM passing AS p)) AS r ON r.gate = passing.gate
+        WHERE r.running IS NOT NULL
+        ON CONFLICT DO NOTHING;
+    END IF;
+    PERFORM windlass.gates_open(now, ARRAY(
+        SELECT DISTINCT line.gate FROM windlass.line WHERE line.gate = its_gate OR starts_with(line.gate, covered)));
+    PERFORM windlass.gates_tidy();
+    PERFORM pg_notify(channel, 'ready');
+    RETURN true;
+END
+$$;
