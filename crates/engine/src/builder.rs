@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::{Notify, mpsc};
-use windlass_core::{Incarnation, QueueName};
+use windlass_core::{Incarnation, InvalidInput, Limits, QueueName};
 use windlass_dispatch::{Application, Handler, Router};
 use windlass_store::SharedStore;
 
@@ -11,7 +11,9 @@ use crate::durable::WeakEngine;
 use crate::engine::Engine;
 use crate::error::StartError;
 use crate::exchanger::Exchanger;
+use crate::gates;
 use crate::heartbeat::Heartbeat;
+use crate::holds::Holds;
 use crate::metrics::Metrics;
 use crate::phase::Phases;
 use crate::recurring::Recurring;
@@ -25,7 +27,13 @@ use crate::waiters::Waiters;
 impl Engine {
     /// Starts to build an engine over a store.
     pub fn builder(store: SharedStore) -> EngineBuilder {
-        EngineBuilder { store, settings: Settings::default(), router: Router::new(), recurring: Vec::new() }
+        EngineBuilder {
+            store,
+            settings: Settings::default(),
+            router: Router::new(),
+            recurring: Vec::new(),
+            limits: Vec::new(),
+        }
     }
 }
 
@@ -35,6 +43,7 @@ pub struct EngineBuilder {
     settings: Settings,
     router: Router,
     recurring: Vec<Recurring>,
+    limits: Vec<(String, Limits)>,
 }
 
 impl EngineBuilder {
@@ -80,12 +89,21 @@ impl EngineBuilder {
         self
     }
 
+    /// Sets limits at a gate, given as [`Gate`](windlass_core::Gate) or as its text, when the engine starts, in place of those
+    /// that are set there. A pause stays. See [`Gates::limit`](crate::Gates::limit).
+    pub fn limit(mut self, gate: impl ToString, limits: Limits) -> Self {
+        self.limits.push((gate.to_string(), limits));
+        self
+    }
+
     /// Checks everything, asks the store whether it is there, and starts the loops.
     pub async fn start(self) -> Result<Engine, StartError> {
         self.settings.validate()?;
         let routes = self.router.build()?;
         let declared = self.recurring.into_iter().map(|recurring| recurring.schedule(&self.settings));
         let declared = declared.collect::<Result<Vec<_>, _>>()?;
+        let limits = self.limits.iter().map(|(gate, limits)| Ok((gates::parse(gate)?, *limits)));
+        let limits = limits.collect::<Result<Vec<_>, InvalidInput>>()?;
         self.store.ping().await?;
         let (submittals, receiver) = mpsc::channel(self.settings.submit_buffer);
         let shared = Arc::new(Shared {
@@ -99,9 +117,13 @@ impl EngineBuilder {
             waiters: Waiters::default(),
             phases: Phases::new(),
             schedules_changed: Notify::new(),
+            holds: Holds::default(),
         });
         // Before anything is claimed, which whoever fails to start would leave to its lease.
         let engine = Engine { shared: shared.clone(), submittals: submittals.clone() };
+        for (gate, limits) in limits {
+            engine.gates().limit(gate, limits).await.map_err(StartError::Limit)?;
+        }
         for schedule in declared {
             engine.schedules().put(schedule).await.map_err(StartError::Schedule)?;
         }

@@ -83,6 +83,9 @@ pub enum StartError {
     /// A schedule could not be declared.
     #[error("schedule: {0}")]
     Schedule(Error),
+    /// A limit could not be set.
+    #[error("limit: {0}")]
+    Limit(Error),
     /// The operating system refused a thread.
     #[error("cannot start the heartbeat thread: {0}")]
     Thread(#[from] std::io::Error),

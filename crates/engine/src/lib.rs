@@ -22,6 +22,7 @@
 //! - [`recurring`]: [`Recur`] and [`Recurring`], typed schedules of a handler's jobs
 //! - [`schedules`]: [`Schedules`], what operators and programs do with schedules
 //! - `scheduler`: deals with the ticks of schedules
+//! - [`gates`]: [`Gates`], what operators and programs do with rules: pause, resume, limit; `holds`: what handlers do
 //! - `waiters`: who waits for which job to finish
 //! - [`health`]: liveness and readiness from the age of each loop's last good pass
 //! - [`metrics`]: every metric by name, unit and labels
@@ -65,8 +66,10 @@ mod durable;
 pub mod engine;
 pub mod error;
 mod exchanger;
+pub mod gates;
 pub mod health;
 mod heartbeat;
+mod holds;
 mod linger;
 pub mod metrics;
 mod overtime;
@@ -91,6 +94,7 @@ mod worker;
 pub use builder::EngineBuilder;
 pub use engine::Engine;
 pub use error::{Error, StartError};
+pub use gates::Gates;
 pub use health::{Health, LoopHealth};
 pub use recurring::{Recur, Recurring};
 pub use schedules::{Scheduled, Schedules};

@@ -151,6 +151,12 @@ impl Recurring {
         self.shaped(move |job| job.owner(Some(owner)))
     }
 
+    /// Whose work its jobs are, or on what: see [`Submission::key`](crate::Submission::key).
+    pub fn key(self, kind: impl AsRef<str>, value: impl std::fmt::Display) -> Self {
+        let (kind, value) = (kind.as_ref().to_owned(), value.to_string());
+        self.shaped(move |job| job.key(kind, value))
+    }
+
     fn shaped(mut self, shape: impl FnOnce(JobBuilder) -> JobBuilder + Send + 'static) -> Self {
         self.shapes.push(Box::new(shape));
         self

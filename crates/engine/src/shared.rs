@@ -6,6 +6,7 @@ use windlass_dispatch::Routes;
 use windlass_store::SharedStore;
 
 use crate::health::{Beat, Health};
+use crate::holds::Holds;
 use crate::metrics::Metrics;
 use crate::phase::{Phase, Phases};
 use crate::registry::Registry;
@@ -25,6 +26,8 @@ pub(crate) struct Shared {
     pub(crate) beats: Beats,
     /// Rung when a schedule may be due earlier than was thought.
     pub(crate) schedules_changed: Notify,
+    /// Gates held because handlers were told to wait.
+    pub(crate) holds: Holds,
 }
 
 /// The pulses of the loops.

@@ -86,6 +86,11 @@ impl Submission {
         self.map(|job| job.deadline(moment))
     }
 
+    /// Whose work it is, or on what: the rules at the gate of the key hold for it ([`Gates`](crate::Gates)). Up to 8.
+    pub fn key(self, kind: impl AsRef<str>, value: impl std::fmt::Display) -> Self {
+        self.map(|job| job.key(kind, value))
+    }
+
     /// There must be one such job at a time: another one that is the same is not stored, and the answer names the one that
     /// stands ([`Unique`]).
     pub fn unique(self, unique: Unique) -> Self {

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use futures_util::future::FutureExt;
 use futures_util::poll;
 use tracing::Instrument;
+use windlass_core::limits::DELAY_MAX;
 use windlass_core::retry::Verdict;
-use windlass_core::{JobError, Payload};
+use windlass_core::{ErrorClass, JobError, Payload};
 use windlass_dispatch::{Conclusion, Context, Error, Routed, Run, Stop};
 use windlass_store::{ClaimedJob, Lease, Outcome, Settlement};
 
@@ -84,6 +85,7 @@ impl Attempt {
             (Some(expired), _) => Some(expired),
             (None, Some(handler)) => {
                 let conclusion = self.run(handler.clone(), shared).instrument(span).await;
+                self.heed(conclusion.as_ref(), shared).await;
                 self.normalise(conclusion, shared)
             }
             (None, None) => Some(unknown(&self.claimed, shared)),
@@ -111,6 +113,16 @@ impl Attempt {
         match ended? {
             Ok(conclusion) => Some(conclusion),
             Err(panic) => Some(Conclusion::Failed(Error::panicked(panic.as_ref()))),
+        }
+    }
+
+    /// Whoever stands behind the handler may want a pause, of others too.
+    async fn heed(&self, conclusion: Option<&Conclusion>, shared: &Shared) {
+        if let Some(Conclusion::Failed(error)) = conclusion
+            && let ErrorClass::RateLimited { retry_after } = error.class()
+            && let Some(gates) = shared.store.gates()
+        {
+            shared.holds.slow_down(gates, &self.claimed.new, retry_after.min(DELAY_MAX)).await;
         }
     }
 
@@ -146,7 +158,7 @@ impl Attempt {
         let Some(conclusion) = conclusion else { return Some(self.dropped()) };
         Some(match conclusion {
             Conclusion::Done(result) => self.done(result, shared),
-            Conclusion::Snoozed(delay) => Outcome::Snooze { delay: delay.min(windlass_core::limits::DELAY_MAX) },
+            Conclusion::Snoozed(delay) => Outcome::Snooze { delay: delay.min(DELAY_MAX) },
             Conclusion::Failed(error) => match self.context.stop_reason() {
                 Some(Stop::Canceled) => Outcome::Stop,
                 Some(Stop::Shutdown) => Outcome::Release,

@@ -58,7 +58,9 @@ pub use windlass_macros::job;
 pub mod prelude {
     pub use crate::open::Windlass;
     pub use crate::spans::Spans;
-    pub use windlass_core::{JobId, Misfire, Overlap, Owner, Payload, Priority, QueueName, ScheduleName, Unique};
+    pub use windlass_core::{
+        Gate, JobId, Key, Limits, Misfire, Overlap, Owner, Payload, Priority, QueueName, Rate, ScheduleName, Unique,
+    };
     pub use windlass_dispatch::{
         Attempt, Binary, Classify, Context, Error, Handler, HandlerOptions, Headers, Json, Query, Request, Result,
         Route, Snooze, State, Stop, Text,

@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use windlass_core::QueueName;
+use windlass_core::{Limits, QueueName};
 use windlass_dispatch::{Application, Handler};
 use windlass_engine::{Engine, EngineBuilder, Recurring, Settings, StartError};
 use windlass_store::SharedStore;
@@ -92,6 +92,13 @@ impl WindlassBuilder {
     /// Adds a value that handlers take as `State<S>`.
     pub fn state<S: Clone + Send + Sync + 'static>(self, value: S) -> Self {
         self.part(|engine| engine.state(value))
+    }
+
+    /// Sets limits at a gate, given as [`Gate`](windlass_core::Gate) or as its text, at the start:
+    /// `.limit("keys:tenant", Limits::running(5))`. See [`Gates::limit`](windlass_engine::Gates::limit).
+    pub fn limit(self, gate: impl ToString, limits: Limits) -> Self {
+        let gate = gate.to_string();
+        self.part(|engine| engine.limit(gate, limits))
     }
 
     /// Adds a schedule, which is declared at the start: `.schedule(report.cron("nightly", "0 3 * * *", input))`

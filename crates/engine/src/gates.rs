@@ -1,0 +1,94 @@
+//! What operators and programs do with rules: pause, resume, limit, hold, look.
+
+use std::time::Duration;
+
+use windlass_core::gate::Edit;
+use windlass_core::limits::PAGE_MAX;
+use windlass_core::{Gate, InvalidInput, Limits};
+use windlass_store::Ruled;
+
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::shared::Shared;
+
+/// The rules of the store, which hold for all its processes together: [`Engine::gates`].
+///
+/// Gates are named by [`Gate`] or by its text: `*`, `queue:mail`, `handler:Send`, `key:tenant:acme`, `keys:tenant`.
+#[derive(Clone)]
+pub struct Gates {
+    engine: Engine,
+}
+
+impl Engine {
+    /// The rules of this engine's store.
+    pub fn gates(&self) -> Gates {
+        Gates { engine: self.clone() }
+    }
+}
+
+pub(crate) fn parse(gate: &impl ToString) -> Result<Gate, InvalidInput> {
+    gate.to_string().parse()
+}
+
+impl Gates {
+    /// No attempt starts at this gate from now on, in any process; what runs is left alone, and what is submitted waits. `note`
+    /// says why, to whoever looks.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` when the text is no gate, `Unsupported` when the store keeps no rules.
+    pub async fn pause(&self, gate: impl ToString, note: &str) -> Result<(), Error> {
+        self.edit(gate, Edit::Pause(note.to_owned())).await
+    }
+
+    /// Attempts start again. Errors as for [`pause`](Self::pause).
+    pub async fn resume(&self, gate: impl ToString) -> Result<(), Error> {
+        self.edit(gate, Edit::Resume).await
+    }
+
+    /// Sets how many may pass, in place of what was set there before; [`Limits::default`] lets all pass. Jobs that run already
+    /// count. Errors as for [`pause`](Self::pause); a Redis store that is spread keeps no limits and answers with `Store`.
+    pub async fn limit(&self, gate: impl ToString, limits: Limits) -> Result<(), Error> {
+        self.edit(gate, Edit::Limit(limits)).await
+    }
+
+    /// No attempt starts for so long at a gate with a rate, because whoever stands behind said when to come back. Handlers
+    /// that fail with [`rate_limited`](windlass_dispatch::Error::rate_limited) do this by themselves, at the gates of the
+    /// handler and of the job's keys. Errors as for [`pause`](Self::pause).
+    pub async fn hold(&self, gate: impl ToString, span: Duration) -> Result<(), Error> {
+        self.edit(gate, Edit::Hold(span)).await
+    }
+
+    /// The rule at a gate, and how many slots are taken there; `None` where there is none. Errors as for
+    /// [`pause`](Self::pause).
+    pub async fn get(&self, gate: impl ToString) -> Result<Option<Ruled>, Error> {
+        let wanted = parse(&gate)?;
+        let mut after = None;
+        loop {
+            let page = self.list(after.as_ref()).await?;
+            if let Some(found) = page.iter().find(|ruled| ruled.gate == wanted) {
+                return Ok(Some(found.clone()));
+            }
+            let Some(last) = page.into_iter().last() else { return Ok(None) };
+            after = Some(last.gate);
+        }
+    }
+
+    /// All gates that have rules, by their text, a hundred at a time, those behind `after`.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` when the store keeps no rules.
+    pub async fn list(&self, after: Option<&Gate>) -> Result<Vec<Ruled>, Error> {
+        Ok(store(&self.engine.shared)?.list_gates(after, PAGE_MAX).await?)
+    }
+
+    async fn edit(&self, gate: impl ToString, edit: Edit) -> Result<(), Error> {
+        let gate = parse(&gate)?;
+        Ok(store(&self.engine.shared)?.edit_gate(&gate, edit).await?)
+    }
+}
+
+fn store(shared: &Shared) -> Result<&dyn windlass_store::Gates, Error> {
+    shared.store.gates().ok_or(Error::Unsupported { what: "rules" })
+}
