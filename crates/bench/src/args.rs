@@ -104,6 +104,8 @@ pub(crate) enum Question {
     Snapshot,
     /// Does work get slower while finished jobs are removed?
     Retention,
+    /// What do rules cost, at a queue and at many keys?
+    Limits,
     /// How late does a delayed job start?
     Delays,
     /// What does a worker cost that has nothing to do?
@@ -137,6 +139,7 @@ impl Question {
             Self::Depth => "depth",
             Self::Snapshot => "snapshot",
             Self::Retention => "retention",
+            Self::Limits => "limits",
             Self::Delays => "delays",
             Self::Idle => "idle",
             Self::Recovery => "recovery",

@@ -132,6 +132,8 @@ fn modes(question: Question, store: Place) -> &'static [(&'static str, u64)] {
         (Question::Retention, Place::Embedded) => &[("callers64", 600_000)],
         (Question::Retention, Place::Postgres) => &[("callers64", 200_000)],
         (Question::Retention, Place::Redis) => &[("callers64", 400_000)],
+        (Question::Limits, Place::Postgres) => &[("queue", 100_000), ("keys10k", 100_000)],
+        (Question::Limits, _) => &[("queue", 200_000), ("keys10k", 200_000)],
         (Question::Delays, _) => &[("halfload", 10_000)],
         (Question::Idle, _) => &[("idle", 1_000)],
         // What memory holds does not outlive its process.

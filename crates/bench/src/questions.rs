@@ -6,6 +6,7 @@ pub(crate) mod drain;
 pub(crate) mod http;
 pub(crate) mod idle;
 pub(crate) mod latency;
+pub(crate) mod limits;
 pub(crate) mod recovery;
 mod retention;
 pub(crate) mod snapshot;
@@ -41,6 +42,8 @@ async fn answer(task: &Task) -> Result<Measurement, Fault> {
         ("retention", "floor") => retention::floor(task).await,
         ("depth", "windlass") => depth::windlass(task).await,
         ("depth", "floor") => depth::floor(task).await,
+        ("limits", "windlass") => limits::windlass(task).await,
+        ("limits", "floor") => limits::floor(task).await,
         ("delays", "windlass") => delays::windlass(task).await,
         ("delays", "floor") => delays::floor(task).await,
         ("idle", "windlass") => idle::windlass(task).await,

@@ -8,7 +8,7 @@ use std::time::Instant;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
-use windlass_core::{JobId, Key, NewJob, QueueName, Start, Timestamp, Uniqueness};
+use windlass_core::{JobId, NewJob, QueueName, Start, Timestamp, Uniqueness};
 use windlass_store::codec::Spec;
 use windlass_store::{Error, ErrorKind, Exchange, Scope, SubmitOutcome, Submitted};
 
@@ -102,9 +102,9 @@ fn put(column: &mut Option<Vec<Option<String>>>, jobs: usize, value: String) {
     column.push(Some(value));
 }
 
-/// The keys of a job, one a line; nothing where it has none.
+/// The gates of a job's keys, one a line; nothing where it has none.
 pub(crate) fn keys(new: &NewJob) -> Option<String> {
-    let keys: Vec<&str> = new.keys().iter().map(Key::as_str).collect();
+    let keys: Vec<String> = new.keys().iter().map(|key| format!("key:{key}")).collect();
     (!keys.is_empty()).then(|| keys.join("\n"))
 }
 

@@ -98,7 +98,7 @@ impl WindlassBuilder {
     /// `.limit("keys:tenant", Limits::running(5))`. See [`Gates::limit`](windlass_engine::Gates::limit).
     pub fn limit(self, gate: impl ToString, limits: Limits) -> Self {
         let gate = gate.to_string();
-        self.part(|engine| engine.limit(gate, limits))
+        self.part(move |engine| engine.limit(gate, limits))
     }
 
     /// Adds a schedule, which is declared at the start: `.schedule(report.cron("nightly", "0 3 * * *", input))`

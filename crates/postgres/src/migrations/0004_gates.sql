@@ -1,4 +1,4 @@
--- Whose work a job is, or on what: `kind:value`, one a line.
+-- The gates of a job's keys, `key:kind:value`, one a line.
 ALTER TABLE windlass.job ADD COLUMN keys text COLLATE "C";
 
 -- What holds at a gate: paused, how many may run, whether slots are kept between attempts, microseconds between two starts,

@@ -18,6 +18,7 @@ DECLARE
     line text;
     room integer;
     seqs bigint[];
+    places tid[];
     passed bigint[];
     stopped bigint[];
 BEGIN
@@ -30,22 +31,23 @@ BEGIN
                 IF room > 0 THEN
                     room := least(room, (SELECT its.room FROM windlass.gates_room_for(now, line) AS its));
                 END IF;
-                seqs := ARRAY(
-                    SELECT found.seq
+                SELECT coalesce(array_agg(f.seq), '{}'), array_agg(f.place) INTO seqs, places
+                FROM (
+                    SELECT found.seq, found.place
                     FROM generate_series(0, 9) AS level, LATERAL (
-                        SELECT r.seq FROM windlass.ready AS r
+                        SELECT r.seq, r.ctid AS place FROM windlass.ready AS r
                         WHERE r.queue = line AND r.suspect = kind AND r.priority = level
                         ORDER BY r.seq LIMIT greatest(room, 0)
                         FOR UPDATE SKIP LOCKED) AS found
-                    LIMIT greatest(room, 0));
+                    LIMIT greatest(room, 0)) AS f;
                 EXIT WHEN cardinality(seqs) = 0 AND (back = 0 OR room <= 0);
-                SELECT pass.passed, pass.stopped INTO passed, stopped FROM windlass.gates_pass(now, line, kind, seqs) AS pass;
+                SELECT pass.passed, pass.stopped INTO passed, stopped FROM windlass.gates_pass(now, line, seqs, places) AS pass;
                 passed_over := passed_over + cardinality(stopped);
                 RETURN QUERY
                 WITH next AS (
                     DELETE FROM windlass.ready
-                    WHERE ready.queue = line AND ready.suspect = kind AND ready.priority BETWEEN 0 AND 9
-                        AND ready.seq = ANY (passed)
+                    WHERE ready.ctid = ANY (CASE WHEN cardinality(stopped) = 0 THEN places ELSE ARRAY(
+                        SELECT p.place FROM unnest(seqs, places) AS p (seq, place) WHERE p.seq = ANY (passed)) END)
                     RETURNING *
                 ), started AS (
                     INSERT INTO windlass.run (id, seq, queue, priority, suspect, token, expires_at, retries, crashes,

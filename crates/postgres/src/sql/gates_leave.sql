@@ -1,13 +1,14 @@
 -- Attempts have ended, or jobs that waited have: their slots are free, but for those that jobs keep until they have finished.
 CREATE OR REPLACE FUNCTION windlass.gates_leave(now bigint, ids uuid[], finished boolean[]) RETURNS void
 LANGUAGE plpgsql VOLATILE
-SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
+SET enable_hashjoin = on SET enable_mergejoin = off SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     freed text[];
+    order_is_kept boolean := EXISTS (SELECT 1 FROM windlass.rule WHERE rule.in_order);
 BEGIN
     WITH free AS (
         DELETE FROM windlass.slot USING unnest(ids, finished) AS who (id, done)
-        WHERE slot.id = who.id AND (who.done OR NOT coalesce((
+        WHERE slot.id = who.id AND slot.id = ANY (ids) AND (who.done OR NOT order_is_kept OR NOT coalesce((
             SELECT CASE WHEN own.running IS NOT NULL THEN own.in_order ELSE kind.in_order END
             FROM (SELECT 1) AS one
             LEFT JOIN windlass.rule AS own ON own.gate = slot.gate

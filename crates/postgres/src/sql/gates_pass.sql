@@ -2,13 +2,17 @@
 -- and puts those that are stopped where they were. Decided in rounds: those who have room whoever goes before them pass, those
 -- who have none now are stopped, and the rest are looked at again.
 CREATE OR REPLACE FUNCTION windlass.gates_pass(
-    now bigint, its_line text, kind boolean, seqs bigint[], OUT passed bigint[], OUT stopped bigint[]
+    now bigint, its_line text, seqs bigint[], places tid[], OUT passed bigint[], OUT stopped bigint[]
 )
 LANGUAGE plpgsql VOLATILE
-SET enable_mergejoin = off SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
+SET enable_hashjoin = on SET enable_nestloop = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off
+SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
-    rest bigint[];
-    all_gates text[];
+    rest bigint[] := seqs;
+    -- Gates that all of them have, and whether there are rules for gates that each has by itself.
+    common text[];
+    of_handlers boolean;
+    of_keys boolean;
     -- What is asked, a list per column: job after job, gate after gate.
     a_places bigint[];
     a_seqs bigint[];
@@ -19,12 +23,11 @@ DECLARE
     going bigint[];
     now_stopped bigint[];
 BEGIN
+    passed := '{}';
     stopped := '{}';
-    SELECT array_agg(DISTINCT g.gate) INTO all_gates
-    FROM unnest(seqs) AS s (seq)
-    JOIN windlass.job ON job.seq = s.seq
-    CROSS JOIN LATERAL unnest(windlass.gates_of(job.queue, job.name, job.keys)) AS g (gate);
-    SELECT array_agg(r.gate) INTO all_gates FROM windlass.gates_rooms(now, all_gates) AS r;
+    common := ARRAY(SELECT rule.gate FROM windlass.rule WHERE rule.gate IN ('*', 'queue:' || its_line) ORDER BY rule.gate);
+    of_handlers := EXISTS (SELECT 1 FROM windlass.rule WHERE rule.gate >= 'handler:' AND rule.gate < 'handler;');
+    of_keys := EXISTS (SELECT 1 FROM windlass.rule WHERE rule.gate >= 'key' AND rule.gate < 'key~');
     SELECT
         array_agg(a.place), array_agg(a.seq), array_agg(a.id), array_agg(a.gate), array_agg(a.nth),
         array_agg((SELECT true FROM windlass.slot WHERE slot.gate = a.gate AND slot.id = a.id) IS TRUE)
@@ -32,19 +35,26 @@ BEGIN
     FROM (
         SELECT s.place, s.seq, job.id, g.gate, g.nth
         FROM unnest(seqs) WITH ORDINALITY AS s (seq, place)
-        JOIN windlass.job ON job.seq = s.seq
-        CROSS JOIN LATERAL unnest(windlass.gates_of(job.queue, job.name, job.keys)) WITH ORDINALITY AS g (gate, nth)
-        WHERE g.gate = ANY (all_gates)
+        JOIN windlass.job ON job.seq = s.seq AND job.seq = ANY (seqs)
+        CROSS JOIN LATERAL unnest(
+            common || CASE WHEN of_handlers THEN ARRAY['handler:' || job.name] END
+            || CASE WHEN of_keys THEN string_to_array(job.keys, E'\n') END
+        ) WITH ORDINALITY AS g (gate, nth)
     ) AS a;
-    rest := ARRAY(SELECT DISTINCT a FROM unnest(a_seqs) AS a);
-    passed := ARRAY(SELECT s FROM unnest(seqs) AS s WHERE s <> ALL (rest));
+    -- Most often there is room for all of them.
+    IF windlass.gates_pass_all(now, a_gates, a_ids, a_slots) THEN
+        passed := seqs;
+        RETURN;
+    END IF;
     WHILE cardinality(rest) > 0 LOOP
-        WITH asked AS MATERIALIZED (
+        WITH rooms AS MATERIALIZED (
+            SELECT * FROM windlass.gates_rooms(now, a_gates)
+        ), asked AS MATERIALIZED (
             SELECT a.*, r.paused, r.free, r.tokens, r.running, r.apart, r.opens,
-                r.paused OR r.tokens = 0 OR (r.free = 0 AND NOT a.has_slot) AS closed
+                r.paused OR coalesce(r.tokens = 0, false) OR (coalesce(r.free = 0, false) AND NOT a.has_slot) AS closed
             FROM unnest(a_places, a_seqs, a_ids, a_gates, a_nths, a_slots) AS a (place, seq, id, gate, nth, has_slot)
-            JOIN windlass.gates_rooms(now, all_gates) AS r ON r.gate = a.gate
-            WHERE a.seq = ANY (rest)
+            JOIN rooms AS r ON r.gate = a.gate
+            JOIN unnest(rest) AS t (seq) ON t.seq = a.seq
         ), stops AS MATERIALIZED (
             SELECT DISTINCT ON (asked.seq) asked.seq, asked.gate, asked.has_slot,
                 CASE WHEN asked.paused OR (asked.free = 0 AND NOT asked.has_slot) THEN NULL ELSE asked.opens END AS opens
@@ -54,26 +64,28 @@ BEGIN
             SELECT asked.*,
                 count(*) OVER (PARTITION BY asked.gate ORDER BY asked.place) AS of_all,
                 count(*) FILTER (WHERE NOT asked.has_slot) OVER (PARTITION BY asked.gate ORDER BY asked.place) AS of_new
-            FROM asked WHERE asked.seq NOT IN (SELECT stops.seq FROM stops)
-        ), pass AS MATERIALIZED (
-            SELECT ranked.seq FROM ranked
+            FROM asked LEFT JOIN stops ON stops.seq = asked.seq
+            WHERE stops.seq IS NULL
+        ), judged AS MATERIALIZED (
+            SELECT ranked.seq, bool_and((ranked.free IS NULL OR ranked.has_slot OR ranked.of_new <= ranked.free)
+                AND (ranked.tokens IS NULL OR ranked.of_all <= ranked.tokens)) AS may_pass
+            FROM ranked
             GROUP BY ranked.seq
-            HAVING bool_and((ranked.free IS NULL OR ranked.has_slot OR ranked.of_new <= ranked.free)
-                AND (ranked.tokens IS NULL OR ranked.of_all <= ranked.tokens))
         ), taken AS (
             INSERT INTO windlass.slot (gate, id)
-            SELECT asked.gate, asked.id FROM asked JOIN pass ON pass.seq = asked.seq
+            SELECT asked.gate, asked.id FROM asked JOIN judged ON judged.seq = asked.seq AND judged.may_pass
             WHERE asked.running IS NOT NULL AND NOT asked.has_slot
         ), spent AS (
             INSERT INTO windlass.bucket (gate, full_at)
-            SELECT asked.gate, now + count(*) * min(asked.apart) FROM asked JOIN pass ON pass.seq = asked.seq
+            SELECT asked.gate, now + count(*) * min(asked.apart)
+            FROM asked JOIN judged ON judged.seq = asked.seq AND judged.may_pass
             WHERE asked.apart IS NOT NULL
             GROUP BY asked.gate
             ON CONFLICT (gate) DO UPDATE SET full_at = greatest(bucket.full_at, now) + excluded.full_at - now
         ), gone AS (
             DELETE FROM windlass.ready
-            WHERE ready.queue = its_line AND ready.suspect = kind AND ready.priority BETWEEN 0 AND 9
-                AND ready.seq = ANY (ARRAY(SELECT stops.seq FROM stops))
+            WHERE ready.ctid = ANY (ARRAY(
+                SELECT p.place FROM unnest(seqs, places) AS p (seq, place) JOIN stops ON stops.seq = p.seq))
             RETURNING *
         ), put AS (
             INSERT INTO windlass.held
@@ -88,14 +100,22 @@ BEGIN
             SELECT DISTINCT its_line, stops.opens, stops.gate FROM stops WHERE stops.opens IS NOT NULL
             ON CONFLICT DO NOTHING
         )
-        SELECT ARRAY(SELECT pass.seq FROM pass), ARRAY(SELECT stops.seq FROM stops) INTO going, now_stopped;
+        SELECT
+            ARRAY(
+                SELECT t.seq FROM unnest(rest) AS t (seq)
+                LEFT JOIN judged ON judged.seq = t.seq
+                LEFT JOIN stops ON stops.seq = t.seq
+                WHERE coalesce(judged.may_pass, stops.seq IS NULL)),
+            ARRAY(SELECT stops.seq FROM stops),
+            ARRAY(SELECT judged.seq FROM judged WHERE NOT judged.may_pass)
+        INTO going, now_stopped, rest;
         passed := passed || going;
         stopped := stopped || now_stopped;
-        rest := ARRAY(SELECT r FROM unnest(rest) AS r WHERE r <> ALL (going || now_stopped));
     END LOOP;
     IF cardinality(stopped) > 0 THEN
         PERFORM windlass.gates_pass_on(now,
-            ARRAY(SELECT DISTINCT a.gate FROM unnest(a_seqs, a_gates) AS a (seq, gate) WHERE a.seq = ANY (stopped)));
+            ARRAY(SELECT DISTINCT a.gate FROM unnest(a_seqs, a_gates) AS a (seq, gate)
+                JOIN unnest(stopped) AS s (seq) ON s.seq = a.seq));
     END IF;
 END
 $$;

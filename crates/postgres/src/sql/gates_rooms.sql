@@ -4,8 +4,11 @@ CREATE OR REPLACE FUNCTION windlass.gates_rooms(now bigint, gates text[]) RETURN
     gate text, paused boolean, free bigint, tokens bigint, in_order boolean, taken bigint, running bigint, apart bigint,
     opens bigint, patience bigint
 )
-LANGUAGE sql VOLATILE
-SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off AS $$
+LANGUAGE plpgsql VOLATILE
+SET enable_hashjoin = on SET enable_nestloop = on SET enable_mergejoin = off SET enable_seqscan = on SET jit = off SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
     SELECT
         terms.gate, terms.paused, CASE WHEN terms.running IS NOT NULL THEN greatest(terms.running - counted.taken, 0) END,
         CASE WHEN terms.apart IS NULL THEN NULL
@@ -30,9 +33,13 @@ SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SE
             ON kind.gate = CASE WHEN g.gate LIKE 'key:%' THEN 'keys:' || split_part(g.gate, ':', 2) END
         WHERE own.gate IS NOT NULL OR kind.gate IS NOT NULL
     ) AS terms
-    LEFT JOIN windlass.bucket ON bucket.gate = terms.gate
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN terms.apart IS NOT NULL
+            THEN (SELECT b.full_at FROM windlass.bucket AS b WHERE b.gate = terms.gate) END AS full_at
+    ) AS bucket
     CROSS JOIN LATERAL (
         SELECT CASE WHEN terms.running IS NOT NULL
             THEN (SELECT count(*) FROM windlass.slot WHERE slot.gate = terms.gate) ELSE 0 END AS taken
-    ) AS counted
+    ) AS counted;
+END
 $$;
