@@ -19,6 +19,7 @@ use crate::registry::Registry;
 use crate::scheduler::Scheduler;
 use crate::settings::Settings;
 use crate::shared::{Beats, Shared};
+use crate::slots::Slots;
 use crate::sweeper::Sweeper;
 use crate::waiters::Waiters;
 
@@ -88,8 +89,10 @@ impl EngineBuilder {
         let declared = declared.collect::<Result<Vec<_>, _>>()?;
         self.store.ping().await?;
         let (submittals, receiver) = mpsc::channel(self.settings.submit_buffer);
+        let metrics = Metrics::new(self.store.name(), routes.names());
         let shared = Arc::new(Shared {
-            metrics: Metrics::new(self.store.name(), routes.names()),
+            slots: Slots::new(&self.settings, metrics.concurrency.clone()),
+            metrics,
             beats: Beats::new(&self.settings),
             store: self.store,
             settings: self.settings,

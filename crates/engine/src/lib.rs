@@ -13,6 +13,9 @@
 //! - `crossing`: the turns under way, which move on even when handlers block every thread
 //! - `linger`: whether to stay awake for an answer that is about to come
 //! - `turn`: composes one exchange and takes its answer apart
+//! - `slots`: how many attempts may run at the same time, as it was set or as `adaptive` finds out
+//! - `adaptive`: finds out how many that is from how they fare
+//! - `evidence`: how a handler's attempts fared, against how they fare with little else running
 //! - `pace`: how much to claim ahead of free slots
 //! - `worker`: one attempt: route, run under its time limit, normalise, settle
 //! - `overtime`: an attempt's time limit and what becomes of it then
@@ -58,12 +61,16 @@
 //! # }
 //! ```
 
+mod adaptive;
+#[cfg(test)]
+mod adaptive_tests;
 mod breaker;
 mod builder;
 mod crossing;
 mod durable;
 pub mod engine;
 pub mod error;
+mod evidence;
 mod exchanger;
 pub mod health;
 mod heartbeat;
@@ -80,6 +87,7 @@ mod scheduler_tests;
 pub mod schedules;
 pub mod settings;
 mod shared;
+mod slots;
 mod stock;
 pub mod submit;
 mod sweeper;

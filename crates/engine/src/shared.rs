@@ -10,6 +10,7 @@ use crate::metrics::Metrics;
 use crate::phase::{Phase, Phases};
 use crate::registry::Registry;
 use crate::settings::Settings;
+use crate::slots::Slots;
 use crate::waiters::Waiters;
 
 /// The engine's insides.
@@ -19,6 +20,7 @@ pub(crate) struct Shared {
     pub(crate) routes: Routes,
     pub(crate) worker: Incarnation,
     pub(crate) registry: Registry,
+    pub(crate) slots: Slots,
     pub(crate) waiters: Waiters,
     pub(crate) phases: Phases,
     pub(crate) metrics: Metrics,
@@ -57,6 +59,7 @@ impl Shared {
             ready: running && !loops.iter().any(|beat| beat.stale),
             store: self.store.name(),
             running: self.registry.len(),
+            concurrency: self.slots.count(),
             loops,
         }
     }
