@@ -19,8 +19,10 @@ use crate::registry::Registry;
 use crate::scheduler::Scheduler;
 use crate::settings::Settings;
 use crate::shared::{Beats, Shared};
+use crate::signals::Readings;
 use crate::slots::Slots;
 use crate::sweeper::Sweeper;
+use crate::traffic::Traffic;
 use crate::waiters::Waiters;
 
 impl Engine {
@@ -93,6 +95,8 @@ impl EngineBuilder {
         let shared = Arc::new(Shared {
             slots: Slots::new(&self.settings, metrics.concurrency.clone()),
             metrics,
+            traffic: Traffic::of(&self.settings.queues),
+            readings: Readings::default(),
             beats: Beats::new(&self.settings),
             store: self.store,
             settings: self.settings,

@@ -26,6 +26,8 @@
 //! - [`schedules`]: [`Schedules`], what operators and programs do with schedules
 //! - `scheduler`: deals with the ticks of schedules
 //! - `waiters`: who waits for which job to finish
+//! - [`signals`]: what an autoscaler wants to know of each queue
+//! - `traffic`: how many attempts ended here, and how long they took
 //! - [`health`]: liveness and readiness from the age of each loop's last good pass
 //! - [`metrics`]: every metric by name, unit and labels
 //! - `trace`: the trace id that submission and runs share
@@ -87,11 +89,13 @@ mod scheduler_tests;
 pub mod schedules;
 pub mod settings;
 mod shared;
+pub mod signals;
 mod slots;
 mod stock;
 pub mod submit;
 mod sweeper;
 mod trace;
+mod traffic;
 mod turn;
 mod waiters;
 mod worker;
@@ -103,4 +107,5 @@ pub use health::{Health, LoopHealth};
 pub use recurring::{Recur, Recurring};
 pub use schedules::{Scheduled, Schedules};
 pub use settings::Settings;
+pub use signals::QueueSignals;
 pub use submit::{Submission, Submit};

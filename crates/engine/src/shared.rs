@@ -10,7 +10,9 @@ use crate::metrics::Metrics;
 use crate::phase::{Phase, Phases};
 use crate::registry::Registry;
 use crate::settings::Settings;
+use crate::signals::Readings;
 use crate::slots::Slots;
+use crate::traffic::Traffic;
 use crate::waiters::Waiters;
 
 /// The engine's insides.
@@ -21,6 +23,8 @@ pub(crate) struct Shared {
     pub(crate) worker: Incarnation,
     pub(crate) registry: Registry,
     pub(crate) slots: Slots,
+    pub(crate) traffic: Traffic,
+    pub(crate) readings: Readings,
     pub(crate) waiters: Waiters,
     pub(crate) phases: Phases,
     pub(crate) metrics: Metrics,

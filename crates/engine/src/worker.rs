@@ -112,6 +112,7 @@ impl Attempt {
         let waited = self.claimed.created_at.until(self.claimed.started_at);
         let took = started.elapsed();
         shared.metrics.attempted(&self.claimed.new.name, waited, took);
+        shared.traffic.note(&self.claimed.new.queue, took, started.duration_since(self.received) + took);
         let panicked = |panic: Box<dyn Any + Send>| Conclusion::Failed(Error::panicked(panic.as_ref()));
         let conclusion = ended.map(|ended| ended.unwrap_or_else(panicked));
         if let Some(begun) = begun {
