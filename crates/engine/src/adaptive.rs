@@ -24,6 +24,10 @@ const TOLERANCE: f64 = 1.3;
 const FAILURES_ALLOWED: f64 = 0.1;
 /// The limit never shrinks to less than this in one round.
 const SHRINK_MAX: f64 = 0.5;
+/// From this share of the limit at which too many failed, steps are small.
+const NEAR: f64 = 0.6;
+/// By how much that limit rises with each calm, because what was too much may be no longer.
+const FORGET: f64 = 1.25;
 /// Rounds from one calm to the next.
 const CALM_EVERY: u32 = 32;
 
@@ -57,6 +61,9 @@ pub(crate) struct Adaptive {
     rounds_since_calm: u32,
     /// The highest limit since calm was measured.
     highest: f64,
+    /// The limit at which too many failed last, until it has been passed without. Near it steps are small: where others
+    /// use the same upstream, failures tell of too much before times do.
+    failed_at: f64,
     evidence: Evidence,
 }
 
@@ -74,6 +81,7 @@ impl Adaptive {
             filled: false,
             rounds_since_calm: 0,
             highest: floor,
+            failed_at: f64::INFINITY,
             evidence: Evidence::default(),
         }
     }
@@ -159,6 +167,11 @@ impl Adaptive {
         if slowed < 1.0 || failing < 1.0 {
             self.stage = Stage::Following;
         }
+        if failing < 1.0 {
+            self.failed_at = self.limit;
+        } else if self.limit > self.failed_at {
+            self.failed_at = f64::INFINITY;
+        }
         let shrunk = self.limit * slowed.min(failing).clamp(SHRINK_MAX, 1.0);
         if failing < 1.0 && shrunk <= self.floor {
             // From an outage it is a long way back in small steps.
@@ -186,6 +199,7 @@ impl Adaptive {
     fn step(&self) -> f64 {
         match self.stage {
             Stage::Climbing => self.limit,
+            _ if self.limit > NEAR * self.failed_at => (self.limit / 32.0).max(0.25),
             _ => self.limit.sqrt().min((self.limit / 4.0).max(1.0)),
         }
     }
@@ -193,6 +207,7 @@ impl Adaptive {
     fn learn(&mut self) {
         self.evidence.learn();
         self.rounds_since_calm = 0;
+        self.failed_at *= FORGET;
         self.highest = self.limit;
     }
 }
@@ -209,13 +224,18 @@ mod tests {
 
     /// Runs `count` attempts, as many at the same time as may, each as long as `took` says of how many that are.
     fn run(adaptive: &mut Adaptive, count: usize, took: impl Fn(usize) -> Duration, ending: Ending) {
+        run_with(adaptive, count, |running| (took(running), ending));
+    }
+
+    fn run_with(adaptive: &mut Adaptive, count: usize, mut fares: impl FnMut(usize) -> (Duration, Ending)) {
         let mut begun = std::collections::VecDeque::new();
         for _ in 0..count {
             while begun.len() < adaptive.limit() {
                 begun.push_back(adaptive.begin());
             }
             let (running, round) = (begun.len(), begun.pop_front().expect("one runs"));
-            adaptive.end(round, &job(), took(running), ending);
+            let (took, ending) = fares(running);
+            adaptive.end(round, &job(), took, ending);
         }
         begun.into_iter().for_each(|round| adaptive.end(round, &job(), Duration::ZERO, Ending::Neither));
     }
@@ -251,6 +271,21 @@ mod tests {
         run(&mut adaptive, 2_000, |_| Duration::from_millis(5), Ending::Well);
         run(&mut adaptive, 5_000, |_| Duration::from_millis(50), Ending::Well);
         assert_eq!(adaptive.limit(), 64);
+    }
+
+    /// Whoever refuses at once does not slow down first.
+    #[test]
+    fn it_stays_near_what_is_not_refused() {
+        let (mut adaptive, mut refused) = (Adaptive::between(1, 1_000), 0);
+        run_with(&mut adaptive, 20_000, |running| {
+            let ending = if running > 40 { Ending::Ill } else { Ending::Well };
+            refused += u32::from(ending == Ending::Ill);
+            (Duration::from_millis(5), ending)
+        });
+        assert!((20..=50).contains(&adaptive.limit()), "{}", adaptive.limit());
+        assert!(refused < 2_000, "{refused}");
+        run(&mut adaptive, 20_000, |_| Duration::from_millis(5), Ending::Well);
+        assert!(adaptive.limit() > 500, "nothing is refused any more: {}", adaptive.limit());
     }
 
     #[test]

@@ -54,8 +54,16 @@ enum Limit {
     Adaptive(Adaptive),
 }
 
+/// A process: it asks as often as its limit allows.
+struct Process {
+    limit: Limit,
+    running: usize,
+}
+
 /// One request on its way.
+#[derive(Clone, Copy)]
 struct Asked {
+    process: usize,
     at: u64,
     round: Option<Round>,
 }
@@ -63,8 +71,7 @@ struct Asked {
 struct Simulation {
     now: u64,
     events: BinaryHeap<Reverse<(u64, u64, Event)>>,
-    limit: Limit,
-    running: usize,
+    processes: Vec<Process>,
     asked: Vec<Asked>,
     ended: Vec<bool>,
     upstream: Upstream,
@@ -97,8 +104,21 @@ impl Limit {
     }
 }
 
+impl Process {
+    /// Whether there is room for one more, and the round that it begins in where there are rounds.
+    fn begin(&mut self) -> Option<Option<Round>> {
+        (self.running < self.limit.get()).then(|| {
+            self.running += 1;
+            match &mut self.limit {
+                Limit::Fixed(_) => None,
+                Limit::Adaptive(adaptive) => Some(adaptive.begin()),
+            }
+        })
+    }
+}
+
 impl Simulation {
-    fn new(limit: Limit, capacity: usize, work: Work, seed: u64) -> Self {
+    fn new(limits: Vec<Limit>, capacity: usize, work: Work, seed: u64) -> Self {
         let rng = fastrand::Rng::with_seed(seed);
         let waiting_max = 16 * capacity;
         let upstream = Upstream { capacity, busy: 0, waiting: VecDeque::new(), waiting_max, work, rng };
@@ -106,8 +126,7 @@ impl Simulation {
         let mut simulation = Self {
             now: 0,
             events: BinaryHeap::new(),
-            limit,
-            running: 0,
+            processes: limits.into_iter().map(|limit| Process { limit, running: 0 }).collect(),
             asked: Vec::new(),
             ended: Vec::new(),
             upstream,
@@ -155,15 +174,12 @@ impl Simulation {
 
     /// There is always more to do.
     fn fill(&mut self) {
-        while self.running < self.limit.get() {
-            self.running += 1;
-            let round = match &mut self.limit {
-                Limit::Fixed(_) => None,
-                Limit::Adaptive(adaptive) => Some(adaptive.begin()),
-            };
-            self.ended.push(false);
-            self.asked.push(Asked { at: self.now, round });
-            self.ask(self.asked.len() as u64 - 1);
+        for process in 0..self.processes.len() {
+            while let Some(round) = self.processes[process].begin() {
+                self.ended.push(false);
+                self.asked.push(Asked { process, at: self.now, round });
+                self.ask(self.asked.len() as u64 - 1);
+            }
         }
     }
 
@@ -188,9 +204,10 @@ impl Simulation {
         if std::mem::replace(&mut self.ended[id as usize], true) {
             return;
         }
-        self.running -= 1;
-        let Asked { at, round } = self.asked[id as usize];
-        if let (Limit::Adaptive(adaptive), Some(round)) = (&mut self.limit, round) {
+        let Asked { process, at, round } = self.asked[id as usize];
+        let Process { limit, running } = &mut self.processes[process];
+        *running -= 1;
+        if let (Limit::Adaptive(adaptive), Some(round)) = (limit, round) {
             adaptive.end(round, &self.job, Duration::from_nanos(self.now - at), ending);
         }
         if ending == Ending::Well {
@@ -201,21 +218,22 @@ impl Simulation {
 
 /// The best that any fixed number does in each phase.
 fn best_fixed(capacity: usize, work: Work, seed: u64) -> [f64; 3] {
-    let all = (1..=4 * capacity).map(|number| Simulation::new(Limit::Fixed(number), capacity, work, seed).run());
+    let all = (1..=4 * capacity).map(|number| Simulation::new(vec![Limit::Fixed(number)], capacity, work, seed).run());
     all.fold([0.0; 3], |best, one| std::array::from_fn(|phase| f64::max(best[phase], one[phase])))
 }
 
 /// The shares of the best fixed number in each phase, from the first request on.
-fn shares(capacity: usize, work: Work, seed: u64) -> [f64; 3] {
-    let adaptive = Adaptive::between(1, 4 * capacity);
+fn shares(processes: usize, capacity: usize, work: Work, seed: u64) -> [f64; 3] {
+    let adaptive = || Limit::Adaptive(Adaptive::between(1, 4 * capacity));
     let best = best_fixed(capacity, work, seed);
-    let own = Simulation::new(Limit::Adaptive(adaptive), capacity, work, seed).run();
+    let limits = std::iter::repeat_with(adaptive).take(processes).collect();
+    let own = Simulation::new(limits, capacity, work, seed).run();
     std::array::from_fn(|phase| own[phase] / best[phase])
 }
 
 fn holds_nine_tenths(capacity: usize, work: Work) {
     for seed in 0..2 {
-        let shares = shares(capacity, work, seed);
+        let shares = shares(1, capacity, work, seed);
         println!("{work:?}, capacity {capacity}, seed {seed}: {shares:.3?} of the best fixed number");
         assert!(shares.iter().all(|share| *share >= 0.9), "{work:?}, capacity {capacity}, seed {seed}: {shares:?}");
     }
@@ -245,8 +263,18 @@ fn an_upstream_of_short_and_long_requests_halves_and_recovers() {
 fn no_fixed_number_does_as_well_throughout() {
     let best = best_fixed(16, Work::Even, 0);
     let worst_phase = |number| {
-        let own = Simulation::new(Limit::Fixed(number), 16, Work::Even, 0).run();
+        let own = Simulation::new(vec![Limit::Fixed(number)], 16, Work::Even, 0).run();
         (0..3).map(|phase| own[phase] / best[phase]).fold(f64::INFINITY, f64::min)
     };
     assert!(worst_phase(8) < 0.6 && worst_phase(64) < 0.1, "{} {}", worst_phase(8), worst_phase(64));
+}
+
+/// None of them knows of the others, and what one takes for calm is what the others leave of it.
+#[test]
+fn four_processes_share_an_upstream_that_halves_and_recovers() {
+    for seed in 0..2 {
+        let shares = shares(4, 16, Work::Even, seed);
+        println!("four processes, seed {seed}: {shares:.3?} of the best fixed number");
+        assert!(shares.iter().all(|share| *share >= 0.9), "seed {seed}: {shares:?}");
+    }
 }
