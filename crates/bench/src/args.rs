@@ -69,6 +69,9 @@ pub(crate) struct Asked {
     /// on PostgreSQL and Redis some of them need Node.js and npm, or Python.
     #[arg(long)]
     pub(crate) peers: bool,
+    /// Draws what was seen over time into this file, as SVG (`upstream`).
+    #[arg(long)]
+    pub(crate) plot: Option<PathBuf>,
     /// Where to put files. It should be on the disk that matters, not in memory.
     #[arg(long, default_value = "target/windlass-bench")]
     pub(crate) dir: PathBuf,
@@ -108,6 +111,8 @@ pub(crate) enum Question {
     Limits,
     /// How late does a delayed job start?
     Delays,
+    /// How much is done through something whose capacity halves and recovers?
+    Upstream,
     /// What does a worker cost that has nothing to do?
     Idle,
     /// How soon do the jobs of a killed process run again?
@@ -141,6 +146,7 @@ impl Question {
             Self::Retention => "retention",
             Self::Limits => "limits",
             Self::Delays => "delays",
+            Self::Upstream => "upstream",
             Self::Idle => "idle",
             Self::Recovery => "recovery",
         }

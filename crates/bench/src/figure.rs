@@ -2,8 +2,16 @@
 
 use serde::Serialize;
 
-use crate::measurement::Measurement;
+use crate::measurement::{Measurement, Moment};
 use crate::plan::{Case, System};
+
+/// Compares, phase by phase, to the best of the others. What changes is the upstream, and a different fixed number is the
+/// best in each phase.
+pub(crate) fn compare_to_fixed(figure: &mut Figure, fixed: &[Figure]) {
+    let best = |phase: usize| fixed.iter().filter_map(|one| one.phases_per_s.get(phase)).copied().reduce(f64::max);
+    let own = figure.phases_per_s.iter().enumerate();
+    figure.ratio_to_best_fixed = own.filter_map(|(phase, rate)| Some(rate / best(phase)?)).collect();
+}
 
 /// One line of the output. `jobs` and `completed` are of one run; `lost` and `duplicated` are of all runs.
 #[derive(Clone, Debug, Serialize)]
@@ -37,6 +45,14 @@ pub(crate) struct Figure {
     pub(crate) ratio_to_floor: Option<f64>,
     /// Jobs per second over those of the round's best peer that is as durable; for questions of time, p99 over its p99.
     pub(crate) ratio_to_best_peer: Option<f64>,
+    /// Jobs per second in each phase, and of the number that the engine finds out, over the best fixed number's.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) phases_per_s: Vec<f64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) ratio_to_best_fixed: Vec<f64>,
+    /// The last run's.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) course: Vec<Moment>,
     pub(crate) settings: String,
     pub(crate) floor_settings: String,
     pub(crate) versions: String,
@@ -94,10 +110,17 @@ impl Rounds<'_> {
             floor_rss_mib: median(self.floor().map(|one| one.rss_mib)),
             ratio_to_floor: median(self.rounds.iter().map(|round| ratio(&round[self.place], self.floor_of(round)?))),
             ratio_to_best_peer: median(self.rounds.iter().map(|round| self.ratio_to_best_peer(system, round))),
+            phases_per_s: self.phases(last.phases_per_s.len()),
+            ratio_to_best_fixed: Vec::new(),
+            course: last.course,
             settings: last.settings,
             floor_settings: self.floor().last().map(|one| one.settings.clone()).unwrap_or_default(),
             versions: last.versions,
         }
+    }
+
+    fn phases(&self, count: usize) -> Vec<f64> {
+        (0..count).filter_map(|phase| median(self.own().map(|one| one.phases_per_s.get(phase).copied()))).collect()
     }
 
     fn own(&self) -> impl Iterator<Item = &Measurement> {
@@ -181,6 +204,17 @@ mod tests {
         let spoiled = Measurement { completed: 0, lost: 1, ..rate(1.0) };
         let rounds = [vec![rate(1.0), spoiled], vec![rate(1.0), rate(1.0)]];
         assert!(!figures(&case(vec![System::Floor, System::Windlass]), &rounds)[0].is_sound());
+    }
+
+    #[test]
+    fn each_phase_has_its_own_best_fixed_number() {
+        let phases = |phases: [f64; 2]| {
+            let found = Measurement { phases_per_s: phases.into(), ..rate(1.0) };
+            figures(&case(vec![System::Windlass]), &[vec![found]]).remove(0)
+        };
+        let mut own = phases([9.0, 8.0]);
+        compare_to_fixed(&mut own, &[phases([10.0, 1.0]), phases([5.0, 4.0])]);
+        assert_eq!(own.ratio_to_best_fixed, [0.9, 2.0]);
     }
 
     #[test]

@@ -14,6 +14,8 @@
 //! - `cost`: what jobs cost besides time
 //! - `plan`, `series`, `child`: which measurements a question takes, their rounds, and the process for each
 //! - `figure`, `print`: medians and ratios, and how people and programs read them
+//! - `plot`: what was seen over time, as a picture
+//! - `upstream`: something that handlers call and that bears only so much
 //! - `rig`, `handler`, `watched`: an engine over a store that counts what passes through it
 //! - `mail`, `tally`, `moments`: the job, who ran, and when
 //! - `load`: the HTTP clients; `machine`: CPU and memory of this process
@@ -31,12 +33,14 @@ mod mail;
 mod measurement;
 mod moments;
 mod plan;
+mod plot;
 mod print;
 mod questions;
 mod rig;
 mod series;
 mod tally;
 mod task;
+mod upstream;
 mod watched;
 
 use std::process::ExitCode;

@@ -23,8 +23,21 @@ pub(crate) struct Measurement {
     pub(crate) commits_per_job: Option<f64>,
     /// Redis commands, those that scripts call included.
     pub(crate) commands_per_job: Option<f64>,
+    /// Jobs per second in each phase of what changes while it is measured.
+    pub(crate) phases_per_s: Vec<f64>,
+    /// What was seen over time.
+    pub(crate) course: Vec<Moment>,
     pub(crate) settings: String,
     pub(crate) versions: String,
+}
+
+/// What was seen at one time.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Moment {
+    pub(crate) seconds: f64,
+    pub(crate) jobs_per_s: f64,
+    /// Attempts that might run at the same time.
+    pub(crate) slots: usize,
 }
 
 impl Measurement {

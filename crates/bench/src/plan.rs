@@ -4,6 +4,7 @@ use std::num::NonZero;
 
 use crate::args::{Asked, Place, Question};
 use crate::machine;
+use crate::questions::upstream;
 
 /// One row of the answer: the systems that are measured beside each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,7 +103,10 @@ fn cases_on(asked: &Asked, question: Question, store: Place) -> Vec<Case> {
         store,
         mode,
         jobs: asked.jobs.unwrap_or(*jobs),
-        systems: systems(asked, question, store),
+        systems: match question {
+            Question::Upstream if *mode != upstream::ADAPTIVE => vec![System::Windlass],
+            _ => systems(asked, question, store),
+        },
     };
     modes(question, store).iter().map(case).collect()
 }
@@ -135,6 +139,9 @@ fn modes(question: Question, store: Place) -> &'static [(&'static str, u64)] {
         (Question::Limits, Place::Postgres) => &[("queue", 100_000), ("keys10k", 100_000)],
         (Question::Limits, _) => &[("queue", 200_000), ("keys10k", 200_000)],
         (Question::Delays, _) => &[("halfload", 10_000)],
+        // What jobs cost is next to nothing here, whatever the store.
+        (Question::Upstream, Place::Memory) => &upstream::MODES,
+        (Question::Upstream, _) => &[],
         (Question::Idle, _) => &[("idle", 1_000)],
         // What memory holds does not outlive its process.
         (Question::Recovery, Place::Memory) => &[],

@@ -2,12 +2,13 @@
 
 use crate::figure::Figure;
 
-const HEAD: [&str; 14] = [
+const HEAD: [&str; 15] = [
     "system",
     "store",
     "mode",
     "jobs",
     "jobs/s",
+    "by phase",
     "floor",
     "p50 ms",
     "p99 ms",
@@ -50,6 +51,7 @@ fn row(figure: &Figure) -> [String; HEAD.len()] {
         figure.mode.to_owned(),
         figure.jobs.to_string(),
         whole(figure.jobs_per_s),
+        each(&figure.phases_per_s, whole),
         whole(figure.floor_jobs_per_s),
         precise(figure.p50_ms),
         precise(figure.p99_ms),
@@ -66,6 +68,10 @@ fn whole(number: Option<f64>) -> String {
     number.map(|number| format!("{number:.0}")).unwrap_or_default()
 }
 
+fn each(numbers: &[f64], written: fn(Option<f64>) -> String) -> String {
+    numbers.iter().map(|number| written(Some(*number))).collect::<Vec<_>>().join(" ")
+}
+
 fn precise(number: Option<f64>) -> String {
     number.map(|number| format!("{number:.3}")).unwrap_or_default()
 }
@@ -73,12 +79,15 @@ fn precise(number: Option<f64>) -> String {
 fn note(figure: &Figure) {
     let Figure { question, system, store, mode, runs, .. } = figure;
     println!("{question} {system} {store} {mode}: median of {runs}; {}; {}", figure.settings, figure.versions);
-    if *system == "windlass" {
+    if *system == "windlass" && !figure.floor_settings.is_empty() {
         println!("  floor: {}", figure.floor_settings);
     }
     if let Some(ratio) = figure.ratio_to_best_peer {
         let what = if figure.jobs_per_s.is_some() { "as fast as" } else { "the p99 of" };
         println!("  {ratio:.2} times {what} the best peer that is as durable");
+    }
+    if !figure.ratio_to_best_fixed.is_empty() {
+        println!("  {} of the best fixed number in each phase", each(&figure.ratio_to_best_fixed, precise));
     }
     if let Some(costs) = costs(figure) {
         println!("  a job cost {costs}");

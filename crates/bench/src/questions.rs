@@ -12,6 +12,7 @@ mod retention;
 pub(crate) mod snapshot;
 mod steady;
 pub(crate) mod submit;
+pub(crate) mod upstream;
 
 use crate::Fault;
 use crate::measurement::Measurement;
@@ -46,6 +47,8 @@ async fn answer(task: &Task) -> Result<Measurement, Fault> {
         ("limits", "floor") => limits::floor(task).await,
         ("delays", "windlass") => delays::windlass(task).await,
         ("delays", "floor") => delays::floor(task).await,
+        ("upstream", "windlass") => upstream::windlass(task).await,
+        ("upstream", "floor") => upstream::floor().await,
         ("idle", "windlass") => idle::windlass(task).await,
         ("idle", "floor") => idle::floor().await,
         ("recovery", "windlass") => recovery::windlass(task).await,

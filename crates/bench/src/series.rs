@@ -3,10 +3,11 @@
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::args::Asked;
-use crate::figure::{Figure, figures};
+use crate::figure::{Figure, compare_to_fixed, figures};
 use crate::measurement::Measurement;
 use crate::plan::{Case, System, cases};
-use crate::{Fault, child, print};
+use crate::questions::upstream::ADAPTIVE;
+use crate::{Fault, child, plot, print};
 
 /// Answers what was asked; `false` when a job was lost or ran twice.
 pub(crate) fn run(asked: &Asked) -> Result<bool, Fault> {
@@ -23,7 +24,10 @@ pub(crate) fn run(asked: &Asked) -> Result<bool, Fault> {
     let mut all = Vec::new();
     for case in &cases {
         let found = rounds(case, asked, &bar)?;
-        let figures = figures(case, &found);
+        let mut figures = figures(case, &found);
+        if case.mode == ADAPTIVE {
+            figures.iter_mut().for_each(|figure| compare_to_fixed(figure, &all));
+        }
         if asked.json {
             print::json(&figures)?;
         }
@@ -32,6 +36,9 @@ pub(crate) fn run(asked: &Asked) -> Result<bool, Fault> {
     bar.finish_and_clear();
     if !asked.json {
         print::table(&all);
+    }
+    if let Some(path) = &asked.plot {
+        plot::write(path, &all)?;
     }
     Ok(all.iter().all(Figure::is_sound))
 }

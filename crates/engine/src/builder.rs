@@ -21,7 +21,10 @@ use crate::registry::Registry;
 use crate::scheduler::Scheduler;
 use crate::settings::Settings;
 use crate::shared::{Beats, Shared};
+use crate::signals::Readings;
+use crate::slots::Slots;
 use crate::sweeper::Sweeper;
+use crate::traffic::Traffic;
 use crate::waiters::Waiters;
 
 impl Engine {
@@ -106,8 +109,12 @@ impl EngineBuilder {
         let limits = limits.collect::<Result<Vec<_>, InvalidInput>>()?;
         self.store.ping().await?;
         let (submittals, receiver) = mpsc::channel(self.settings.submit_buffer);
+        let metrics = Metrics::new(self.store.name(), routes.names());
         let shared = Arc::new(Shared {
-            metrics: Metrics::new(self.store.name(), routes.names()),
+            slots: Slots::new(&self.settings, metrics.concurrency.clone()),
+            metrics,
+            traffic: Traffic::of(&self.settings.queues),
+            readings: Readings::default(),
             beats: Beats::new(&self.settings),
             store: self.store,
             settings: self.settings,

@@ -253,7 +253,7 @@ impl Exchanger {
     fn claim(&mut self) -> Option<Claim> {
         let settings = &self.shared.settings;
         let held = self.running + self.ahead.len() + self.expected;
-        let room = (settings.max_concurrency + self.pace.ahead(Instant::now())).saturating_sub(held);
+        let room = (self.shared.slots.count() + self.pace.ahead(Instant::now())).saturating_sub(held);
         let limit = if self.hungry { room } else { room.min(self.outgoing.starts()) };
         if limit == 0 || self.wants_stock() || self.stock.is_being_taken() || !self.works() {
             return None;
@@ -275,7 +275,7 @@ impl Exchanger {
         if !self.works() {
             return 0;
         }
-        self.shared.settings.max_concurrency.saturating_sub(self.running + self.ahead.len())
+        self.shared.slots.count().saturating_sub(self.running + self.ahead.len())
     }
 
     fn absorb(&mut self, answered: Answered) {
@@ -386,7 +386,7 @@ impl Exchanger {
             self.give_back_unstarted();
         }
         let (now, mut started) = (std::time::Instant::now(), std::mem::take(&mut self.started));
-        while self.running < self.shared.settings.max_concurrency
+        while self.running < self.shared.slots.count()
             && let Some((mut attempt, _)) = self.ahead.pop_front()
         {
             self.running += 1;

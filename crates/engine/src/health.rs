@@ -18,6 +18,8 @@ pub struct Health {
     pub store: &'static str,
     /// Attempts that run now.
     pub running: usize,
+    /// Attempts that may run at the same time: `max_concurrency`, or with `min_concurrency` what handlers bear now.
+    pub concurrency: usize,
     /// Every loop.
     pub loops: Vec<LoopHealth>,
 }

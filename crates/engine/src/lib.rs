@@ -13,6 +13,9 @@
 //! - `crossing`: the turns under way, which move on even when handlers block every thread
 //! - `linger`: whether to stay awake for an answer that is about to come
 //! - `turn`: composes one exchange and takes its answer apart
+//! - `slots`: how many attempts may run at the same time, as it was set or as `adaptive` finds out
+//! - `adaptive`: finds out how many that is from how they fare
+//! - `evidence`: how a handler's attempts fared, against how they fare with little else running
 //! - `pace`: how much to claim ahead of free slots
 //! - `worker`: one attempt: route, run under its time limit, normalise, settle
 //! - `overtime`: an attempt's time limit and what becomes of it then
@@ -24,6 +27,8 @@
 //! - `scheduler`: deals with the ticks of schedules
 //! - [`gates`]: [`Gates`], what operators and programs do with rules: pause, resume, limit; `holds`: what handlers do
 //! - `waiters`: who waits for which job to finish
+//! - [`signals`]: what an autoscaler wants to know of each queue
+//! - `traffic`: how many attempts ended here, and how long they took
 //! - [`health`]: liveness and readiness from the age of each loop's last good pass
 //! - [`metrics`]: every metric by name, unit and labels
 //! - `trace`: the trace id that submission and runs share
@@ -59,12 +64,16 @@
 //! # }
 //! ```
 
+mod adaptive;
+#[cfg(test)]
+mod adaptive_tests;
 mod breaker;
 mod builder;
 mod crossing;
 mod durable;
 pub mod engine;
 pub mod error;
+mod evidence;
 mod exchanger;
 pub mod gates;
 pub mod health;
@@ -83,10 +92,13 @@ mod scheduler_tests;
 pub mod schedules;
 pub mod settings;
 mod shared;
+pub mod signals;
+mod slots;
 mod stock;
 pub mod submit;
 mod sweeper;
 mod trace;
+mod traffic;
 mod turn;
 mod waiters;
 mod worker;
@@ -99,4 +111,5 @@ pub use health::{Health, LoopHealth};
 pub use recurring::{Recur, Recurring};
 pub use schedules::{Scheduled, Schedules};
 pub use settings::Settings;
+pub use signals::QueueSignals;
 pub use submit::{Submission, Submit};

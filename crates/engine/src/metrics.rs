@@ -10,6 +10,7 @@
 //! | `windlass_attempt_seconds` | histogram | seconds | `job` | time a handler ran |
 //! | `windlass_wait_seconds` | histogram | seconds | `job` | time from acceptance to the start of an attempt, by the store's clock |
 //! | `windlass_running` | gauge | attempts | | leases this process holds |
+//! | `windlass_concurrency` | gauge | attempts | | how many may run at the same time: set, or found out |
 //! | `windlass_exchange_seconds` | histogram | seconds | `store` | one round trip to the store |
 //! | `windlass_exchange_items` | histogram | items | `store` | settlements, submissions and claimed jobs in one round trip |
 //! | `windlass_store_errors_total` | counter | calls | `store`, `verb` = `exchange`, `extend`, `sweep`, `schedules` | failed calls |
@@ -37,6 +38,7 @@ pub(crate) struct Metrics {
     pub(crate) unknown: Counter,
     pub(crate) stuck: Counter,
     pub(crate) running: Gauge,
+    pub(crate) concurrency: Gauge,
     exchange_seconds: Histogram,
     exchange_items: Histogram,
     pub(crate) exchange_errors: Counter,
@@ -72,6 +74,7 @@ impl Metrics {
             unknown: counter!("windlass_jobs_unknown_total", "store" => store),
             stuck: counter!("windlass_stuck_attempts_total", "store" => store),
             running: gauge!("windlass_running"),
+            concurrency: gauge!("windlass_concurrency"),
             exchange_seconds: histogram!("windlass_exchange_seconds", "store" => store),
             exchange_items: histogram!("windlass_exchange_items", "store" => store),
             exchange_errors: errors("exchange"),

@@ -33,6 +33,11 @@ impl Overtime {
         }
     }
 
+    /// Whether the attempt was short of time before it began, because the whole job was.
+    pub(crate) fn is_deadline(&self) -> bool {
+        self.deadline.is_some()
+    }
+
     /// What the job is settled with then.
     pub(crate) fn outcome(&self, job: &NewJob) -> Outcome {
         if let Some(deadline) = self.deadline {

@@ -18,6 +18,10 @@ pub struct Settings {
     pub queues: Vec<QueueName>,
     /// Attempts that run at the same time. Default 4 × cores.
     pub max_concurrency: usize,
+    /// Has the engine find out how many attempts to run at the same time, from how long they take and how many fail:
+    /// never fewer than this, 1 at least, and never more than `max_concurrency`. Default: not set, always
+    /// `max_concurrency`. The method is Envoy's (adaptive concurrency, gradient controller).
+    pub min_concurrency: Option<usize>,
     /// Jobs claimed ahead of free slots at most, and the size at which a second round trip starts beside one under
     /// way. Claiming ahead follows the pace of completions, so slow handlers hold nothing back. Default 100.
     pub batch_size: usize,
@@ -70,6 +74,7 @@ impl Default for Settings {
             work: true,
             queues: vec![QueueName::default()],
             max_concurrency: 4 * cores,
+            min_concurrency: None,
             batch_size: 100,
             poll_interval: Duration::from_secs(1),
             lease: Duration::from_secs(30),
@@ -127,6 +132,9 @@ impl Settings {
         if spans.max().is_some_and(|longest| longest > DELAY_MAX) {
             return Err(InvalidInput::new("durations", "must be ten years or less"));
         }
+        if self.min_concurrency.is_some_and(|least| !(1..=self.max_concurrency).contains(&least)) {
+            return Err(InvalidInput::new("min_concurrency", "must be from 1 to max_concurrency"));
+        }
         if self.work && self.queues.is_empty() {
             return Err(InvalidInput::new("queues", "must name a queue, or `work` must be false"));
         }
@@ -154,6 +162,10 @@ mod tests {
     fn settings_that_cannot_work_are_refused_by_name() {
         let no_slots = Settings { max_concurrency: 0, ..Settings::default() };
         assert_eq!(no_slots.validate().map_err(|error| error.what()), Err("max_concurrency"));
+        for least in [0, 9] {
+            let settings = Settings { max_concurrency: 8, min_concurrency: Some(least), ..Settings::default() };
+            assert_eq!(settings.validate().map_err(|error| error.what()), Err("min_concurrency"));
+        }
         let no_lease = Settings { lease: Duration::ZERO, ..Settings::default() };
         assert_eq!(no_lease.validate().map_err(|error| error.what()), Err("lease"));
         assert!(Settings { job_timeout: Duration::MAX, ..Settings::default() }.validate().is_err());

@@ -11,6 +11,9 @@ use crate::metrics::Metrics;
 use crate::phase::{Phase, Phases};
 use crate::registry::Registry;
 use crate::settings::Settings;
+use crate::signals::Readings;
+use crate::slots::Slots;
+use crate::traffic::Traffic;
 use crate::waiters::Waiters;
 
 /// The engine's insides.
@@ -20,6 +23,9 @@ pub(crate) struct Shared {
     pub(crate) routes: Routes,
     pub(crate) worker: Incarnation,
     pub(crate) registry: Registry,
+    pub(crate) slots: Slots,
+    pub(crate) traffic: Traffic,
+    pub(crate) readings: Readings,
     pub(crate) waiters: Waiters,
     pub(crate) phases: Phases,
     pub(crate) metrics: Metrics,
@@ -60,6 +66,7 @@ impl Shared {
             ready: running && !loops.iter().any(|beat| beat.stale),
             store: self.store.name(),
             running: self.registry.len(),
+            concurrency: self.slots.count(),
             loops,
         }
     }

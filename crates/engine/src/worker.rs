@@ -1,5 +1,6 @@
 //! One attempt, from claim to settlement: route → run under its time limit → normalise → settle.
 
+use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use windlass_core::{ErrorClass, JobError, Payload};
 use windlass_dispatch::{Conclusion, Context, Error, Routed, Run, Stop};
 use windlass_store::{ClaimedJob, Lease, Outcome, Settlement};
 
+use crate::evidence::Ending;
 use crate::overtime::Overtime;
 use crate::shared::Shared;
 
@@ -101,6 +103,7 @@ impl Attempt {
         if self.context.stop_reason().is_some() {
             return None;
         }
+        let begun = shared.slots.begin(&self.claimed.new.name);
         let started = Instant::now();
         let mut work = AssertUnwindSafe(handler.call(self.context.clone())).catch_unwind();
         // Handlers that are done at once need neither a timer nor a place in a waiting list, nor room for them.
@@ -109,10 +112,24 @@ impl Attempt {
             Poll::Pending => Box::pin(self.supervise(&mut work, started, shared)).await,
         };
         let waited = self.claimed.created_at.until(self.claimed.started_at);
-        shared.metrics.attempted(&self.claimed.new.name, waited, started.elapsed());
-        match ended? {
-            Ok(conclusion) => Some(conclusion),
-            Err(panic) => Some(Conclusion::Failed(Error::panicked(panic.as_ref()))),
+        let took = started.elapsed();
+        shared.metrics.attempted(&self.claimed.new.name, waited, took);
+        shared.traffic.note(&self.claimed.new.queue, took, started.duration_since(self.received) + took);
+        let panicked = |panic: Box<dyn Any + Send>| Conclusion::Failed(Error::panicked(panic.as_ref()));
+        let conclusion = ended.map(|ended| ended.unwrap_or_else(panicked));
+        if let Some(begun) = begun {
+            begun.end(took, self.ending(conclusion.as_ref()));
+        }
+        conclusion
+    }
+
+    /// What its end says of whatever the handler works with.
+    fn ending(&self, conclusion: Option<&Conclusion>) -> Ending {
+        match (self.context.stop_reason(), conclusion) {
+            (Some(Stop::TimedOut), _) if !self.overtime.is_deadline() => Ending::Ill,
+            (None, Some(Conclusion::Done(_))) => Ending::Well,
+            (None, Some(Conclusion::Failed(error))) if error.class() != ErrorClass::Permanent => Ending::Ill,
+            _ => Ending::Neither,
         }
     }
 

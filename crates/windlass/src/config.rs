@@ -116,6 +116,9 @@ mod tests {
         let settings = read(&file, environment(&said)).expect("valid").settings;
         assert_eq!((settings.max_concurrency, settings.lease), (5, Duration::from_secs(60)));
         assert_eq!(settings.queues.len(), 2);
+        let said = environment(&[("WINDLASS_MIN_CONCURRENCY", "2")]);
+        let settings = read(&file, said).expect("valid").settings;
+        assert_eq!(settings.min_concurrency, Some(2), "settings that are not set by default can be set too");
     }
 
     #[test]

@@ -119,6 +119,11 @@ struct Scheduling;
 #[doc = include_str!("../../../docs/unique.md")]
 struct UniqueJobs;
 
+/// Compiles and runs the manual on adaptive concurrency.
+#[cfg(all(doctest, feature = "memory"))]
+#[doc = include_str!("../../../docs/adaptive.md")]
+struct AdaptiveConcurrency;
+
 /// Compiles the snippet of the manual on moving to another store.
 #[cfg(all(doctest, feature = "embedded"))]
 #[doc = include_str!("../../../docs/transfer.md")]
