@@ -1,9 +1,13 @@
 -- How many jobs of each line have each status.
 CREATE OR REPLACE FUNCTION windlass.counts() RETURNS TABLE (line text, status smallint, jobs bigint)
 LANGUAGE sql STABLE AS $$
-    SELECT ready.queue, 1::smallint, count(*) FROM windlass.ready GROUP BY ready.queue
-    UNION ALL
-    SELECT held.queue, 1::smallint, count(*) FROM windlass.held GROUP BY held.queue
+    SELECT queued.queue, 1::smallint, sum(queued.jobs)::bigint
+    FROM (
+        SELECT ready.queue, count(*) AS jobs FROM windlass.ready GROUP BY ready.queue
+        UNION ALL
+        SELECT held.queue, count(*) FROM windlass.held GROUP BY held.queue
+    ) AS queued
+    GROUP BY queued.queue
     UNION ALL
     SELECT scheduled.queue, 2::smallint, count(*) FROM windlass.scheduled GROUP BY scheduled.queue
     UNION ALL

@@ -165,9 +165,11 @@ pub async fn a_job_that_is_passed_over_may_be_canceled(probe: Probe) {
 }
 
 pub async fn those_passed_over_count_as_waiting(probe: Probe) {
-    store_all(&probe, &[user("ann"), user("ann")]).await;
+    store_all(&probe, &[user("ann")]).await;
     probe.edit("key:user:ann", pause()).await;
     probe.take(9).await;
+    // One that stands in line beside one that stands at its gate.
+    store_all(&probe, &[plain()]).await;
     let counts = probe.query().expect("lists").counts().await.expect("counted");
     let queued: u64 =
         counts.0.iter().filter(|((_, status), _)| *status == Status::Queued).map(|(_, count)| count).sum();
