@@ -107,7 +107,7 @@ pub struct Rate {
 }
 
 /// Looks are this far apart at most, while a bucket fills.
-const PATIENCE: Duration = Duration::from_millis(10);
+const PATIENCE: Duration = Duration::from_millis(4);
 
 impl Rate {
     /// So many in a period, the whole number of which may start at once after a pause. Counted in whole microseconds between
@@ -331,7 +331,7 @@ mod tests {
         let mut bucket = Bucket::default();
         drain(&mut bucket, &rate, at(0));
         let look = bucket.opens(&rate).after(rate.patience());
-        assert_eq!((look, bucket.room(&rate, look)), (at(10_000), 10));
+        assert_eq!((look, bucket.room(&rate, look)), (at(5_000), 5));
         let slow = Rate::new(1, Duration::from_secs(60)).expect("valid");
         let mut bucket = Bucket::default();
         drain(&mut bucket, &slow, at(0));

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use windlass_core::gate::Edit;
 use windlass_core::{Clock, Gate, Limits, NewJob, Rate, SystemClock};
-use windlass_store::Verbs;
 
 use crate::Fault;
 use crate::cost::Meter;
@@ -57,7 +56,7 @@ async fn fill(rig: &Rig, jobs: u64, keyed: bool) -> Result<(), Fault> {
         return rig.fill(0, jobs).await;
     }
     for from in (0..jobs).step_by(BULK as usize) {
-        let batch = (from..jobs.min(from + BULK)).map(|number| with_key(number)).collect::<Result<Vec<_>, _>>()?;
+        let batch = (from..jobs.min(from + BULK)).map(with_key).collect::<Result<Vec<_>, _>>()?;
         let turn = windlass_store::Exchange { submit: batch, ..Default::default() };
         rig.store.exchange(turn).await?;
     }

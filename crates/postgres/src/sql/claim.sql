@@ -20,8 +20,14 @@ DECLARE
     line text;
     starts bigint[];
     room integer;
-    ruled boolean := windlass.gates_enter();
+    ruled boolean;
 BEGIN
+    -- Turns that go by rules wait for each other, so one that can find nothing does not become one of them.
+    IF EXISTS (SELECT 1 FROM windlass.rule) AND NOT windlass.gates_may_find(windlass.clock(at), lines) THEN
+        PERFORM set_config('windlass_turn.took', '0', true);
+        RETURN;
+    END IF;
+    ruled := windlass.gates_enter();
     PERFORM windlass.promote(at, lines, 1000, CASE WHEN froms IS NOT NULL THEN windlass.recent(at) END);
     -- After that, or a job that became due meanwhile would begin before its time.
     now := windlass.clock(at);

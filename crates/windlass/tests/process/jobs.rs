@@ -17,6 +17,11 @@ pub(crate) fn id(number: u64) -> String {
     format!("00000000-0000-4000-8000-{number:012x}")
 }
 
+/// The same, as the library has it.
+pub(crate) fn number_id(number: u64) -> JobId {
+    id(number).parse().expect("a UUID")
+}
+
 /// The number of the job of that id.
 pub(crate) fn number(id: JobId) -> u64 {
     let bytes = id.as_bytes();
@@ -56,7 +61,7 @@ pub(crate) fn drained(process: &Process) {
 }
 
 /// Opens the store at an address. The embedded one must be no process's.
-async fn open(address: &str) -> SharedStore {
+pub(crate) async fn open(address: &str) -> SharedStore {
     match address.split_once(':') {
         Some(("file", folder)) => Arc::new(Embedded::open(folder).expect("the store opens")),
         #[cfg(feature = "postgres")]
