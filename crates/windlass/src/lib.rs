@@ -119,6 +119,11 @@ struct Scheduling;
 #[doc = include_str!("../../../docs/unique.md")]
 struct UniqueJobs;
 
+/// Compiles and runs the manual on pauses and limits.
+#[cfg(all(doctest, feature = "memory"))]
+#[doc = include_str!("../../../docs/limits.md")]
+struct PausesAndLimits;
+
 /// Compiles and runs the manual on adaptive concurrency.
 #[cfg(all(doctest, feature = "memory"))]
 #[doc = include_str!("../../../docs/adaptive.md")]
