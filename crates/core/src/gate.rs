@@ -140,10 +140,13 @@ impl Rate {
     ///
     /// # Errors
     ///
-    /// When it is zero.
+    /// When it is zero, or more than the rate allows in ten years.
     pub fn burst(self, burst: u32) -> Result<Self, InvalidInput> {
         match burst {
             0 => Err(InvalidInput::new("burst", "must be at least one")),
+            burst if self.interval_micros().saturating_mul(i64::from(burst)) > DELAY_MAX.as_micros() as i64 => {
+                Err(InvalidInput::new("burst", "must be no more than what the rate allows in ten years"))
+            }
             burst => Ok(Self { burst, ..self }),
         }
     }
@@ -385,5 +388,6 @@ mod tests {
         assert!(Rate::per_second(0).is_err() && Rate::per_second(1_000_001).is_err());
         assert!(Rate::new(1, DELAY_MAX + Duration::from_secs(1)).is_err());
         assert!(Rate::per_second(1).and_then(|rate| rate.burst(0)).is_err());
+        assert!(Rate::new(1, Duration::from_secs(3_600)).and_then(|rate| rate.burst(u32::MAX)).is_err());
     }
 }

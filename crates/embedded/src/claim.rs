@@ -22,9 +22,11 @@ pub(crate) fn claim(ledger: &mut Ledger<'_>, claim: &Claim, mut jobs: Vec<Claime
     for (queue, _) in &lines {
         promote(ledger, *queue, PROMOTE_MAX)?;
     }
-    take(ledger, claim, &lines, Kind::Suspects, &mut jobs)?;
-    take(ledger, claim, &lines, Kind::Others, &mut jobs)?;
-    Ok(Claimed { jobs, next_due: next_due(ledger, &lines)?, more: more(ledger, &lines)?, ..Claimed::default() })
+    let mut early = take(ledger, claim, &lines, Kind::Suspects, &mut jobs)?;
+    early |= take(ledger, claim, &lines, Kind::Others, &mut jobs)?;
+    // Who stopped early goes on at once.
+    let next_due = if early { Some(Duration::ZERO) } else { next_due(ledger, &lines)? };
+    Ok(Claimed { jobs, next_due, more: more(ledger, &lines)?, ..Claimed::default() })
 }
 
 /// Lines in which nothing waits need no query at all.
@@ -39,11 +41,12 @@ fn take(
     lines: &[(QueueRef, QueueName)],
     kind: Kind,
     jobs: &mut Vec<ClaimedJob>,
-) -> Checked<()> {
+) -> Checked<bool> {
+    let mut early = false;
     let allowed = if kind == Kind::Suspects { claim.suspects.min(claim.limit) } else { claim.limit };
     for line @ (queue, name) in lines {
         if !ledger.mirror.keeper.is_idle() {
-            gates::take(ledger, claim, line, kind, allowed, jobs)?;
+            early |= gates::take(ledger, claim, line, kind, allowed, jobs)?;
             continue;
         }
         let room = allowed.saturating_sub(jobs.len());
@@ -53,7 +56,7 @@ fn take(
         let candidates = ready(ledger, *queue, name, kind, room)?;
         start(ledger, claim, *queue, candidates, jobs)?;
     }
-    Ok(())
+    Ok(early)
 }
 
 fn next_due(ledger: &Ledger<'_>, lines: &[(QueueRef, QueueName)]) -> Checked<Option<Duration>> {

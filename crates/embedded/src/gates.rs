@@ -48,7 +48,7 @@ pub(crate) fn list(ledger: &Ledger<'_>, after: Option<&Gate>, limit: usize) -> V
     ledger.mirror.keeper.list(after, limit)
 }
 
-/// Gives out ready jobs of a line, suspects or others, as far as they may pass their gates.
+/// Gives out ready jobs of a line, suspects or others, as far as they may pass their gates. Whether it stopped early.
 pub(crate) fn take(
     ledger: &mut Ledger<'_>,
     claim: &Claim,
@@ -56,7 +56,7 @@ pub(crate) fn take(
     kind: Kind,
     allowed: usize,
     jobs: &mut Vec<ClaimedJob>,
-) -> Checked<()> {
+) -> Checked<bool> {
     let mut passed_over = 0;
     while passed_over < PASSED_OVER_MAX {
         let back = look_again(ledger, *queue, name, claim.limit)?;
@@ -77,7 +77,8 @@ pub(crate) fn take(
         }
         start(ledger, claim, *queue, passed, jobs)?;
     }
-    keep_buckets(ledger)
+    keep_buckets(ledger)?;
+    Ok(passed_over >= PASSED_OVER_MAX)
 }
 
 fn set_aside(ledger: &mut Ledger<'_>, queue: QueueRef, candidate: &Candidate, closed: &Closed) -> Checked<()> {
@@ -110,16 +111,23 @@ fn look_again(ledger: &mut Ledger<'_>, queue: QueueRef, name: &QueueName, limit:
 /// Whether some still wait there.
 fn take_back(ledger: &Ledger<'_>, queue: QueueRef, gate: &Gate, most: usize, all: &mut usize) -> Checked<bool> {
     let text = gate.to_string();
-    let mut held = ledger.conn.prepare_cached(HELD)?;
-    let one_more = i64::try_from(most).unwrap_or(i64::MAX).saturating_add(1);
-    let found = held.query_map((queue.id(), &text, one_more), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    let found: Vec<(i64, i64, i64)> = found.collect::<Result<_, _>>()?;
-    for (behind, priority, seq) in found.iter().take(most) {
-        ledger.conn.prepare_cached(LET_GO)?.execute((queue.id(), &text, behind, priority, seq))?;
-        // A job that was canceled meanwhile stays where it is.
-        *all += ledger.conn.prepare_cached(TAKE_BACK)?.execute([seq])?;
+    let mut back = 0;
+    loop {
+        let wanted = most - back;
+        let one_more = i64::try_from(wanted).unwrap_or(i64::MAX).saturating_add(1);
+        let mut held = ledger.conn.prepare_cached(HELD)?;
+        let found = held.query_map((queue.id(), &text, one_more), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        let found: Vec<(i64, i64, i64)> = found.collect::<Result<_, _>>()?;
+        for (behind, priority, seq) in found.iter().take(wanted) {
+            ledger.conn.prepare_cached(LET_GO)?.execute((queue.id(), &text, behind, priority, seq))?;
+            // A job that was canceled meanwhile stays where it is, and the next one has its room.
+            back += ledger.conn.prepare_cached(TAKE_BACK)?.execute([seq])?;
+        }
+        if back == most || found.len() <= wanted {
+            *all += back;
+            return Ok(found.len() > wanted);
+        }
     }
-    Ok(found.len() > most)
 }
 
 /// An attempt has ended, or a job that waited has.

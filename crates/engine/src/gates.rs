@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use windlass_core::gate::Edit;
-use windlass_core::limits::PAGE_MAX;
+use windlass_core::limits::{DELAY_MAX, PAGE_MAX};
 use windlass_core::{Gate, InvalidInput, Limits};
 use windlass_store::Ruled;
 
@@ -54,9 +54,13 @@ impl Gates {
 
     /// No attempt starts for so long at a gate with a rate, because whoever stands behind said when to come back. Handlers
     /// that fail with [`rate_limited`](windlass_dispatch::Error::rate_limited) do this by themselves, at the gates of the
-    /// handler and of the job's keys. Errors as for [`pause`](Self::pause).
+    /// handler and of the job's keys. At most for ten years. Errors as for [`pause`](Self::pause), and with `Invalid` at a kind of
+    /// keys.
     pub async fn hold(&self, gate: impl ToString, span: Duration) -> Result<(), Error> {
-        self.edit(gate, Edit::Hold(span)).await
+        if matches!(parse(&gate)?, Gate::Keys(_)) {
+            return Err(InvalidInput::new("gate", "of a kind of keys cannot be held; hold that of a key").into());
+        }
+        self.edit(gate, Edit::Hold(span.min(DELAY_MAX))).await
     }
 
     /// The rule at a gate, and how many slots are taken there; `None` where there is none. Errors as for

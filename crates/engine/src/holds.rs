@@ -8,6 +8,9 @@ use windlass_core::gate::Edit;
 use windlass_core::{Gate, NewJob};
 use windlass_store::Gates;
 
+/// How long a settlement waits for gates to be held.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Gates that this process has held, and until when: one call for each is enough, however many handlers are told to wait.
 #[derive(Debug, Default)]
 pub(crate) struct Holds(Mutex<HashMap<Gate, Instant>>);
@@ -18,10 +21,16 @@ impl Holds {
     pub(crate) async fn slow_down(&self, gates: &dyn Gates, new: &NewJob, span: Duration) {
         let now = Instant::now();
         let its = [Gate::Handler(new.name.clone())].into_iter().chain(new.keys().iter().cloned().map(Gate::Key));
-        for gate in its.filter(|gate| self.is_news(gate, span, now)) {
-            if let Err(error) = gates.edit_gate(&gate, Edit::Hold(span)).await {
-                tracing::debug!(%gate, %error, "the gate could not be held");
+        let hold = async {
+            for gate in its.filter(|gate| self.is_news(gate, span, now)) {
+                if let Err(error) = gates.edit_gate(&gate, Edit::Hold(span)).await {
+                    tracing::debug!(%gate, %error, "the gate could not be held");
+                }
             }
+        };
+        // The settlement waits for it.
+        if tokio::time::timeout(PATIENCE, hold).await.is_err() {
+            tracing::debug!("the store takes too long to hold gates");
         }
     }
 

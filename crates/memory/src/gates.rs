@@ -39,6 +39,9 @@ impl Table {
         }
         let more = claim.queues.iter().any(|name| self.has_more(name, now));
         let look = claim.queues.iter().filter_map(|name| self.keeper.next_look(name, now)).min();
+        // Who stopped early goes on at once.
+        let early = (passed_over >= PASSED_OVER_MAX).then_some(now);
+        let look = look.into_iter().chain(early).min();
         let next_due = self.next_due(claim, now).into_iter().chain(look.map(|at| now.until(at))).min();
         Claimed { jobs, next_due, more, ..Claimed::default() }
     }

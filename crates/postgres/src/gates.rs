@@ -17,7 +17,7 @@ const RACES_MAX: usize = 100;
 /// Changes the rule at a gate; tries again when somebody else was faster.
 pub(crate) async fn edit(asking: &Asking<'_>, gate: &Gate, edit: &Edit) -> Checked<()> {
     for _ in 0..RACES_MAX {
-        let kept = read(asking, gate).await?;
+        let kept = if matches!(edit, Edit::Hold(_)) { None } else { read(asking, gate).await? };
         let rule = kept.as_deref().map(unpack).transpose()?.unwrap_or_default().edited(edit);
         if write(asking, gate, kept.as_deref(), &rule, edit).await? {
             return Ok(());

@@ -16,6 +16,9 @@ use crate::settle::target;
 /// Does at most `limit` of each.
 pub(crate) async fn sweep(asking: &Asking<'_>, limit: usize, retention: Retention) -> Checked<Swept> {
     let most = i32::try_from(limit).unwrap_or(i32::MAX);
+    // By itself and first, because turns that go by rules lock them before anything else.
+    let sql = asking.sql("SELECT windlass.gates_sweep($1, $2)");
+    asking.client.query_typed(&sql, &[(&asking.at, Type::INT8), (&most, Type::INT4)]).await?;
     let mut swept = Swept { promoted: promote(asking, most).await?, ..Swept::default() };
     let lost = reclaim(asking, most, &mut swept).await?;
     for status in [Status::Completed, Status::Canceled, Status::Failed] {
@@ -26,10 +29,8 @@ pub(crate) async fn sweep(asking: &Asking<'_>, limit: usize, retention: Retentio
 }
 
 async fn promote(asking: &Asking<'_>, most: i32) -> Checked<usize> {
-    let sql = asking.sql(
-        "SELECT windlass.promote($1, NULL, $2, NULL), windlass.announce($1, $3), windlass.let_go($1, $2),
-        windlass.gates_sweep($1, $2)",
-    );
+    let sql =
+        asking.sql("SELECT windlass.promote($1, NULL, $2, NULL), windlass.announce($1, $3), windlass.let_go($1, $2)");
     let params = [(&asking.at as _, Type::INT8), (&most as _, Type::INT4), (&asking.channel as _, Type::TEXT)];
     count(&asking.client.query_typed(&sql, &params).await?)
 }

@@ -68,7 +68,10 @@ fn count(value: &Value) -> Checked<u64> {
 /// Changes the rule at a gate; tries again when somebody else was faster.
 pub(crate) async fn edit(asking: &Asking<'_>, gate: &Gate, edit: &Edit) -> Checked<()> {
     for _ in 0..RACES_MAX {
-        let kept = read(asking).await?.rules.into_iter().find(|(at, _)| at == gate).map(|(_, packed)| packed);
+        let kept = match edit {
+            Edit::Hold(_) => None,
+            _ => read(asking).await?.rules.into_iter().find(|(at, _)| at == gate).map(|(_, packed)| packed),
+        };
         let rule = kept.as_deref().map(unpack).transpose()?.unwrap_or_default().edited(edit);
         let packed = if rule.is_none() { Vec::new() } else { pack(&rule)? };
         let hold = match edit {

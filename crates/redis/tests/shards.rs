@@ -25,10 +25,12 @@ const EXCUSED: &[&str] = &[
     "emit::emitted_jobs_come_in_the_order_of_their_settlements",
     // Limits hold in one shard, and order between shards.
     "gates::a_burst_goes_at_once_and_the_rest_at_the_rate",
+    "gates::a_canceled_job_takes_nobodys_room",
     "gates::a_changed_rate_holds_at_once",
     "gates::a_delayed_job_passes_when_it_is_due",
     "gates::a_freed_slot_is_heard",
     "gates::a_handlers_limit_holds_across_queues",
+    "gates::a_hold_at_a_gate_in_order_ends",
     "gates::a_hold_closes_a_gate_with_a_rate",
     "gates::a_hold_where_no_rate_is_does_nothing",
     "gates::a_job_with_two_keys_needs_room_at_both",
@@ -57,6 +59,7 @@ const EXCUSED: &[&str] = &[
     "gates::nobody_overtakes_a_job_whose_worker_died",
     "gates::rules_may_change_while_jobs_run",
     "gates::slots_are_told",
+    "gates::those_passed_over_count_as_waiting",
     "gates::those_passed_over_keep_their_order",
     "gates::when_a_job_has_failed_for_good_the_next_one_goes",
     // Order, again.

@@ -14,6 +14,9 @@ use windlass_core::{Gate, JobId, Limits, NewJob, QueueName, Rate, Timestamp};
 
 use crate::gates::Ruled;
 
+/// The smallest step of a clock.
+const TICK: Duration = Duration::from_micros(1);
+
 /// A map that remembers what it held before, since the last commit.
 #[derive(Debug)]
 struct Kept<K, V> {
@@ -91,8 +94,10 @@ pub struct Gatekeeper {
     rules: Kept<Gate, Rule>,
     /// The rules for kinds of keys, which are few, to be found without a gate.
     kinds: Vec<(Arc<str>, Rule)>,
-    /// Whether there are rules for handlers.
+    /// Whether there are rules for everything or queues, for handlers, and for keys.
+    lines_ruled: bool,
     handlers: bool,
+    keys: bool,
     /// Whether jobs keep their slots between attempts at some gate.
     order: bool,
     /// How many slots are taken at a gate.
@@ -150,6 +155,9 @@ impl Gatekeeper {
         };
         self.kinds = self.rules.now.iter().filter_map(of_kind).collect();
         self.order = self.rules.now.values().any(|rule| rule.limits.in_order);
+        let any = |wanted: fn(&Gate) -> bool| self.rules.now.keys().any(wanted);
+        self.lines_ruled = any(|gate| matches!(gate, Gate::Everything | Gate::Queue(_)));
+        self.keys = any(|gate| matches!(gate, Gate::Key(_) | Gate::Keys(_)));
         self.handlers = self.rules.now.keys().any(|gate| matches!(gate, Gate::Handler(_)));
     }
 
@@ -184,6 +192,9 @@ impl Gatekeeper {
     /// How many jobs of a queue may pass its own gate and that of everything. Where none may, the queue waits.
     pub fn room_for(&mut self, queue: &QueueName, now: Timestamp) -> u64 {
         let mut least = u64::MAX;
+        if !self.lines_ruled {
+            return least;
+        }
         for gate in [Gate::Everything, Gate::Queue(queue.clone())] {
             // Where jobs keep their slots between attempts, one of them may pass although there is no room.
             let Some(terms) = self.terms(&gate).filter(|terms| !terms.limits.in_order) else { continue };
@@ -226,9 +237,14 @@ impl Gatekeeper {
 
     /// The gates of a job at which there may be rules.
     fn gates_of(&self, new: &NewJob) -> impl Iterator<Item = Gate> + use<> {
+        let everything = self.lines_ruled.then_some(Gate::Everything);
+        let queue = self.lines_ruled.then(|| Gate::Queue(new.queue.clone()));
         let handler = self.handlers.then(|| Gate::Handler(new.name.clone()));
-        let keys: Vec<Gate> = new.keys().iter().cloned().map(Gate::Key).collect();
-        [Gate::Everything, Gate::Queue(new.queue.clone())].into_iter().chain(handler).chain(keys)
+        let keys: Vec<Gate> = match self.keys {
+            true => new.keys().iter().cloned().map(Gate::Key).collect(),
+            false => Vec::new(),
+        };
+        everything.into_iter().chain(queue).chain(handler).chain(keys)
     }
 
     fn take_token(&mut self, gate: &Gate, rate: &Rate, now: Timestamp) {
@@ -302,7 +318,11 @@ impl Gatekeeper {
     /// opens.
     pub fn wait_on(&mut self, queue: &QueueName, gate: Gate, room: bool, now: Timestamp) {
         let opens = match self.terms(&gate) {
-            Some(terms) if !room => self.room(&gate, terms, false, now).opens,
+            // Later than now: those who came back have to pass before there is less room. One that has its slot there may wait
+            // for the bucket alone.
+            Some(terms) if !room => {
+                self.room(&gate, terms, terms.limits.in_order, now).opens.map(|at| at.max(now.after(TICK)))
+            }
             _ => Some(now),
         };
         self.wait(queue, gate, opens);

@@ -269,6 +269,8 @@ macro_rules! for_each_scenario {
                 those_passed_over_keep_their_order
                 a_job_that_is_passed_over_is_queued_and_spends_nothing
                 a_job_that_is_passed_over_may_be_canceled
+                a_canceled_job_takes_nobodys_room
+                a_hold_at_a_gate_in_order_ends
                 those_passed_over_count_as_waiting
                 no_more_run_than_a_queue_allows
                 no_more_run_than_everything_allows

@@ -43,6 +43,9 @@ BEGIN
                 EXIT WHEN cardinality(seqs) = 0 AND (back = 0 OR room <= 0);
                 SELECT pass.passed, pass.stopped INTO passed, stopped FROM windlass.gates_pass(now, line, seqs, places) AS pass;
                 passed_over := passed_over + cardinality(stopped);
+                IF passed_over >= 1000 THEN
+                    PERFORM set_config('windlass_turn.passed_over', 'yes', true);
+                END IF;
                 RETURN QUERY
                 WITH next AS (
                     DELETE FROM windlass.ready

@@ -10,11 +10,11 @@ DECLARE
     now bigint := windlass.clock(at);
     covered text := CASE WHEN its_gate LIKE 'keys:%' THEN 'key:' || substr(its_gate, 6) || ':' END;
 BEGIN
+    IF hold IS NOT NULL AND NOT EXISTS (SELECT 1 FROM windlass.rule) THEN
+        RETURN true;
+    END IF;
     -- Whoever is told that there are no rules is not beside this; "gates" in ASCII.
     PERFORM pg_advisory_xact_lock(444315726195);
-    IF (SELECT rule.record FROM windlass.rule WHERE rule.gate = its_gate) IS DISTINCT FROM expected THEN
-        RETURN false;
-    END IF;
     IF hold IS NOT NULL THEN
         INSERT INTO windlass.bucket (gate, full_at)
         SELECT r.gate, now + hold + terms.tolerance
@@ -26,6 +26,9 @@ BEGIN
         WHERE r.apart IS NOT NULL
         ON CONFLICT (gate) DO UPDATE SET full_at = greatest(bucket.full_at, excluded.full_at);
         RETURN true;
+    END IF;
+    IF (SELECT rule.record FROM windlass.rule WHERE rule.gate = its_gate) IS DISTINCT FROM expected THEN
+        RETURN false;
     END IF;
     DELETE FROM windlass.rule WHERE rule.gate = its_gate;
     IF its_record IS NOT NULL THEN

@@ -29,7 +29,10 @@ BEGIN
                 ELSE least(greatest(coalesce(r.free, most + 1), CASE WHEN r.in_order THEN r.taken ELSE 0 END),
                     coalesce(r.tokens, most + 1), most + 1)
             END AS room,
-            r.opens
+            CASE WHEN r.paused OR (r.free = 0 AND NOT r.in_order) THEN NULL
+                -- Later than now: those who came back have to pass before there is less room.
+                ELSE CASE WHEN r.opens IS NOT NULL THEN greatest(r.opens, now + 1) END
+            END AS opens
         FROM unnest(opened) AS o (gate)
         LEFT JOIN windlass.gates_rooms(now, opened) AS r ON r.gate = o.gate
     ) AS all_of;

@@ -24,5 +24,10 @@ BEGIN
                 ORDER BY o.at LIMIT 1);
     END LOOP;
     SELECT greatest(min(m) - now, 0) INTO next_due FROM unnest(moments) AS m HAVING count(m) > 0;
+    -- Who stopped early goes on at once.
+    IF nullif(current_setting('windlass_turn.passed_over', true), '') IS NOT NULL THEN
+        next_due := 0;
+        PERFORM set_config('windlass_turn.passed_over', '', true);
+    END IF;
 END
 $$;

@@ -21,6 +21,12 @@ DECLARE
     its_limit bigint;
 BEGIN
     accepted_at := now;
+    -- One that is replaced leaves its gates. First of all, so that no two wait for each other.
+    IF EXISTS (SELECT 1 FROM windlass.rule)
+        AND EXISTS (SELECT 1 FROM unnest(uniques) AS u WHERE (u::jsonb ->> 'replaces')::boolean)
+    THEN
+        PERFORM windlass.gates_enter();
+    END IF;
     -- Whatever is locked is locked in one order, keys before lines, so that no two wait for each other.
     FOR line IN SELECT DISTINCT u::jsonb ->> 'key' AS key FROM unnest(uniques) AS u WHERE u::jsonb ? 'key' ORDER BY key LOOP
         PERFORM pg_advisory_xact_lock(hashtextextended('windlass.key ' || line, 0));

@@ -4,6 +4,7 @@ do
     local PASSED_OVER_MAX, TAKEN_BACK_MAX = 1000, 1000
 
     local ended, endings = {}, {}
+    local stopped_early = false
     local plain_settle_one, plain_settle_all, plain_claim, plain_outlook = settle_one, settle_all, claim, outlook
 
     settle_one = function(id, token, result, told)
@@ -71,13 +72,19 @@ do
             local room, opens = gates.room_back(gate)
             local most = math.min(room, math.max(limit, 1))
             local from, to, before = held_range(queue, gate)
-            local members = redis.call('ZRANGE', HELD, from, to, 'BYLEX', 'LIMIT', 0, text(math.min(most + 1, CHUNK)))
             most = math.min(most, CHUNK - 1)
-            all = all + take_back(members, most, before, queue)
-            if #members <= most then
+            local back, members, wanted = 0, nil, nil
+            repeat
+                wanted = most - back
+                members = redis.call('ZRANGE', HELD, from, to, 'BYLEX', 'LIMIT', 0, text(wanted + 1))
+                back = back + take_back(members, wanted, before, queue)
+            until back == most or #members <= wanted
+            all = all + back
+            if #members <= wanted then
                 redis.call('ZREM', LINES, gate .. '\0' .. queue)
             else
-                gates.wait(queue, gate, room > most and now or opens)
+                -- Later than now: those who came back have to pass before there is less room.
+                gates.wait(queue, gate, room > most and now or opens and math.max(opens, now + 1))
             end
         end
         return all
@@ -105,9 +112,15 @@ do
         local passed, passed_over = {}, 0
         fetch_into(firsts, JOB, ids)
         gates.fetch_slots(ids)
+        local of_jobs, ruled = {}, {}
         for _, id in ipairs(ids) do
-            if firsts[id] then
-                local its = gates.of(firsts[id])
+            of_jobs[id] = firsts[id] and gates.of(firsts[id])
+            ruled[#ruled + 1] = of_jobs[id] or nil
+        end
+        gates.fetch_taken(ruled)
+        for _, id in ipairs(ids) do
+            local its = of_jobs[id]
+            if its then
                 local gate, opens, has_slot = gates.admit(id, its)
                 if gate then
                     passed_over = passed_over + 1
@@ -149,6 +162,7 @@ do
             end
             local passed, over = those_that_pass(queue, suspect, ids)
             passed_over = passed_over + over
+            stopped_early = stopped_early or passed_over >= PASSED_OVER_MAX
             start(queue, passed, lease, worker, given)
             -- What was looked at before stands elsewhere now.
             flush_jobs()
@@ -158,6 +172,11 @@ do
 
     claim = function(most, suspects, lease, worker, queues)
         if not gates.ruled() then
+            return plain_claim(most, suspects, lease, worker, queues)
+        end
+        -- Nothing is left of the rules that there were.
+        if gates.ruled() == '' and redis.call('EXISTS', HELD, SLOTS) == 0 then
+            redis.call('DEL', RULES, LINES, OPENS, BUCKETS, TAKEN)
             return plain_claim(most, suspects, lease, worker, queues)
         end
         local given, promoted = {}, 0
@@ -178,7 +197,10 @@ do
             end
         end
         local _, next_due = plain_outlook(queues)
-        return given, outlook_of_gates(queues, next_due)
+        local more
+        more, next_due = outlook_of_gates(queues, next_due)
+        -- Who stopped early goes on at once.
+        return given, more, stopped_early and 0 or next_due
     end
 
     local plain_flush_jobs = flush_jobs

@@ -2,9 +2,6 @@
 -- rule or '', whether jobs are to be counted anew, for how long the bucket is held or ''.
 -- Returns whether it was written.
 local gate, expected, rule, anew, hold = take(), take(), take(), take() == '1', tonumber(take())
-if (redis.call('HGET', RULES, gate) or '') ~= expected then
-    return 0
-end
 if hold then
     local its = gates.ruled() and gates.terms(gate)
     if its and its.interval then
@@ -12,6 +9,9 @@ if hold then
         gates.flush()
     end
     return 1
+end
+if (redis.call('HGET', RULES, gate) or '') ~= expected then
+    return 0
 end
 if rule == '' then
     redis.call('HDEL', RULES, gate)
@@ -31,6 +31,8 @@ local function mark_kinds()
     for kind in pairs(kinds) do
         said = said .. kind
     end
+    -- Nothing where only traces are left.
+    said = some and said or ''
     redis.call('HSET', RULES, '', said)
     gates.forget_rules(said)
     return some

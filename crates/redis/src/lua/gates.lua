@@ -7,7 +7,9 @@ do
     local ANY = 18446744073709551616
 
     -- What was looked at, and what is to be written.
-    local terms_of, taken, buckets, slots = {}, {}, {}, {}
+    local terms_of, rules_at, taken, buckets, slots = {}, {}, {}, {}, {}
+    -- Whether anybody waits anywhere, once that is known.
+    local any_line
     local taken_now, buckets_now, slots_now = {}, {}, {}
     local kinds_of_rules
     local opened = {}
@@ -34,20 +36,20 @@ do
 
     -- Rules have changed, and this is what there are now.
     local function forget_rules(said)
-        kinds_of_rules, terms_of = said, {}
+        kinds_of_rules, terms_of, rules_at = said, {}, {}
     end
 
     local function rule_at(gate)
-        local known = terms_of[gate]
+        local known = rules_at[gate]
         if known == nil then
             known = read_rule(gate) or false
-            terms_of[gate] = known
+            rules_at[gate] = known
         end
         return known
     end
 
     -- What holds at a gate, with what is said of all keys of its kind; or nothing.
-    local function terms(gate)
+    local function combine(gate)
         local kind = string.match(gate, '^key:([^:]*):')
         if not kind then
             return rule_at(gate)
@@ -62,6 +64,32 @@ do
             paused = own.paused or all.paused, running = numbered.running, in_order = numbered.in_order,
             interval = rated.interval, tolerance = rated.tolerance, patience = rated.patience,
         }
+    end
+
+    local function terms(gate)
+        local known = terms_of[gate]
+        if known == nil then
+            known = combine(gate) or false
+            terms_of[gate] = known
+        end
+        return known
+    end
+
+    -- How many slots are taken at gates where a number is set, looked up together.
+    local function fetch_taken(gates_of_jobs)
+        local wanted = {}
+        for _, its in ipairs(gates_of_jobs) do
+            for _, gate in ipairs(its) do
+                local rule = not taken[gate] and terms(gate)
+                if rule and rule.running then
+                    taken[gate] = 0
+                    named(wanted, gate)
+                end
+            end
+        end
+        for place, number in ipairs(look_up('HMGET', TAKEN, wanted)) do
+            taken[wanted[place]] = tonumber(number or 0)
+        end
     end
 
     local function taken_at(gate)
@@ -168,7 +196,9 @@ do
         end
         local room, opens = room_at(gate, rule, false)
         if rule.in_order then
-            room = math.max(room, math.min(taken_at(gate), (room_at(gate, rule, true))))
+            -- One that has its slot there already may wait for the bucket alone.
+            local with_slot, bucket_opens = room_at(gate, rule, true)
+            room, opens = math.max(room, math.min(taken_at(gate), with_slot)), bucket_opens
         end
         return room, opens
     end
@@ -179,6 +209,12 @@ do
 
     -- All who wait at a gate shall look again.
     local function open(gate)
+        if any_line == nil then
+            any_line = redis.call('EXISTS', LINES) == 1
+        end
+        if not any_line then
+            return
+        end
         for _, line in ipairs(redis.call('ZRANGE', LINES, '[' .. gate .. '\0', '(' .. gate .. '\1', 'BYLEX')) do
             local queue = sub(line, #gate + 2)
             redis.call('ZADD', OPENS, 0, queue .. '\0' .. moment(now) .. gate)
@@ -188,6 +224,7 @@ do
 
     -- Jobs of a queue wait at a gate.
     local function wait(queue, gate, opens)
+        any_line = true
         redis.call('ZADD', LINES, 0, gate .. '\0' .. queue)
         if opens then
             redis.call('ZADD', OPENS, 0, queue .. '\0' .. moment(opens) .. gate)
@@ -202,16 +239,23 @@ do
         end
     end
 
-    -- The gates of a job at which there may be rules, from what is kept of it.
+    -- The gates of a job at which there are rules, from what is kept of it.
     local function gates_of(first)
         local _, _, _, _, _, length, _, queue, name, _, over = unpack_struct(FIRST, first)
-        local gates = { '*', 'queue:' .. queue }
+        local gates = {}
+        local function add(gate)
+            if terms(gate) then
+                named(gates, gate)
+            end
+        end
+        add('*')
+        add('queue:' .. queue)
         if string.find(ruled(), 'h', 1, true) then
-            named(gates, 'handler:' .. name)
+            add('handler:' .. name)
         end
         if over <= ORIGIN + length then
             for key in string.gmatch(unpack_struct('s', first, over), '[^\n]+') do
-                named(gates, 'key:' .. key)
+                add('key:' .. key)
             end
         end
         return gates
@@ -315,7 +359,7 @@ do
     end
 
     gates.ANY, gates.forget_rules, gates.change_slots = ANY, forget_rules, change_slots
-    gates.ruled, gates.read_rule, gates.terms, gates.set_taken = ruled, read_rule, terms, set_taken
+    gates.ruled, gates.read_rule, gates.terms, gates.set_taken, gates.fetch_taken = ruled, read_rule, terms, set_taken, fetch_taken
     gates.slots_of, gates.fetch_slots, gates.flush, gates.room_at = slots_of, fetch_slots, flush_all, room_at
     gates.room_back, gates.bucket_at, gates.set_bucket, gates.open = room_back, bucket_at, set_bucket, open
     gates.wait, gates.next_opening, gates.of, gates.count_slots = wait, next_opening, gates_of, count_slots
