@@ -52,7 +52,9 @@ impl Store for Reference {
     async fn exchange(&self, turn: Exchange) -> Result<Exchanged> {
         let (mut model, now) = self.at_now();
         let answers = model.exchange(now, &turn);
-        if leaves_work(&model, &turn, &answers) {
+        // With rules, whatever ends may let another one pass.
+        let frees = model.has_rules() && answers.fates.iter().any(|fate| matches!(fate, Fate::Settled(_)));
+        if frees || leaves_work(&model, &turn, &answers) {
             self.send(Hint::Ready);
         }
         Ok(answers)

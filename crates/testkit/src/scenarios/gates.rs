@@ -9,6 +9,7 @@ use windlass_store::{Canceled, Exchange, Hint, Ruled};
 
 use crate::jobs::{complete, fail, job, many, plain, retry, snooze, waiting_in};
 use crate::probe::{LEASE, Probe, TICK, settlement};
+use crate::scenarios::hints::expect;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -130,7 +131,7 @@ pub async fn a_resume_is_heard(probe: Probe) {
     assert!(probe.take(9).await.is_empty());
     let mut hints = probe.store().hints();
     probe.edit("queue:default", Edit::Resume).await;
-    assert_eq!(hints.next().await, Hint::Ready);
+    expect(&mut hints, Hint::Ready).await;
 }
 
 pub async fn those_passed_over_keep_their_order(probe: Probe) {
@@ -374,7 +375,7 @@ pub async fn a_freed_slot_is_heard(probe: Probe) {
     let taken = probe.take(9).await;
     let mut hints = probe.store().hints();
     probe.finish(taken[0].lease, complete()).await;
-    assert_eq!(hints.next().await, Hint::Ready);
+    expect(&mut hints, Hint::Ready).await;
 }
 
 pub async fn a_suspect_passes_gates_too(probe: Probe) {

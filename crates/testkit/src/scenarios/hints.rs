@@ -12,7 +12,7 @@ use crate::probe::{Probe, settlement};
 /// How long a hint may take before its absence is a failure. No passing test waits for it.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-async fn expect(hints: &mut Hints, wanted: Hint) {
+pub(crate) async fn expect(hints: &mut Hints, wanted: Hint) {
     let found = async { while hints.next().await != wanted {} };
     tokio::time::timeout(PATIENCE, found).await.unwrap_or_else(|_| panic!("{wanted:?} was never sent"));
 }
