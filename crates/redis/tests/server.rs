@@ -6,7 +6,11 @@ mod common;
 use std::time::Duration;
 
 use common::{Settle, forgetful, job, listed, open, wanted};
-use windlass_core::{Clock, Incarnation, JobId, NewJob, Payload, ScheduleName, Status, SystemClock, Unique};
+use windlass_core::gate::Edit;
+use windlass_core::{
+    Clock, Gate, Incarnation, JobId, Limits, NewJob, Payload, QueueName, Rate, ScheduleName, Status, SystemClock,
+    Unique,
+};
 use windlass_redis::Redis;
 use windlass_store::schedules::Write;
 use windlass_store::{
@@ -227,6 +231,25 @@ async fn everything(url: &str) {
     assert_eq!(schedules.list_schedules(None, 9).await.unwrap(), schedules.due_schedules(9).await.unwrap().schedules);
     assert!(schedules.remove_schedule(&name).await.unwrap());
     assert!(store.held_by(Incarnation::random()).await.unwrap().is_empty());
+    rules(&store).await;
+}
+
+/// Everything that a store does where rules are set.
+async fn rules(store: &Redis) {
+    let (gates, gate) = (store.gates().unwrap(), Gate::keys("user").unwrap());
+    let limits = Limits::in_order().with_rate(Rate::per_second(1_000).unwrap());
+    gates.edit_gate(&gate, Edit::Limit(limits)).await.unwrap();
+    let keyed = || NewJob::build("Keyed", Payload::empty()).queue("keyed").key("user", "ann");
+    let jobs = vec![keyed().finish(SystemClock.now()).unwrap(), keyed().finish(SystemClock.now()).unwrap()];
+    let _ = store.submit(jobs).await.unwrap();
+    let claim = || Claim { queues: vec![QueueName::new("keyed").unwrap()], ..wanted(9) };
+    let first = store.claim(claim()).await.unwrap().jobs;
+    assert_eq!((first.len(), gates.list_gates(None, 9).await.unwrap()[0].taken), (1, 1));
+    gates.edit_gate(&Gate::key("user", "ann").unwrap(), Edit::Hold(Duration::from_micros(1))).await.unwrap();
+    store.settle_one(first[0].lease, Outcome::Complete(Payload::empty())).await;
+    gates.edit_gate(&gate, Edit::Limit(Limits::default())).await.unwrap();
+    assert_eq!(store.claim(claim()).await.unwrap().jobs.len(), 1);
+    assert!(store.claim(claim()).await.unwrap().jobs.is_empty());
 }
 
 #[tokio::test]

@@ -14,14 +14,9 @@ use windlass::store::{SharedStore, Verbs};
 
 use process::jobs::{completed_once, drained, number_id, open, stored};
 use process::journal::now_micros;
+use process::load::SETTINGS;
 use process::{Process, Site, alone};
 
-const SETTINGS: process::Settings<'_> = &[
-    ("RUST_LOG", "error,windlass_http=info"),
-    ("WINDLASS_LEASE", "2s"),
-    ("WINDLASS_MAX_CONCURRENCY", "64"),
-    ("WINDLASS_MAX_CRASHES", "1000"),
-];
 const PROCESSES: usize = 4;
 
 /// The store beside the processes, and them.

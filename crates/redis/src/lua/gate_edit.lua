@@ -23,9 +23,7 @@ local function mark_kinds()
     local kinds, some = {}, false
     for _, name in ipairs(redis.call('HKEYS', RULES)) do
         some = some or name ~= ''
-        local its = name ~= '' and gates.read_rule(name)
         kinds[string.match(name, '^key:') and 'k' or string.match(name, '^handler:') and 'h' or ''] = true
-        kinds[its and its.in_order and 'o' or ''] = true
     end
     local said = '-'
     for kind in pairs(kinds) do

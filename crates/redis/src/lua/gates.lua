@@ -1,6 +1,6 @@
 -- Gates: rules, slots and buckets. A rule: paused, how many may run or -1, whether slots are kept between attempts, microseconds
 -- between two starts or 0, how far a bucket may be ahead, for how long it is left to gather; then what readers read.
--- The field '' of the rules says, as long as anything is there, whether some are for keys, for handlers, or keep slots.
+-- The field '' of the rules says, as long as anything is there, whether some are for keys or for handlers.
 local gates = {}
 do
     local RULE = '<BdBddd'
