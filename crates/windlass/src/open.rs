@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use windlass_core::{Limits, QueueName};
+use windlass_core::{Limits, QueueName, Share};
 use windlass_dispatch::{Application, Handler};
 use windlass_engine::{Engine, EngineBuilder, Recurring, Settings, StartError};
 use windlass_store::SharedStore;
@@ -99,6 +99,13 @@ impl WindlassBuilder {
     pub fn limit(self, gate: impl ToString, limits: Limits) -> Self {
         let gate = gate.to_string();
         self.part(move |engine| engine.limit(gate, limits))
+    }
+
+    /// Sets how a queue is shared among the keys of its jobs, or how much a key gets, at the start:
+    /// `.share("queue:default", Share::by("tenant")?)` (docs/fairness.md). See [`Gates::share`](windlass_engine::Gates::share).
+    pub fn share(self, gate: impl ToString, share: Share) -> Self {
+        let gate = gate.to_string();
+        self.part(move |engine| engine.share(gate, share))
     }
 
     /// Adds a schedule, which is declared at the start: `.schedule(report.cron("nightly", "0 3 * * *", input))`
