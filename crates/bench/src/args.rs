@@ -109,6 +109,8 @@ pub(crate) enum Question {
     Retention,
     /// What do rules cost, at a queue and at many keys?
     Limits,
+    /// What do others feel of one who floods a shared queue?
+    Fairness,
     /// How late does a delayed job start?
     Delays,
     /// How much is done through something whose capacity halves and recovers?
@@ -145,6 +147,7 @@ impl Question {
             Self::Snapshot => "snapshot",
             Self::Retention => "retention",
             Self::Limits => "limits",
+            Self::Fairness => "fairness",
             Self::Delays => "delays",
             Self::Upstream => "upstream",
             Self::Idle => "idle",

@@ -150,9 +150,9 @@ fn slowness(found: &Measurement) -> f64 {
 }
 
 fn ratio(own: &Measurement, floor: &Measurement) -> Option<f64> {
-    match own.jobs_per_s {
-        Some(rate) => Some(rate / floor.jobs_per_s?),
-        None => Some(own.p99_ms? / floor.p99_ms?),
+    match (own.jobs_per_s, floor.jobs_per_s) {
+        (Some(rate), Some(floor)) => Some(rate / floor),
+        _ => Some(own.p99_ms? / floor.p99_ms?),
     }
 }
 

@@ -138,6 +138,7 @@ fn modes(question: Question, store: Place) -> &'static [(&'static str, u64)] {
         (Question::Retention, Place::Redis) => &[("callers64", 400_000)],
         (Question::Limits, Place::Postgres) => &[("queue", 100_000), ("keys10k", 100_000)],
         (Question::Limits, _) => &[("queue", 200_000), ("keys10k", 200_000)],
+        (Question::Fairness, _) => &[("flood", 1_000_000)],
         (Question::Delays, _) => &[("halfload", 10_000)],
         // What jobs cost is next to nothing here, whatever the store.
         (Question::Upstream, Place::Memory) => &upstream::MODES,

@@ -3,6 +3,7 @@
 pub(crate) mod delays;
 pub(crate) mod depth;
 pub(crate) mod drain;
+pub(crate) mod fairness;
 pub(crate) mod http;
 pub(crate) mod idle;
 pub(crate) mod latency;
@@ -45,6 +46,8 @@ async fn answer(task: &Task) -> Result<Measurement, Fault> {
         ("depth", "floor") => depth::floor(task).await,
         ("limits", "windlass") => limits::windlass(task).await,
         ("limits", "floor") => limits::floor(task).await,
+        ("fairness", "windlass") => fairness::windlass(task).await,
+        ("fairness", "floor") => fairness::floor(task).await,
         ("delays", "windlass") => delays::windlass(task).await,
         ("delays", "floor") => delays::floor(task).await,
         ("upstream", "windlass") => upstream::windlass(task).await,

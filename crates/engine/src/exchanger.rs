@@ -282,6 +282,9 @@ impl Exchanger {
         let Answered { mut turn, answer, attempts, unheard, took } = answered;
         self.expected -= turn.claim_limit;
         self.suspects -= turn.suspects;
+        if turn.claim_limit > 0 {
+            self.pace.answered(took);
+        }
         if (1..=LONE_MAX).contains(&turn.jobs()) {
             self.linger.note(took);
         }
