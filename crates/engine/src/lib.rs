@@ -8,7 +8,7 @@
 //! - [`submit`]: [`Submit`] and [`Submission`], typed submission of a handler's jobs
 //! - `durable`: the jobs that an application's messages become
 //! - `exchanger`: the loop that talks to the store: one round trip carries settlements, submissions and a claim
-//! - `breaker`: what happens while the store fails
+//! - `outage`: what happens while the store fails
 //! - `stock`: what the store gave and nobody has heard of
 //! - `crossing`: the turns under way, which move on even when handlers block every thread
 //! - `linger`: whether to stay awake for an answer that is about to come
@@ -67,7 +67,6 @@
 mod adaptive;
 #[cfg(test)]
 mod adaptive_tests;
-mod breaker;
 mod builder;
 mod crossing;
 mod durable;
@@ -81,6 +80,7 @@ mod heartbeat;
 mod holds;
 mod linger;
 pub mod metrics;
+mod outage;
 mod overtime;
 mod pace;
 mod phase;

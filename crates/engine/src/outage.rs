@@ -13,7 +13,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LAST_PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
-pub(crate) struct Breaker {
+pub(crate) struct Outage {
     backoff: Option<ExponentialBackoff>,
     failure: Option<Failure>,
 }
@@ -25,7 +25,7 @@ struct Failure {
     away: bool,
 }
 
-impl Breaker {
+impl Outage {
     /// Notes that a turn failed. The end of the pause, and whether this is the first failure since the store worked.
     pub(crate) fn fail(&mut self, error: Error, away: bool, now: Instant) -> (Instant, bool) {
         let first = self.backoff.is_none();
@@ -78,27 +78,27 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_store_that_is_away_is_tried_before_anybody_submits_again() {
-        let mut breaker = Breaker::default();
-        assert!(breaker.refusal().is_none() && !breaker.wants_trial());
-        let (until, first) = breaker.fail(Error::Busy, true, Instant::now());
-        assert!(first && breaker.rests());
+        let mut outage = Outage::default();
+        assert!(outage.refusal().is_none() && !outage.wants_trial());
+        let (until, first) = outage.fail(Error::Busy, true, Instant::now());
+        assert!(first && outage.rests());
         tokio::time::sleep_until(until).await;
-        assert!(!breaker.rests() && breaker.refusal().is_some() && breaker.wants_trial());
-        let (_, first) = breaker.fail(Error::Busy, true, Instant::now());
+        assert!(!outage.rests() && outage.refusal().is_some() && outage.wants_trial());
+        let (_, first) = outage.fail(Error::Busy, true, Instant::now());
         assert!(!first);
-        assert!(breaker.succeed(true) && breaker.refusal().is_none());
-        assert!(!breaker.succeed(true));
+        assert!(outage.succeed(true) && outage.refusal().is_none());
+        assert!(!outage.succeed(true));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_store_that_refuses_is_asked_again_after_the_pause() {
-        let mut breaker = Breaker::default();
-        let (until, _) = breaker.fail(Error::Busy, false, Instant::now());
-        assert!(breaker.refusal().is_some());
+        let mut outage = Outage::default();
+        let (until, _) = outage.fail(Error::Busy, false, Instant::now());
+        assert!(outage.refusal().is_some());
         tokio::time::sleep_until(until).await;
-        assert!(breaker.refusal().is_none());
-        assert!(breaker.failed() && !breaker.wants_trial());
-        assert!(!breaker.succeed(false), "jobs are still held back");
-        assert!(breaker.succeed(true));
+        assert!(outage.refusal().is_none());
+        assert!(outage.failed() && !outage.wants_trial());
+        assert!(!outage.succeed(false), "jobs are still held back");
+        assert!(outage.succeed(true));
     }
 }
