@@ -7,6 +7,7 @@ use windlass_core::limits::{DELAY_MAX, PAGE_MAX};
 use windlass_core::{Gate, InvalidInput, Limits};
 use windlass_store::Ruled;
 
+use crate::breakers::keep_mark;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::shared::Shared;
@@ -85,6 +86,15 @@ impl Gates {
     /// `Unsupported` when the store keeps no rules.
     pub async fn list(&self, after: Option<&Gate>) -> Result<Vec<Ruled>, Error> {
         Ok(store(&self.engine.shared)?.list_gates(after, PAGE_MAX).await?)
+    }
+
+    /// Sets limits when a process starts, which is no reason for an open breaker to close.
+    pub(crate) async fn declare(&self, gate: Gate, limits: Limits) -> Result<(), Error> {
+        let limits = match gate {
+            Gate::Handler(_) => self.get(&gate).await?.map_or(limits, |ruled| keep_mark(&ruled.rule, limits)),
+            _ => limits,
+        };
+        self.limit(gate, limits).await
     }
 
     async fn edit(&self, gate: impl ToString, edit: Edit) -> Result<(), Error> {
