@@ -11,7 +11,7 @@ use std::time::Duration;
 use foldhash::HashMap;
 use windlass_core::gate::{Edit, Rule};
 use windlass_core::limits::PAGE_MAX;
-use windlass_core::{Gate, InvalidInput, JobName, Rate, Timestamp};
+use windlass_core::{Gate, InvalidInput, JobName, Limits, Rate, Timestamp};
 use windlass_store::{Error, Gates};
 
 use crate::breaker::Breaker;
@@ -60,7 +60,7 @@ fn mark() -> Option<Rate> {
 }
 
 /// The limits of a rule that replaces the one at a gate: a breaker that is open stays so.
-pub(crate) fn keep_mark(before: &Rule, mut limits: windlass_core::Limits) -> windlass_core::Limits {
+pub(crate) fn keep_mark(before: &Rule, mut limits: Limits) -> Limits {
     limits.rate = limits.rate.or(before.limits.rate.filter(|rate| Some(*rate) == mark()));
     limits
 }
@@ -300,5 +300,55 @@ impl Drop for Passing<'_> {
         if let Some(pass) = self.pass.take() {
             self.line.end(pass, Ending::Neither, self.began);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_795_348_800_000);
+
+    fn breakers(job: &JobName, breaker: Breaker) -> Breakers {
+        Breakers::of([job].into_iter(), None, &[(job.to_string(), Some(breaker))]).expect("valid")
+    }
+
+    /// Begins one after the other until one has to wait.
+    async fn all_that_may<'a>(breakers: &'a Breakers, job: &JobName, now: Timestamp) -> Vec<Passing<'a>> {
+        let mut passing = Vec::new();
+        while let Ok(Some(one)) = breakers.admit(job, now, Duration::MAX, None).await {
+            passing.push(one);
+        }
+        passing
+    }
+
+    #[tokio::test]
+    async fn an_attempt_that_is_dropped_probes_no_longer() {
+        let job = JobName::new("Call").expect("valid");
+        let breakers = breakers(&job, Breaker { min_attempts: 1, ..Breaker::default() });
+        let first = breakers.admit(&job, NOW, Duration::MAX, None).await.expect("closed").expect("known");
+        first.end(Ending::Ill, NOW).await;
+        let later = NOW.after(Duration::from_secs(5));
+        for _ in 0..9 {
+            assert_eq!(all_that_may(&breakers, &job, later).await.len(), 3);
+        }
+    }
+
+    #[tokio::test]
+    async fn who_has_none_is_not_asked() {
+        let job = JobName::new("Call").expect("valid");
+        let breakers = Breakers::of([&job].into_iter(), None, &[]).expect("valid");
+        assert!(breakers.admit(&job, NOW, Duration::MAX, None).await.is_ok_and(|passing| passing.is_none()));
+        assert_eq!((breakers.interval(), breakers.open()), (None, Vec::new()));
+    }
+
+    #[test]
+    fn the_mark_is_kept_where_no_other_rate_is_set() {
+        let open = Rule { limits: Limits { rate: mark(), ..Limits::default() }, ..Rule::default() };
+        assert!(mark().is_some());
+        assert_eq!(keep_mark(&open, Limits::running(2)), Limits { rate: mark(), ..Limits::running(2) });
+        let own = Limits::rate(Rate::per_second(5).expect("valid"));
+        assert_eq!(keep_mark(&open, own), own);
+        assert_eq!(keep_mark(&Rule { limits: own, ..Rule::default() }, Limits::running(2)), Limits::running(2));
     }
 }

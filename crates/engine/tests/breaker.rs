@@ -7,16 +7,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::Semaphore;
-use windlass_core::gate::Rule;
+use windlass_core::gate::{Edit, Rule};
 use windlass_core::{
-    Clock, ErrorClass, Incarnation, Job, JobError, JobId, Limits, ManualClock, NewJob, Payload, Rate, RetryPolicy,
-    Status, Timestamp,
+    Clock, ErrorClass, Gate, Incarnation, Job, JobError, JobId, Limits, ManualClock, NewJob, Payload, Rate,
+    RetryPolicy, Status, Timestamp,
 };
 use windlass_dispatch::{Context, Error as HandlerError, FromContext, Handler, Json, Needs, Result, State};
 use windlass_engine::{Breaker, Engine, EngineBuilder, OpenBreaker, StartError};
 use windlass_memory::Memory;
 use windlass_store::{
-    Canceled, Exchange, Exchanged, Filter, Hints, Lease, Query, Scope, SharedStore, Store, Swept, Verbs,
+    Canceled, ErrorKind, Exchange, Exchanged, Filter, Gates, Hints, Lease, Query, Ruled, Scope, SharedStore, Store,
+    Swept, Verbs,
 };
 
 const EVERYTHING: Scope = Scope::Everything;
@@ -236,6 +237,10 @@ async fn after_the_pause_a_few_probe_and_close_it() {
         world.settle().await;
     }
     assert_eq!(world.upstream.running(), 3);
+    world.clock.advance(2 * SECOND);
+    world.settle().await;
+    let put_off = world.total(Status::Scheduled).await - u64::from(asked);
+    assert_eq!(put_off, 0, "nobody claims them again and again: they wait at the gate");
     assert_eq!(world.open(&engine), [OpenBreaker { handler: "Call".parse().unwrap(), until: None }]);
     world.upstream.let_go();
     world.until("closed", || world.open(&engine).is_empty()).await;
@@ -439,11 +444,26 @@ async fn permanent_errors_open_nothing_and_panics_do() {
     engine.shutdown().await;
 }
 
-/// A store that keeps no rules.
-struct Ruleless(Memory);
+/// A store that keeps no rules, or refuses so many changes of them.
+struct Unruly(Memory, Option<AtomicU32>);
 
 #[async_trait]
-impl Store for Ruleless {
+impl Gates for Unruly {
+    async fn edit_gate(&self, gate: &Gate, edit: Edit) -> windlass_store::Result<()> {
+        let refusals = self.1.as_ref().unwrap();
+        let spent = refusals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        match spent {
+            Ok(_) => Err(windlass_store::Error::new(ErrorKind::Unavailable, "not now")),
+            Err(_) => self.0.edit_gate(gate, edit).await,
+        }
+    }
+    async fn list_gates(&self, after: Option<&Gate>, limit: usize) -> windlass_store::Result<Vec<Ruled>> {
+        self.0.list_gates(after, limit).await
+    }
+}
+
+#[async_trait]
+impl Store for Unruly {
     async fn exchange(&self, turn: Exchange) -> windlass_store::Result<Exchanged> {
         self.0.exchange(turn).await
     }
@@ -466,7 +486,10 @@ impl Store for Ruleless {
         self.0.hints()
     }
     fn name(&self) -> &'static str {
-        "ruleless"
+        "unruly"
+    }
+    fn gates(&self) -> Option<&dyn Gates> {
+        self.1.as_ref().map(|_| self as &dyn Gates)
     }
     fn query(&self) -> Option<&dyn Query> {
         self.0.query()
@@ -476,7 +499,7 @@ impl Store for Ruleless {
 #[tokio::test(start_paused = true)]
 async fn where_no_rules_are_kept_jobs_are_put_off_in_its_own_process() {
     let world = world(Answer::Down);
-    let builder = world.builder_on(Arc::new(Ruleless(world.store.clone())));
+    let builder = world.builder_on(Arc::new(Unruly(world.store.clone(), None)));
     let engine = builder.breaker("Call", breaker()).start().await.unwrap();
     let asked = world.fail_until_open(&engine, 30).await;
     assert!(asked < 10 + SLOTS as u32, "{asked}");
@@ -487,6 +510,26 @@ async fn where_no_rules_are_kept_jobs_are_put_off_in_its_own_process() {
     }
     assert_eq!((world.open(&engine), world.upstream.asked()), (Vec::new(), 30));
     assert_eq!(world.total(Status::Completed).await, u64::from(30 - asked), "no attempt was spent");
+    engine.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_store_did_not_take_it_is_told_again() {
+    let world = world(Answer::Down);
+    let store = Arc::new(Unruly(world.store.clone(), Some(AtomicU32::new(3))));
+    let engine = world.builder_on(store.clone()).breaker("Call", breaker()).start().await.unwrap();
+    world.fail_until_open(&engine, 10).await;
+    let other = world.start().await;
+    world.until("heard", || !world.open(&other).is_empty()).await;
+    other.shutdown().await;
+    world.upstream.answer(Answer::Well);
+    world.submit(10).await;
+    world.clock.advance(2 * PAUSE);
+    // The first of these holds the gate behind the probes.
+    store.1.as_ref().unwrap().store(3, Ordering::SeqCst);
+    world.until("closed", || world.open(&engine).is_empty()).await;
+    world.settle().await;
+    assert_eq!(world.rule(&engine).await, None);
     engine.shutdown().await;
 }
 

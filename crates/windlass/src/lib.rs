@@ -124,7 +124,7 @@ struct UniqueJobs;
 #[doc = include_str!("../../../docs/limits.md")]
 struct PausesAndLimits;
 
-/// Compiles and runs the manual on adaptive concurrency.
+/// Compiles and runs the manual on adaptive concurrency and breakers.
 #[cfg(all(doctest, feature = "memory"))]
 #[doc = include_str!("../../../docs/adaptive.md")]
 struct AdaptiveConcurrency;
