@@ -174,10 +174,10 @@ impl World {
         engine.health().open_breakers
     }
 
-    /// For how many seconds more; what the engine adds is no whole one.
+    /// For how many seconds more, but for what the engine's own clock adds.
     fn open_for(&self, engine: &Engine) -> Option<u64> {
         let until = self.open(engine).first().and_then(|open| open.until);
-        until.map(|until| self.clock.now().until(until).as_secs())
+        until.map(|until| self.clock.now().until(until).as_secs_f64().round() as u64)
     }
 
     async fn total(&self, status: Status) -> u64 {
@@ -233,7 +233,7 @@ async fn after_the_pause_a_few_probe_and_close_it() {
     world.until("probes", || world.upstream.running() == 3).await;
     // Long after the pause that follows the probes.
     for _ in 0..9 {
-        world.clock.advance(PAUSE);
+        world.clock.advance(PAUSE + SECOND);
         world.settle().await;
     }
     assert_eq!(world.upstream.running(), 3);
@@ -391,6 +391,8 @@ async fn a_process_that_starts_with_limits_of_its_own_leaves_it_open() {
     let asked = world.upstream.asked();
     let builder = world.builder().breaker("Call", breaker()).limit(GATE, Limits::running(2));
     let second = builder.start().await.unwrap();
+    let rule = world.rule(&second).await.unwrap();
+    assert!(rule.limits.running == Some(2) && rule.limits.rate.is_some(), "{rule:?}");
     world.submit(10).await;
     world.settle().await;
     assert_eq!(world.upstream.asked(), asked);
