@@ -105,6 +105,7 @@ fn cases_on(asked: &Asked, question: Question, store: Place) -> Vec<Case> {
         jobs: asked.jobs.unwrap_or(*jobs),
         systems: match question {
             Question::Upstream if *mode != upstream::ADAPTIVE => vec![System::Windlass],
+            Question::Outage if *mode != outage::FIXED => vec![System::Windlass],
             _ => systems(asked, question, store),
         },
     };

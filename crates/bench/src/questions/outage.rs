@@ -19,24 +19,26 @@ use crate::upstream::{GOES_AWAY, Upstream};
 
 /// The jobs are more than can be done in time.
 pub(crate) const MODES: [(&str, u64); 5] = [
-    ("fixed", JOBS),
+    (FIXED, JOBS),
     ("fixed-breaker", JOBS),
     ("fixed-breaker-1s", JOBS),
     ("adaptive-only", JOBS),
     ("adaptive-breaker", JOBS),
 ];
+/// Beside which the floor is measured.
+pub(crate) const FIXED: &str = "fixed";
 const JOBS: u64 = 45_000;
 /// Twice what the upstream works on.
-const FIXED: usize = 64;
+const SLOTS: usize = 64;
 
 /// As nothing said, but for the cap and that nobody gives up.
 const RETRY: RetryPolicy =
-    RetryPolicy { max_retries: 1_000_000, base: Duration::from_secs(2), cap: Duration::from_secs(8), max_crashes: 3 };
+    RetryPolicy { max_retries: 1_000, base: Duration::from_secs(2), cap: Duration::from_secs(8), max_crashes: 3 };
 
 pub(crate) async fn windlass(task: &Task) -> Result<Measurement, Fault> {
     let mut rig = Rig::new(task).await?;
-    match task.mode.starts_with("fixed") {
-        true => rig.settings.max_concurrency = FIXED,
+    match task.mode.starts_with(FIXED) {
+        true => rig.settings.max_concurrency = SLOTS,
         false => adapt(&mut rig),
     }
     let breaker = match task.mode.split_once("-breaker") {
