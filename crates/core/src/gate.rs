@@ -27,6 +27,8 @@ pub enum Gate {
     Key(Key),
     /// Each key of a kind by itself. What a rule at the [`Key`](Self::Key) says goes before.
     Keys(Arc<str>),
+    /// Where the jobs of a key wait for their turn in a queue that is [shared](Share::by). Stores use it; it holds no rules.
+    Turn(Key),
 }
 
 impl Gate {
@@ -66,7 +68,13 @@ impl Gate {
             Self::Handler(name) => new.name == *name,
             Self::Key(key) => new.keys().contains(key),
             Self::Keys(kind) => new.keys().iter().any(|key| key.kind() == &**kind),
+            Self::Turn(_) => false,
         }
+    }
+
+    /// Whether rules can be set here.
+    pub fn holds_rules(&self) -> bool {
+        !matches!(self, Self::Turn(_))
     }
 }
 
@@ -78,6 +86,7 @@ impl fmt::Display for Gate {
             Self::Handler(name) => write!(f, "handler:{name}"),
             Self::Key(key) => write!(f, "key:{key}"),
             Self::Keys(kind) => write!(f, "keys:{kind}"),
+            Self::Turn(key) => write!(f, "turn:{key}"),
         }
     }
 }
@@ -92,6 +101,7 @@ impl FromStr for Gate {
             Some(("handler", name)) => Self::handler(name),
             Some(("key", key)) => key.parse().map(Self::Key),
             Some(("keys", kind)) => Self::keys(kind),
+            Some(("turn", key)) => key.parse().map(Self::Turn),
             _ => Err(InvalidInput::new("gate", "must be *, queue:…, handler:…, key:…:… or keys:…")),
         }
     }
@@ -207,6 +217,72 @@ pub struct Rule {
     pub paused: Option<String>,
     /// How many may run or start.
     pub limits: Limits,
+    /// How the jobs of a queue take turns, or how much a key gets of one.
+    // Last, and not there at all where nothing is said, as in records from before it.
+    #[serde(default, skip_serializing_if = "Share::is_none")]
+    pub share: Share,
+}
+
+/// How a queue is shared among the keys of its jobs. The default is not at all: first come, first served.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[must_use = "it does nothing until it is set at a gate"]
+pub struct Share {
+    /// At the gate of a queue: the kind of key whose jobs take turns.
+    pub by: Option<String>,
+    /// At the gate of a key or a kind of keys: how much it gets beside the others.
+    pub weight: Option<u32>,
+}
+
+impl Share {
+    /// The most that one key may get beside another.
+    pub const WEIGHT_MAX: u32 = 1_000;
+
+    /// The jobs of each key of a kind take turns with those of the others.
+    ///
+    /// # Errors
+    ///
+    /// As [`Key::new`] for the kind.
+    pub fn by(kind: impl AsRef<str>) -> Result<Self, InvalidInput> {
+        let kind = check_kind(kind.as_ref())?;
+        Ok(Self { by: Some(kind.to_owned()), weight: None })
+    }
+
+    /// So many turns where another key has one. Default 1.
+    ///
+    /// # Errors
+    ///
+    /// When it is zero or over [`WEIGHT_MAX`](Self::WEIGHT_MAX).
+    pub fn weight(weight: u32) -> Result<Self, InvalidInput> {
+        match weight {
+            1..=Self::WEIGHT_MAX => Ok(Self { by: None, weight: Some(weight) }),
+            _ => Err(InvalidInput::new("weight", "must be 1 to 1000; a key gets nothing by pausing it")),
+        }
+    }
+
+    /// Whether nothing is said.
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether what it says has a meaning at a gate.
+    ///
+    /// # Errors
+    ///
+    /// When a kind is named elsewhere than at a queue, or a weight elsewhere than at keys.
+    pub fn check(&self, gate: &Gate) -> Result<(), InvalidInput> {
+        match gate {
+            _ if self.is_none() => Ok(()),
+            Gate::Queue(_) if self.weight.is_none() => Ok(()),
+            Gate::Key(_) | Gate::Keys(_) if self.by.is_none() => Ok(()),
+            Gate::Key(_) | Gate::Keys(_) => {
+                Err(InvalidInput::new("share", "by a kind of key is set at the gate of a queue"))
+            }
+            _ if self.weight.is_some() => {
+                Err(InvalidInput::new("share", "has its weight at the gate of a key or of a kind of keys"))
+            }
+            _ => Err(InvalidInput::new("share", "by a kind of key is set at the gate of a queue")),
+        }
+    }
 }
 
 /// How many jobs may pass a gate. The default is any number.
@@ -267,6 +343,8 @@ pub enum Edit {
         /// What is set then.
         rate: Option<Rate>,
     },
+    /// Another way to share; the default for none. What waits already waits as it did.
+    Share(Share),
     /// No attempt starts for so long, where a rate is set: whoever stands behind said when to come back.
     Hold(Duration),
 }
@@ -274,7 +352,7 @@ pub enum Edit {
 impl Rule {
     /// Whether nothing holds.
     pub fn is_none(&self) -> bool {
-        self.paused.is_none() && self.limits.is_none()
+        self.paused.is_none() && self.limits.is_none() && self.share.is_none()
     }
 
     /// This rule with what another says where this one is silent.
@@ -282,7 +360,8 @@ impl Rule {
         let Limits { running, in_order, .. } = if self.limits.running.is_some() { self.limits } else { other.limits };
         let rate = self.limits.rate.or(other.limits.rate);
         let paused = self.paused.clone().or_else(|| other.paused.clone());
-        Self { paused, limits: Limits { running, in_order, rate } }
+        let share = Share { by: self.share.by.clone(), weight: self.share.weight.or(other.share.weight) };
+        Self { paused, limits: Limits { running, in_order, rate }, share }
     }
 
     /// What an edit makes of it. A hold is not a matter of the rule.
@@ -293,6 +372,7 @@ impl Rule {
             Edit::Limit(limits) => self.limits = *limits,
             Edit::Rate { expected, rate } if self.limits.rate == *expected => self.limits.rate = *rate,
             Edit::Rate { .. } => {}
+            Edit::Share(share) => self.share = share.clone(),
             Edit::Hold(_) => {}
         }
         self
@@ -377,12 +457,12 @@ mod tests {
     #[test]
     fn a_rule_is_completed_by_another_part_by_part() {
         let rate = Rate::per_second(5).expect("valid");
-        let own = Rule { paused: Some("why".into()), limits: Limits::rate(rate) };
-        let other = Rule { paused: None, limits: Limits::in_order() };
+        let own = Rule { paused: Some("why".into()), limits: Limits::rate(rate), share: Share::default() };
+        let other = Rule { limits: Limits::in_order(), share: Share::weight(3).expect("valid"), ..Rule::default() };
         let both = own.or(&other);
         assert_eq!(both.limits, Limits::in_order().with_rate(rate));
-        assert_eq!(both.paused.as_deref(), Some("why"));
-        let looser = Rule { paused: None, limits: Limits::running(9) };
+        assert_eq!((both.paused.as_deref(), both.share.weight), (Some("why"), Some(3)));
+        let looser = Rule { limits: Limits::running(9), ..Rule::default() };
         assert_eq!(looser.or(&other).limits, Limits::running(9), "in order only with its own number");
     }
 
@@ -402,6 +482,32 @@ mod tests {
         assert_eq!(rule.clone().edited(&both(None, theirs)), rule);
         assert_eq!(rule.clone().edited(&both(theirs, None)), rule);
         assert_eq!(rule.edited(&both(mine, None)).limits, Limits::running(3));
+    }
+
+    #[test]
+    fn shares_are_set_where_they_mean_something() {
+        let (by, weight) = (Share::by("tenant").expect("valid"), Share::weight(4).expect("valid"));
+        let gate = |text: &str| text.parse::<Gate>().expect("valid");
+        assert!(by.check(&gate("queue:mail")).is_ok() && Share::default().check(&gate("*")).is_ok());
+        assert!(weight.check(&gate("key:tenant:acme")).is_ok() && weight.check(&gate("keys:tenant")).is_ok());
+        for (share, text) in [(&by, "*"), (&by, "keys:tenant"), (&weight, "queue:mail"), (&weight, "handler:Send")] {
+            assert!(share.check(&gate(text)).is_err(), "{share:?} at {text}");
+        }
+        assert!(Share::weight(0).is_err() && Share::weight(1_001).is_err() && Share::by("").is_err());
+    }
+
+    /// Rules had no share when the first of them were written.
+    #[test]
+    fn a_rule_without_a_share_is_written_and_read_as_before_there_were_any() {
+        #[derive(Serialize)]
+        struct Former {
+            paused: Option<String>,
+            limits: Limits,
+        }
+        let former = serde_json::to_string(&Former { paused: None, limits: Limits::running(2) }).expect("writes");
+        let rule = Rule { limits: Limits::running(2), ..Rule::default() };
+        assert_eq!(serde_json::to_string(&rule).expect("writes"), former);
+        assert_eq!(serde_json::from_str::<Rule>(&former).expect("reads"), rule);
     }
 
     #[test]

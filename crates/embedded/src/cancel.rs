@@ -30,7 +30,7 @@ fn end(ledger: &mut Ledger<'_>, found: &Found, status: Status) -> Checked<Box<Jo
     if from.is_waiting() {
         let queue = ledger.queue_of(&found.job)?;
         ledger.mirror.leave(queue);
-        gates::withdraw(ledger, &found.job.new)?;
+        gates::withdraw(ledger, queue, found.seq, &found.job.new)?;
     }
     reread(ledger, found.job.new.id)
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rusqlite::Row;
+use rusqlite::{Params, Row};
 use windlass_core::state::Event;
 use windlass_core::{NewJob, QueueName, Status, Timestamp};
 use windlass_store::{Claim, ClaimedJob, Lease, Token};
@@ -13,6 +13,8 @@ use crate::mirror::{QueueRef, Running};
 use crate::record;
 
 const CLAIM_READY: &str = include_str!("sql/claim_ready.sql");
+const TURN_READY: &str = include_str!("sql/turn_ready.sql");
+const TURN_DUE: &str = include_str!("sql/turn_due.sql");
 const CLAIM_START: &str = include_str!("sql/claim_start.sql");
 
 /// Which ready jobs of a line.
@@ -39,8 +41,29 @@ pub(crate) fn ready(
     kind: Kind,
     room: usize,
 ) -> Checked<Vec<Candidate>> {
-    let mut statement = ledger.conn.prepare_cached(CLAIM_READY)?;
-    let mut rows = statement.query((queue.id(), kind as i64, i64::try_from(room).unwrap_or(i64::MAX)))?;
+    read(ledger, CLAIM_READY, (queue.id(), kind as i64, i64::try_from(room).unwrap_or(i64::MAX)), name)
+}
+
+/// The first jobs that wait for their turn at a gate.
+pub(crate) fn in_line(
+    ledger: &Ledger<'_>,
+    queue: QueueRef,
+    name: &QueueName,
+    gate: &str,
+    most: usize,
+) -> Checked<Vec<Candidate>> {
+    read(ledger, TURN_READY, (queue.id(), gate, i64::try_from(most).unwrap_or(i64::MAX)), name)
+}
+
+/// The jobs of a line that are due, the earliest first.
+pub(crate) fn due(ledger: &Ledger<'_>, queue: QueueRef, name: &QueueName, most: usize) -> Checked<Vec<Candidate>> {
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    read(ledger, TURN_DUE, (queue.id(), ledger.now.as_micros(), most), name)
+}
+
+fn read(ledger: &Ledger<'_>, sql: &str, params: impl Params, name: &QueueName) -> Checked<Vec<Candidate>> {
+    let mut statement = ledger.conn.prepare_cached(sql)?;
+    let mut rows = statement.query(params)?;
     let mut candidates = Vec::new();
     while let Some(row) = rows.next()? {
         candidates.push(candidate(row, name.clone())?);

@@ -10,6 +10,7 @@ use crate::candidate::{Candidate, Kind, ready, start};
 use crate::fault::Checked;
 use crate::ledger::Ledger;
 use crate::mirror::QueueRef;
+use crate::turns;
 
 const WRITE_RULE: &str = include_str!("sql/gate_write.sql");
 const REMOVE_RULE: &str = include_str!("sql/gate_remove.sql");
@@ -61,7 +62,11 @@ pub(crate) fn take(
     while passed_over < PASSED_OVER_MAX {
         let back = look_again(ledger, *queue, name, claim.limit)?;
         let room = usize::try_from(ledger.mirror.keeper.room_for(name, ledger.now)).unwrap_or(usize::MAX);
-        let candidates = ready(ledger, *queue, name, kind, room.min(allowed - jobs.len()))?;
+        let room = room.min(allowed - jobs.len());
+        let candidates = match kind == Kind::Others && ledger.mirror.keeper.takes_turns(name) {
+            true => turns::in_turn(ledger, *queue, name, room)?,
+            false => ready(ledger, *queue, name, kind, room)?,
+        };
         if candidates.is_empty() && (back == 0 || jobs.len() == allowed) {
             break;
         }
@@ -147,8 +152,9 @@ pub(crate) fn leave(ledger: &mut Ledger<'_>, id: JobId, status: Status) -> Check
 }
 
 /// A job that waited has been canceled: the room that it was to have is for others.
-pub(crate) fn withdraw(ledger: &mut Ledger<'_>, new: &NewJob) -> Checked<()> {
+pub(crate) fn withdraw(ledger: &mut Ledger<'_>, queue: QueueRef, seq: i64, new: &NewJob) -> Checked<()> {
     leave(ledger, new.id, Status::Canceled)?;
+    turns::withdraw(ledger, queue, seq, new)?;
     if !ledger.mirror.keeper.is_idle() {
         ledger.mirror.keeper.pass_on(new, ledger.now);
     }

@@ -75,7 +75,8 @@ impl<'a> Ledger<'a> {
 
     /// Whether a job of the line can be claimed.
     pub(crate) fn any_ready(&self, queue: QueueRef) -> Checked<bool> {
-        Ok(self.conn.prepare_cached(ANY_READY)?.query_row([queue.id()], |row| row.get(0))?)
+        let any = |row: &rusqlite::Row<'_>| row.get(0);
+        Ok(self.mirror.takes_turns(queue) || self.conn.prepare_cached(ANY_READY)?.query_row([queue.id()], any)?)
     }
 
     /// When the next scheduled job of the line is due.

@@ -10,7 +10,7 @@
 //! - `inbox`, `request`, `writer`, `syncer`: the way to the one thread that writes, what it is asked, its group commit,
 //!   and the sync that each answer waits for
 //! - `exchange`, `settle`, `extend`, `submit`, `handover`, `claim`, `promote`, `sweep`, `cancel`,
-//!   `import`, `schedules`, `gates`: one file per verb; `unique`: who holds the keys of unique jobs; `sql/` holds their statements
+//!   `import`, `schedules`, `gates`, `turns`: one file per verb; `unique`: who holds the keys of unique jobs; `sql/` holds their statements
 //! - `candidate`: how a ready job begins to run
 //! - `mirror`, `ledger`: what the writer keeps in memory (leases, lines), and what a verb works on
 //! - `record`, `history`, `whole`, `rules`: the bytes on disk, attempts, whole jobs, and rules
@@ -69,6 +69,7 @@ mod store;
 mod submit;
 mod sweep;
 mod syncer;
+mod turns;
 mod unique;
 mod whole;
 mod writer;

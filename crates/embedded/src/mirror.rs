@@ -241,6 +241,17 @@ impl Mirror {
         self.by_name.get(name).copied()
     }
 
+    /// The line's name, if its jobs take turns when they become ready.
+    pub(crate) fn shared(&self, queue: QueueRef) -> Option<QueueName> {
+        let name = &self.lines[queue.0].name;
+        self.keeper.is_shared(name).then(|| name.clone())
+    }
+
+    /// Whether somebody waits for a turn in the line.
+    pub(crate) fn takes_turns(&self, queue: QueueRef) -> bool {
+        self.keeper.takes_turns(&self.lines[queue.0].name)
+    }
+
     /// Every line, in order of first use.
     pub(crate) fn queues(&self) -> impl Iterator<Item = QueueRef> + use<> {
         (0..self.lines.len()).map(QueueRef)

@@ -32,7 +32,10 @@ pub(crate) fn load(conn: &Connection) -> Checked<Gatekeeper> {
     })?;
     each(conn, LOAD_LINES, |row| {
         let queue = QueueName::new(record::text(row, 0)?).map_err(|error| Fault::unreadable("queue name", error))?;
-        keeper.wait_on(&queue, gate(record::text(row, 1)?)?, true, Timestamp::UNIX_EPOCH);
+        match gate(record::text(row, 1)?)? {
+            Gate::Turn(key) => keeper.join(&queue, &Some(key)),
+            gate => keeper.wait_on(&queue, gate, true, Timestamp::UNIX_EPOCH),
+        }
         Ok(())
     })?;
     keeper.commit();

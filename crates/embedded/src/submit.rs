@@ -14,7 +14,7 @@ use crate::handover::Handover;
 use crate::ledger::Ledger;
 use crate::mirror::QueueRef;
 use crate::unique::{self, Way};
-use crate::{record, whole};
+use crate::{record, turns, whole};
 
 const SUBMIT_JOB: &str = include_str!("sql/submit_job.sql");
 const SUBMIT_STATE: &str = include_str!("sql/submit_state.sql");
@@ -140,6 +140,9 @@ impl<'c> Intake<'c> {
             due.map(|due| due.as_micros()),
         ))?;
         ledger.enter(queue, due);
+        if status == Status::Queued {
+            turns::line_up(ledger, queue, seq, new)?;
+        }
         Ok(SubmitOutcome::Created(status))
     }
 }

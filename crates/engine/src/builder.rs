@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use tokio::sync::{Notify, mpsc};
-use windlass_core::{Incarnation, InvalidInput, Limits, QueueName};
+use windlass_core::gate::Edit;
+use windlass_core::{Incarnation, InvalidInput, Limits, QueueName, Share};
 use windlass_dispatch::{Application, Handler, Router};
 use windlass_store::SharedStore;
 
@@ -38,8 +39,8 @@ impl Engine {
             settings: Settings::default(),
             router: Router::new(),
             recurring: Vec::new(),
-            limits: Vec::new(),
             breakers: Vec::new(),
+            rules: Vec::new(),
         }
     }
 }
@@ -50,8 +51,8 @@ pub struct EngineBuilder {
     settings: Settings,
     router: Router,
     recurring: Vec<Recurring>,
-    limits: Vec<(String, Limits)>,
     breakers: Vec<(String, Option<Breaker>)>,
+    rules: Vec<(String, Edit)>,
 }
 
 impl EngineBuilder {
@@ -99,8 +100,18 @@ impl EngineBuilder {
 
     /// Sets limits at a gate, given as [`Gate`](windlass_core::Gate) or as its text, when the engine starts, in place of those
     /// that are set there. A pause stays. See [`Gates::limit`](crate::Gates::limit).
-    pub fn limit(mut self, gate: impl ToString, limits: Limits) -> Self {
-        self.limits.push((gate.to_string(), limits));
+    pub fn limit(self, gate: impl ToString, limits: Limits) -> Self {
+        self.rule(gate, Edit::Limit(limits))
+    }
+
+    /// Sets how a queue is shared or how much a key gets of one, when the engine starts, in place of what is set there. See
+    /// [`Gates::share`](crate::Gates::share).
+    pub fn share(self, gate: impl ToString, share: Share) -> Self {
+        self.rule(gate, Edit::Share(share))
+    }
+
+    fn rule(mut self, gate: impl ToString, edit: Edit) -> Self {
+        self.rules.push((gate.to_string(), edit));
         self
     }
 
@@ -119,8 +130,8 @@ impl EngineBuilder {
         let routes = self.router.build()?;
         let declared = self.recurring.into_iter().map(|recurring| recurring.schedule(&self.settings));
         let declared = declared.collect::<Result<Vec<_>, _>>()?;
-        let limits = self.limits.iter().map(|(gate, limits)| Ok((gates::parse(gate)?, *limits)));
-        let limits = limits.collect::<Result<Vec<_>, InvalidInput>>()?;
+        let rules = self.rules.into_iter().map(|(gate, edit)| gates::check(&gate, &edit).map(|gate| (gate, edit)));
+        let rules = rules.collect::<Result<Vec<_>, InvalidInput>>()?;
         let breakers = Breakers::of(routes.names(), self.settings.breaker_failure_rate, &self.breakers)?;
         self.store.ping().await?;
         let (submittals, receiver) = mpsc::channel(self.settings.submit_buffer);
@@ -144,8 +155,8 @@ impl EngineBuilder {
         });
         // Before anything is claimed, which whoever fails to start would leave to its lease.
         let engine = Engine { shared: shared.clone(), submittals: submittals.clone() };
-        for (gate, limits) in limits {
-            engine.gates().declare(gate, limits).await.map_err(StartError::Limit)?;
+        for (gate, edit) in rules {
+            engine.gates().declare(gate, edit).await.map_err(StartError::Rule)?;
         }
         for schedule in declared {
             engine.schedules().put(schedule).await.map_err(StartError::Schedule)?;

@@ -83,9 +83,9 @@ pub enum StartError {
     /// A schedule could not be declared.
     #[error("schedule: {0}")]
     Schedule(Error),
-    /// A limit could not be set.
-    #[error("limit: {0}")]
-    Limit(Error),
+    /// A limit or a share could not be set.
+    #[error("rule: {0}")]
+    Rule(Error),
     /// A breaker is wrong.
     #[error("breaker of {handler}: {error}")]
     Breaker {

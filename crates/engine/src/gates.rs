@@ -1,10 +1,10 @@
-//! What operators and programs do with rules: pause, resume, limit, hold, look.
+//! What operators and programs do with rules: pause, resume, limit, share, hold, look.
 
 use std::time::Duration;
 
 use windlass_core::gate::Edit;
 use windlass_core::limits::{DELAY_MAX, PAGE_MAX};
-use windlass_core::{Gate, InvalidInput, Limits};
+use windlass_core::{Gate, InvalidInput, Limits, Share};
 use windlass_store::Ruled;
 
 use crate::breakers::keep_mark;
@@ -28,7 +28,24 @@ impl Engine {
 }
 
 pub(crate) fn parse(gate: &impl ToString) -> Result<Gate, InvalidInput> {
-    gate.to_string().parse()
+    let gate: Gate = gate.to_string().parse()?;
+    match gate.holds_rules() {
+        true => Ok(gate),
+        false => Err(InvalidInput::new("gate", "must be *, queue:…, handler:…, key:…:… or keys:…")),
+    }
+}
+
+/// The gate, if what is to be changed there has a meaning.
+pub(crate) fn check(gate: &impl ToString, edit: &Edit) -> Result<Gate, InvalidInput> {
+    let gate = parse(gate)?;
+    match edit {
+        Edit::Share(share) => share.check(&gate)?,
+        Edit::Hold(_) if matches!(gate, Gate::Keys(_)) => {
+            return Err(InvalidInput::new("gate", "of a kind of keys cannot be held; hold that of a key"));
+        }
+        _ => {}
+    }
+    Ok(gate)
 }
 
 impl Gates {
@@ -53,14 +70,20 @@ impl Gates {
         self.edit(gate, Edit::Limit(limits)).await
     }
 
+    /// Sets by which kind of key the jobs of a queue take turns ([`Share::by`], at `queue:mail`), or how many turns a key gets where
+    /// others get one ([`Share::weight`], at `key:tenant:acme` or `keys:tenant`), in place of what was set there before;
+    /// [`Share::default`] for neither. Weights hold at once; by which line a job waits is decided when it becomes ready. Errors as
+    /// for [`pause`](Self::pause), and with `Invalid` where it means nothing at this gate. A Redis store that is spread keeps
+    /// lines in each shard by itself.
+    pub async fn share(&self, gate: impl ToString, share: Share) -> Result<(), Error> {
+        self.edit(gate, Edit::Share(share)).await
+    }
+
     /// No attempt starts for so long at a gate with a rate, because whoever stands behind said when to come back. Handlers
     /// that fail with [`rate_limited`](windlass_dispatch::Error::rate_limited) do this by themselves, at the gates of the
     /// handler and of the job's keys. At most for ten years. Errors as for [`pause`](Self::pause), and with `Invalid` at a kind of
     /// keys.
     pub async fn hold(&self, gate: impl ToString, span: Duration) -> Result<(), Error> {
-        if matches!(parse(&gate)?, Gate::Keys(_)) {
-            return Err(InvalidInput::new("gate", "of a kind of keys cannot be held; hold that of a key").into());
-        }
         self.edit(gate, Edit::Hold(span.min(DELAY_MAX))).await
     }
 
@@ -88,17 +111,19 @@ impl Gates {
         Ok(store(&self.engine.shared)?.list_gates(after, PAGE_MAX).await?)
     }
 
-    /// Sets limits when a process starts, which is no reason for an open breaker to close.
-    pub(crate) async fn declare(&self, gate: Gate, limits: Limits) -> Result<(), Error> {
-        let limits = match gate {
-            Gate::Handler(_) => self.get(&gate).await?.map_or(limits, |ruled| keep_mark(&ruled.rule, limits)),
-            _ => limits,
+    /// Changes a rule when a process starts, which is no reason for an open breaker to close.
+    pub(crate) async fn declare(&self, gate: Gate, edit: Edit) -> Result<(), Error> {
+        let edit = match (&gate, edit) {
+            (Gate::Handler(_), Edit::Limit(limits)) => {
+                Edit::Limit(self.get(&gate).await?.map_or(limits, |ruled| keep_mark(&ruled.rule, limits)))
+            }
+            (_, edit) => edit,
         };
-        self.limit(gate, limits).await
+        self.edit(gate, edit).await
     }
 
     async fn edit(&self, gate: impl ToString, edit: Edit) -> Result<(), Error> {
-        let gate = parse(&gate)?;
+        let gate = check(&gate, &edit)?;
         Ok(store(&self.engine.shared)?.edit_gate(&gate, edit).await?)
     }
 }

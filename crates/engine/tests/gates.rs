@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc};
-use windlass_core::{InvalidInput, Limits, ManualClock, Rate, Status, Timestamp};
+use windlass_core::{InvalidInput, Limits, ManualClock, Rate, Share, Status, Timestamp};
 use windlass_dispatch::{Context, Error as HandlerError, FromContext, Handler, Json, Needs, Result, State};
 use windlass_engine::{Engine, Error, StartError, Submit};
 use windlass_memory::Memory;
@@ -208,4 +208,39 @@ async fn what_is_no_gate_is_told_at_once() {
     assert!(matches!(refused, Error::Invalid(error) if error.what() == "queue name"), "with the reason");
     let job = Work.submit(&engine, 1).key("te:nant", "acme").await;
     assert!(matches!(job, Err(Error::Invalid(InvalidInput { .. }))));
+}
+
+#[tokio::test]
+async fn keys_take_turns_in_a_shared_queue() {
+    let mut world = World::start(1, &[]).await;
+    let gates = world.engine().gates();
+    gates.share("queue:default", Share::by("user").unwrap()).await.unwrap();
+    gates.limit("queue:default", Limits::running(1)).await.unwrap();
+    gates.pause("*", "until all are here").await.unwrap();
+    for number in 0..20 {
+        let _ = Work.submit(world.engine(), number).key("user", "ann").await.unwrap();
+    }
+    let _ = Work.submit(world.engine(), 99).key("user", "bob").await.unwrap();
+    world.settle().await;
+    gates.resume("*").await.unwrap();
+    world.end(21);
+    let order: Vec<u32> = [world.begun().await, world.begun().await].to_vec();
+    assert!(order.contains(&99) && order.contains(&0), "{order:?}");
+    for _ in 0..19 {
+        world.begun().await;
+    }
+}
+
+#[tokio::test]
+async fn shares_that_mean_nothing_are_refused() {
+    let world = World::start(1, &[]).await;
+    let gates = world.engine().gates();
+    let (by, weight) = (Share::by("user").unwrap(), Share::weight(2).unwrap());
+    for (gate, share) in [("*", &by), ("keys:user", &by), ("queue:default", &weight), ("turn:user:ann", &weight)] {
+        let refused = gates.share(gate, share.clone()).await.unwrap_err();
+        assert!(matches!(refused, Error::Invalid(_)), "{gate}: {refused}");
+    }
+    assert!(gates.pause("turn:user:ann", "why").await.is_err());
+    let at_start = Engine::builder(Arc::new(Memory::new())).share("handler:Work", weight).start().await;
+    assert!(matches!(at_start, Err(StartError::Settings(_))));
 }

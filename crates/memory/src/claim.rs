@@ -18,7 +18,7 @@ impl Table {
     /// Hands out work from the claim's queues, the first queue's first.
     pub(crate) fn claim(&mut self, claim: &Claim, now: Timestamp) -> Claimed {
         for seq in self.due_for(claim, now) {
-            self.apply(seq, Event::Due, now, |_, _| ());
+            self.make_ready(seq, now);
         }
         if !self.keeper.is_idle() {
             return self.claim_through_gates(claim, now);
@@ -26,6 +26,16 @@ impl Table {
         let jobs = self.take(claim, now);
         let more = self.served(claim).any(|queue| queue.is_claimable(now));
         Claimed { jobs, next_due: self.next_due(claim, now), more, ..Claimed::default() }
+    }
+
+    /// A job's time has come, if that can happen to it.
+    pub(crate) fn make_ready(&mut self, seq: Seq, now: Timestamp) -> bool {
+        let Some((entry, _)) = self.apply(seq, Event::Due, now, |_, _| ()) else { return false };
+        let new = (!entry.is_suspect()).then(|| entry.job.new.clone());
+        if let Some(closed) = new.and_then(|new| self.line_up(&new)) {
+            self.stand_at(seq, Some(closed));
+        }
+        true
     }
 
     fn served<'a>(&'a self, claim: &'a Claim) -> impl Iterator<Item = &'a Queue> {

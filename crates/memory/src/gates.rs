@@ -49,8 +49,15 @@ impl Table {
     /// The next jobs of a queue, as many as may pass its own gate.
     fn choose_for(&mut self, name: &QueueName, limit: usize, suspects: usize, now: Timestamp) -> Vec<Seq> {
         let Some(queue) = self.index.queue(name) else { return Vec::new() };
-        let room = usize::try_from(self.keeper.room_for(name, now)).unwrap_or(usize::MAX);
-        choose(queue, limit.min(room), suspects)
+        let room = usize::try_from(self.keeper.room_for(name, now)).unwrap_or(usize::MAX).min(limit);
+        if !self.keeper.takes_turns(name) {
+            return choose(queue, room, suspects);
+        }
+        let mut chosen: Vec<Seq> = queue.suspects().take(suspects.min(room)).collect();
+        let in_turn = self.choose_in_turn(name, room - chosen.len());
+        in_turn.iter().for_each(|seq| self.stand_at(*seq, None));
+        chosen.extend(in_turn);
+        chosen
     }
 
     /// Hands out a job, or leaves it at the gate where there is no room.
@@ -60,7 +67,7 @@ impl Table {
             Ok(()) => self.hand_out(seq, claim, now),
             Err(closed) => {
                 self.keeper.stop(&entry.job.new, &closed, now);
-                self.stand_at(seq, Some(closed));
+                self.stand_at(seq, Some(Box::new(closed)));
                 None
             }
         }
@@ -89,10 +96,10 @@ impl Table {
         all
     }
 
-    fn stand_at(&mut self, seq: Seq, closed: Option<Closed>) {
+    pub(crate) fn stand_at(&mut self, seq: Seq, closed: Option<Box<Closed>>) {
         let Some(entry) = self.jobs.get_mut(seq) else { return };
         self.index.remove(entry);
-        entry.closed = closed.map(Box::new);
+        entry.closed = closed;
         self.index.insert(entry);
     }
 

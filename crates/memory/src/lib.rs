@@ -10,7 +10,7 @@
 //! - [`options`]: [`MemoryOptions`], how long finished jobs are kept
 //! - `table`: all jobs, and `apply`, the one way in which a job changes
 //! - `submit` (and import), `settle`, `lease` (extend), `claim`, `sweep`, `schedules`, `query`: one verb each, as methods of the table
-//! - `gates`: claims where rules are set
+//! - `gates`: claims where rules are set; `turns`: where queues are shared
 //! - `holders`: who has the keys of unique jobs
 //! - `timetable`: schedules by name and by when they are due
 //! - `index`, `queue`: where to find a job by what it waits for
@@ -54,6 +54,7 @@ mod submit;
 mod sweep;
 mod table;
 mod timetable;
+mod turns;
 
 use std::fmt;
 use std::sync::{Arc, Mutex};

@@ -102,7 +102,15 @@ impl Queue {
 
     /// Whether a claim could get something, given enough room and suspects.
     pub(crate) fn is_claimable(&self, now: Timestamp) -> bool {
-        self.ready().next().is_some() || !self.suspects.is_empty() || self.next_due().is_some_and(|due| due <= now)
+        self.ready().next().is_some()
+            || !self.suspects.is_empty()
+            || self.any_turn()
+            || self.next_due().is_some_and(|due| due <= now)
+    }
+
+    /// Whether somebody waits for a turn: those gates are the last in their order.
+    fn any_turn(&self) -> bool {
+        matches!(self.held.last_key_value(), Some((Gate::Turn(_), _)))
     }
 
     /// How many jobs count against the size of the queue.

@@ -78,8 +78,11 @@ impl Table {
 
     fn accept(&mut self, new: Arc<NewJob>, seq: Seq, now: Timestamp) -> Status {
         let queue = self.index.open(&new.queue);
-        let entry = Box::new(Entry::accept(new, seq, queue, now));
+        let mut entry = Box::new(Entry::accept(new, seq, queue, now));
         let status = entry.job.status;
+        if status == Status::Queued {
+            entry.closed = self.line_up(&entry.job.new);
+        }
         self.keep(entry, now);
         status
     }

@@ -25,7 +25,7 @@ impl Table {
     }
 
     fn promote(&mut self, seq: Seq, now: Timestamp, swept: &mut Swept) {
-        if self.apply(seq, Event::Due, now, |_, _| ()).is_some() {
+        if self.make_ready(seq, now) {
             self.announce(seq, now);
             swept.promoted += 1;
         }

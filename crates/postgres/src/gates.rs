@@ -46,7 +46,8 @@ async fn write(asking: &Asking<'_>, gate: &Gate, kept: Option<&[u8]>, rule: &Rul
     let (rate, running) = (limits.rate, limits.running.map(i64::from));
     let (apart, tolerance) = (rate.map(|rate| rate.interval_micros()), rate.map_or(0, |rate| rate.tolerance_micros()));
     let (patience, anew) = (rate.map_or(0, |rate| micros(rate.patience())), matches!(edit, Edit::Limit(_)));
-    let params: [Param<'_>; 13] = [
+    let weight = rule.share.weight.map(i64::from);
+    let params: [Param<'_>; 15] = [
         (&asking.at, Type::INT8),
         (&name, Type::TEXT),
         (&kept, Type::BYTEA),
@@ -60,8 +61,10 @@ async fn write(asking: &Asking<'_>, gate: &Gate, kept: Option<&[u8]>, rule: &Rul
         (&anew, Type::BOOL),
         (&hold, Type::INT8),
         (&asking.channel, Type::TEXT),
+        (&rule.share.by, Type::TEXT),
+        (&weight, Type::INT8),
     ];
-    let sql = asking.sql("SELECT windlass.gates_edit($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13)");
+    let sql = asking.sql("SELECT windlass.gates_edit($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15)");
     let rows = asking.client.query_typed(&sql, &params).await?;
     let row = rows.first().ok_or_else(|| Fault::corrupt("a function that always answers did not"))?;
     Ok(row.try_get(0)?)

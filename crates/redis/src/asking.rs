@@ -10,7 +10,7 @@ use crate::options::Replicas;
 use crate::scripts::{Script, Scripts};
 
 /// The keys in the order that `lua/ledger.lua` gives.
-const KEYS: [&str; 28] = [
+const KEYS: [&str; 30] = [
     "job",
     "state",
     "result",
@@ -39,6 +39,8 @@ const KEYS: [&str; 28] = [
     "held",
     "lines",
     "opens",
+    "turns",
+    "stamps",
 ];
 
 /// What every question begins with.

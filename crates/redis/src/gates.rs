@@ -48,7 +48,8 @@ async fn read(asking: &Asking<'_>) -> Checked<Kept> {
     let [rules, taken] = exactly(answer)?;
     let rules = groups::<2>(rules)?.into_iter().map(|[gate, rule]| Ok((bytes(gate)?, bytes(rule)?)));
     let rules = rules.collect::<Checked<Vec<_>>>()?;
-    let rules = rules.into_iter().filter(|(gate, _)| !gate.is_empty());
+    // What else is there is for scripts.
+    let rules = rules.into_iter().filter(|(gate, _)| gate.first().is_some_and(|first| *first > 1));
     let taken = groups::<2>(taken)?.into_iter().map(|[gate, taken]| Ok((parse(&bytes(gate)?)?, count(&taken)?)));
     Ok(Kept {
         rules: rules.map(|(gate, rule)| Ok((parse(&gate)?, rule))).collect::<Checked<_>>()?,
@@ -74,13 +75,15 @@ pub(crate) async fn edit(asking: &Asking<'_>, gate: &Gate, edit: &Edit) -> Check
         };
         let rule = kept.as_deref().map(unpack).transpose()?.unwrap_or_default().edited(edit);
         let packed = if rule.is_none() { Vec::new() } else { pack(&rule)? };
+        let share = rule.share.by.clone().or_else(|| rule.share.weight.map(|weight| weight.to_string()));
+        let share = share.unwrap_or_default();
         let hold = match edit {
             Edit::Hold(span) => micros(*span).to_string(),
             _ => String::new(),
         };
         let answer = asking.run_acknowledged(&asking.scripts.gate_edit, |question| {
             question.arg(gate.to_string()).arg(kept.as_deref().unwrap_or_default()).arg(&packed);
-            question.arg(u8::from(matches!(edit, Edit::Limit(_)))).arg(&hold);
+            question.arg(u8::from(matches!(edit, Edit::Limit(_)))).arg(&hold).arg(&share);
         });
         if number(&answer.await?)? == 1 {
             return Ok(());

@@ -58,24 +58,29 @@ const SUBMIT: &str = include_str!("lua/submit.lua");
 
 /// How many keys `lua/ledger.lua` lists for every script, and how many there are.
 const KEYS_OF_JOBS: usize = 17;
-const ALL_KEYS: usize = 28;
+const ALL_KEYS: usize = 30;
 
 /// The others.
-const MORE_KEYS: &str = "local SCHEDULES, SCHEDULES_DUE, UNIQUE, UNIQUE_UNTIL, UNIQUE_OF, SLOTS, TAKEN, BUCKETS, HELD, LINES, OPENS = \
-                         KEYS[18], KEYS[19], KEYS[20], KEYS[21], KEYS[22], KEYS[23], KEYS[24], KEYS[25], KEYS[26], KEYS[27], KEYS[28]\n";
+const MORE_KEYS: &str = "local SCHEDULES, SCHEDULES_DUE, UNIQUE, UNIQUE_UNTIL, UNIQUE_OF, SLOTS, TAKEN, BUCKETS, HELD, LINES, OPENS, TURNS, STAMPS = \
+                         KEYS[18], KEYS[19], KEYS[20], KEYS[21], KEYS[22], KEYS[23], KEYS[24], KEYS[25], KEYS[26], KEYS[27], KEYS[28], KEYS[29], KEYS[30]\n";
 
 /// What a script says that knows of no gates.
-const NO_GATES: &str = "local gates = nil\n";
+const NO_GATES: &str = "local gates, turns = nil, nil\n";
+
+/// And one that takes no new jobs.
+const NO_SUBMIT: &str = "local line_up = nil\n";
 
 const UNIQUE: &str = include_str!("lua/unique.lua");
 const GATES: &str = include_str!("lua/gates.lua");
+const TURNS: &str = include_str!("lua/turns.lua");
 
 /// A turn where rules are set, which may bring unique jobs.
-const EXCHANGE_GATES: [&str; 10] = [
+const EXCHANGE_GATES: [&str; 11] = [
     JOB,
     SUBMIT,
     MORE_KEYS,
     GATES,
+    TURNS,
     UNIQUE,
     EXCHANGE[3],
     EXCHANGE[4],
@@ -128,13 +133,15 @@ impl Scripts {
             exchange_gates: with(false, "", &EXCHANGE_GATES).with_all_keys(),
             exchange_gates_when_full: with(true, flags, &EXCHANGE_GATES).with_all_keys(),
             get: script(include_str!("lua/get.lua")),
-            cancel: with(false, flags, &[JOB, MORE_KEYS, GATES, include_str!("lua/cancel.lua")]).with_all_keys(),
+            cancel: with(false, flags, &[JOB, NO_SUBMIT, MORE_KEYS, GATES, TURNS, include_str!("lua/cancel.lua")])
+                .with_all_keys(),
             replay: script(include_str!("lua/replay.lua")),
             import: with(false, "", &[JOB, include_str!("lua/import.lua")]),
             list: with(false, flags, &[JOB, BLOCKS, include_str!("lua/list.lua")]),
             counts: script(include_str!("lua/counts.lua")),
             held: with(false, flags, &[include_str!("lua/held.lua")]),
-            promote: script(include_str!("lua/promote.lua")),
+            promote: with(false, flags, &[JOB, NO_SUBMIT, MORE_KEYS, GATES, TURNS, include_str!("lua/promote.lua")])
+                .with_all_keys(),
             lost: script(include_str!("lua/lost.lua")),
             reclaim: with(false, flags, &[JOB, MORE_KEYS, GATES, include_str!("lua/reclaim.lua")]).with_all_keys(),
             gate_edit: with(false, flags, &[JOB, MORE_KEYS, GATES, include_str!("lua/gate_edit.lua")]).with_all_keys(),
@@ -144,7 +151,7 @@ impl Scripts {
             schedule_write: with(
                 false,
                 "",
-                &[JOB, SUBMIT, MORE_KEYS, GATES, UNIQUE, include_str!("lua/schedule_write.lua")],
+                &[JOB, SUBMIT, MORE_KEYS, GATES, TURNS, UNIQUE, include_str!("lua/schedule_write.lua")],
             )
             .with_all_keys(),
             schedule_remove: with(false, flags, &[MORE_KEYS, include_str!("lua/schedule_remove.lua")]).with_all_keys(),

@@ -8,8 +8,8 @@ use std::time::Duration;
 use common::{Settle, forgetful, job, listed, open, wanted};
 use windlass_core::gate::Edit;
 use windlass_core::{
-    Clock, Gate, Incarnation, JobId, Limits, NewJob, Payload, QueueName, Rate, ScheduleName, Status, SystemClock,
-    Unique,
+    Clock, Gate, Incarnation, JobId, Limits, NewJob, Payload, QueueName, Rate, ScheduleName, Share, Status,
+    SystemClock, Unique,
 };
 use windlass_redis::Redis;
 use windlass_store::schedules::Write;
@@ -250,6 +250,15 @@ async fn rules(store: &Redis) {
     gates.edit_gate(&gate, Edit::Limit(Limits::default())).await.unwrap();
     assert_eq!(store.claim(claim()).await.unwrap().jobs.len(), 1);
     assert!(store.claim(claim()).await.unwrap().jobs.is_empty());
+    let queue = Gate::queue("keyed").unwrap();
+    gates.edit_gate(&queue, Edit::Share(Share::by("user").unwrap())).await.unwrap();
+    gates.edit_gate(&gate, Edit::Share(Share::weight(2).unwrap())).await.unwrap();
+    let lined = vec![keyed().finish(SystemClock.now()).unwrap(), keyed().finish(SystemClock.now()).unwrap()];
+    let canceled = lined[0].id;
+    let _ = store.submit(lined).await.unwrap();
+    assert!(store.cancel(canceled, &Scope::Everything).await.unwrap().is_some());
+    assert_eq!(store.claim(claim()).await.unwrap().jobs.len(), 1);
+    gates.edit_gate(&queue, Edit::Share(Share::default())).await.unwrap();
 }
 
 #[tokio::test]

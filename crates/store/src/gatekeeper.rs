@@ -10,9 +10,10 @@ use std::time::Duration;
 use foldhash::fast::RandomState;
 use windlass_core::gate::{Bucket, Edit, Rule};
 use windlass_core::limits::PAGE_MAX;
-use windlass_core::{Gate, JobId, Limits, NewJob, QueueName, Rate, Timestamp};
+use windlass_core::{Gate, JobId, Key, Limits, NewJob, QueueName, Rate, Timestamp};
 
 use crate::gates::Ruled;
+use crate::turns::{Line, Turns};
 
 /// The smallest step of a clock.
 const TICK: Duration = Duration::from_micros(1);
@@ -61,11 +62,12 @@ impl<K: Clone + Eq + Hash, V: Clone> Kept<K, V> {
 struct Terms {
     paused: bool,
     limits: Limits,
+    weight: Option<u32>,
 }
 
 impl From<&Rule> for Terms {
     fn from(rule: &Rule) -> Self {
-        Self { paused: rule.paused.is_some(), limits: rule.limits }
+        Self { paused: rule.paused.is_some(), limits: rule.limits, weight: rule.share.weight }
     }
 }
 
@@ -115,12 +117,16 @@ pub struct Gatekeeper {
     opens: BTreeMap<QueueName, BTreeSet<(Timestamp, Gate)>>,
     /// Whether a gate was opened at which somebody waits.
     news: bool,
+    /// Whether some queue is shared.
+    shares: bool,
+    /// Who waits for a turn.
+    turns: Turns,
 }
 
 impl Gatekeeper {
     /// Whether every job may pass, none has a slot and none waits, so that there is nothing to do.
     pub fn is_idle(&self) -> bool {
-        self.rules.now.is_empty() && self.slots.now.is_empty() && self.lines.is_empty()
+        self.rules.now.is_empty() && self.slots.now.is_empty() && self.lines.is_empty() && self.turns.is_empty()
     }
 
     /// Keeps what was changed since the last commit.
@@ -129,6 +135,7 @@ impl Gatekeeper {
         self.taken.before.clear();
         self.slots.before.clear();
         self.buckets.before.clear();
+        self.turns.commit();
         self.told = 0;
         self.ended.clear();
     }
@@ -139,6 +146,7 @@ impl Gatekeeper {
         self.taken.rollback();
         self.slots.rollback();
         self.buckets.rollback();
+        self.turns.rollback();
         self.told = 0;
         for (gate, queue) in self.ended.drain(..) {
             self.lines.entry(gate).or_default().insert(queue);
@@ -155,6 +163,7 @@ impl Gatekeeper {
         };
         self.kinds = self.rules.now.iter().filter_map(of_kind).collect();
         self.order = self.rules.now.values().any(|rule| rule.limits.in_order);
+        self.shares = self.rules.now.values().any(|rule| rule.share.by.is_some());
         let any = |wanted: fn(&Gate) -> bool| self.rules.now.keys().any(wanted);
         self.lines_ruled = any(|gate| matches!(gate, Gate::Everything | Gate::Queue(_)));
         self.keys = any(|gate| matches!(gate, Gate::Key(_) | Gate::Keys(_)));
@@ -405,6 +414,50 @@ impl Gatekeeper {
     pub fn set_rule(&mut self, gate: &Gate, rule: Rule) {
         self.rules.set(gate, (!rule.is_none()).then_some(rule));
         self.read_rules();
+    }
+
+    /// Where a job that becomes ready waits for its turn, if its queue is shared and it has a key of that kind.
+    pub fn turn_of(&self, new: &NewJob) -> Option<Gate> {
+        if !self.shares {
+            return None;
+        }
+        let rule = self.rules.get(&Gate::Queue(new.queue.clone()))?;
+        let kind = rule.share.by.as_deref()?;
+        let key = new.keys().iter().find(|key| key.kind() == kind)?;
+        Some(Gate::Turn(key.clone()))
+    }
+
+    /// Whether jobs of a queue that become ready may have to wait for their turn.
+    pub fn is_shared(&self, queue: &QueueName) -> bool {
+        self.shares && self.rules.get(&Gate::Queue(queue.clone())).is_some_and(|rule| rule.share.by.is_some())
+    }
+
+    /// A job waits in a line for its turn.
+    pub fn join(&mut self, queue: &QueueName, line: &Line) {
+        self.turns.join(queue, line);
+    }
+
+    /// Whether the lines of a queue take turns, now that somebody waits there.
+    pub fn takes_turns(&self, queue: &QueueName) -> bool {
+        self.turns.any(queue)
+    }
+
+    /// Whose turn it is, and how many of them may go before it is another's.
+    pub fn next_turn(&self, queue: &QueueName) -> Option<(Line, u64)> {
+        self.turns.next(queue, |line| self.weight(line.as_ref()))
+    }
+
+    /// So many of a line went, or may not go; does anybody stay behind?
+    pub fn took_turns(&mut self, queue: &QueueName, line: &Line, number: u64, stay: bool) {
+        match stay {
+            true => self.turns.took(queue, line, number, self.weight(line.as_ref())),
+            false => self.turns.leave(queue, line),
+        }
+    }
+
+    fn weight(&self, key: Option<&Key>) -> u32 {
+        let terms = key.filter(|_| self.keys).and_then(|key| self.terms(&Gate::Key(key.clone())));
+        terms.and_then(|terms| terms.weight).unwrap_or(1)
     }
 
     /// Whether jobs keep their slots between attempts at some gate.

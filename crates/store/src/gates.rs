@@ -6,6 +6,10 @@
 //! it ends, or, at a gate that is *in order*, when the job has finished. Jobs are asked in the order in which they are claimed.
 //!
 //! Setting a number counts the jobs that run already.
+//!
+//! In a queue that is *shared* by a kind of key, jobs that are submitted or become due wait in the line of their key of that
+//! kind, by priority and order of submission, and claims take from the lines in turn, by their weights. All others of the queue
+//! (those that have no such key, that were there before, or that came back from a worker or a gate) are one more line, of weight 1.
 
 use async_trait::async_trait;
 use windlass_core::Gate;

@@ -10,6 +10,7 @@
 //! - [`schedules`]: [`Schedules`], the capability of keeping schedules whose ticks happen once
 //! - [`gates`]: [`Gates`], the capability of keeping rules about which jobs may start
 //! - [`gatekeeper`]: [`Gatekeeper`](gatekeeper::Gatekeeper), those rules at work in a store that one process has to itself
+//! - [`turns`]: [`Turns`](turns::Turns), whose turn it is in the shared queues of such a store
 //! - [`codec`]: the bytes that backends keep where they have no column
 //! - [`retention`]: [`Retention`], how long finished jobs stay
 //! - [`scope`]: [`Scope`], whose jobs a question is about
@@ -38,6 +39,7 @@ pub mod retention;
 pub mod schedules;
 pub mod scope;
 pub mod store;
+pub mod turns;
 pub mod verbs;
 
 pub use capability::{Admin, Counts, Filter, Page, Query, Replayed};

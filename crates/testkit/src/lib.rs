@@ -8,7 +8,7 @@
 //! - [`probe`]: [`Probe`], the short verbs in which scenarios are written
 //! - [`jobs`]: the jobs, results and errors that scenarios use
 //! - [`model`]: [`Model`], the semantics in the plainest possible form
-//! - [`rules`]: the rules at gates, for the model
+//! - [`rules`], [`turns`]: the rules at gates and whose turn it is, for the model
 //! - [`reference`](mod@reference): [`Reference`], the model behind the seam, so that the suite itself is tested
 //! - [`history`]: random histories played against the model and a store
 //! - [`operation`]: the operations of a history and how they are drawn
@@ -49,6 +49,7 @@ pub mod reference;
 pub mod rules;
 pub mod servers;
 pub mod suite;
+pub mod turns;
 
 // Public for the tests that `conformance!` makes; each scenario is documented by its name.
 #[doc(hidden)]

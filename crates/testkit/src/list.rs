@@ -308,6 +308,42 @@ macro_rules! for_each_scenario {
                 many_claimers_at_once_take_no_more_than_may_run
                 rules_may_change_while_jobs_run
             }
+            core shares {
+                keys_take_turns
+                keys_take_turns_one_by_one_too
+                a_flood_does_not_hold_others_up
+                nothing_is_saved_up
+                in_a_line_jobs_go_in_order
+                an_urgent_job_goes_first_in_its_line
+                a_weight_is_so_many_turns_for_one
+                a_weight_of_a_kind_holds_for_its_keys
+                a_changed_weight_holds_for_those_that_wait
+                jobs_without_a_key_are_one_line_more
+                what_waited_before_is_one_line_more
+                keys_of_another_kind_do_not_count
+                other_queues_are_first_come_first_served
+                an_earlier_queue_goes_first_shared_or_not
+                a_queue_that_is_shared_no_more_empties_its_lines
+                a_due_job_joins_its_line
+                a_sweep_puts_due_jobs_into_their_lines
+                a_job_in_a_line_is_queued_and_counts_as_waiting
+                a_canceled_job_leaves_its_line
+                a_line_that_was_canceled_takes_no_turns
+                more_speaks_of_lines
+                a_submission_to_a_line_is_heard
+                a_turns_own_jobs_line_up
+                a_lone_job_of_a_shared_queue_is_taken_in_its_turn
+                emitted_jobs_line_up
+                a_job_that_comes_back_runs_again
+                a_job_whose_worker_died_comes_back
+                a_paused_queue_keeps_its_lines
+                a_paused_key_is_passed_over_in_its_turn
+                limits_hold_in_a_shared_queue
+                what_a_queue_allows_is_shared
+                a_share_is_told
+                a_limit_leaves_the_share_alone
+                many_keys_share_evenly
+            }
             core hints {
                 a_submission_wakes_a_subscriber
                 every_subscriber_is_woken
@@ -475,6 +511,7 @@ macro_rules! for_each_scenario {
                 the_order_survives
                 the_schedule_survives
                 rules_survive_with_who_waits_and_who_holds
+                lines_survive_with_who_waits_in_them
                 tokens_rise_over_a_restart
                 a_pruned_jobs_token_is_not_issued_after_a_restart
                 a_running_job_is_taken_back_after_a_restart

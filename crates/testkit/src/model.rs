@@ -20,6 +20,7 @@ use windlass_store::{
 };
 
 use crate::rules::Rules;
+use crate::turns::{Line, Turns};
 
 const KEEP_FINISHED: Duration = Duration::from_secs(24 * 3600);
 const KEEP_FAILED: Duration = Duration::from_secs(14 * 24 * 3600);
@@ -34,6 +35,7 @@ pub struct Model {
     /// Who has or had the key of unique jobs.
     holders: BTreeMap<JobId, Holds>,
     rules: Rules,
+    turns: Turns,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +52,8 @@ struct Kept {
     expiry: Timestamp,
     worker: Option<Incarnation>,
     settled: bool,
+    /// Where it waits for its turn.
+    line: Line,
 }
 
 impl Model {
@@ -164,8 +168,9 @@ impl Model {
             return answer(SubmitOutcome::QueueFull);
         }
         self.accepted += 1;
-        let kept = Kept::accept(now, new);
+        let mut kept = Kept::accept(now, new);
         let status = kept.job.status;
+        kept.line = self.rules.line_of(new).filter(|_| status == Status::Queued);
         self.kept.insert(self.accepted, kept);
         if let Some(unique) = new.unique() {
             let holds = Holds { id: new.id, states: unique.states, until: unique.until(now) };
@@ -227,6 +232,8 @@ impl Model {
             }
             suspects -= usize::from(suspect);
             self.rules.pass(&new, now);
+            let line = self.kept[&place].line.clone();
+            self.turns.took(&new.queue, &line, self.rules.weight(line.as_ref()));
             claimed.jobs.push(self.hand_out(place, now, claim));
         }
         claimed.more = self.ready(&claim.queues).iter().any(|place| self.may_go(*place, now));
@@ -240,18 +247,18 @@ impl Model {
     }
 
     /// The places of all ready jobs of these queues, first come first.
-    fn ready(&self, queues: &[QueueName]) -> Vec<u64> {
-        let in_queue = |queue: &QueueName| {
-            let mut places: Vec<_> = self
-                .kept
-                .iter()
-                .filter(|(_, kept)| kept.job.status == Status::Queued && kept.job.new.queue == *queue)
-                .map(|(place, kept)| (kept.job.new.priority, *place))
-                .collect();
-            places.sort();
-            places.into_iter().map(|(_, place)| place)
-        };
-        queues.iter().flat_map(in_queue).collect()
+    fn ready(&mut self, queues: &[QueueName]) -> Vec<u64> {
+        queues.iter().flat_map(|queue| self.ready_in(queue)).collect()
+    }
+
+    fn ready_in(&mut self, queue: &QueueName) -> Vec<u64> {
+        let its =
+            self.kept.iter().filter(|(_, kept)| kept.job.status == Status::Queued && kept.job.new.queue == *queue);
+        let mut places: Vec<_> = its.map(|(place, kept)| (kept.job.new.priority, *place)).collect();
+        places.sort();
+        let in_lines: Vec<(Line, u64)> =
+            places.into_iter().map(|(_, place)| (self.kept[&place].line.clone(), place)).collect();
+        self.turns.order(queue, &in_lines, |line| self.rules.weight(line.as_ref()))
     }
 
     fn hand_out(&mut self, place: u64, now: Timestamp, claim: &Claim) -> ClaimedJob {
@@ -262,6 +269,7 @@ impl Model {
         kept.worker = Some(claim.worker);
         kept.settled = false;
         kept.step(now, Event::Claim);
+        kept.line = None;
         kept.job.started_at = Some(now);
         kept.job.progress = None;
         ClaimedJob {
@@ -281,7 +289,12 @@ impl Model {
 
     fn promote(&mut self, now: Timestamp, limit: usize, which: impl Fn(&Job) -> bool) -> usize {
         let is_due = |kept: &&mut Kept| kept.job.scheduled_at.is_some_and(|due| due <= now) && which(&kept.job);
-        self.kept.values_mut().filter(is_due).take(limit).map(|kept| kept.step(now, Event::Due)).count()
+        let due = self.kept.values_mut().filter(is_due).take(limit);
+        due.map(|kept| {
+            kept.step(now, Event::Due);
+            kept.line = self.rules.line_of(&kept.job.new).filter(|_| !kept.is_suspect());
+        })
+        .count()
     }
 
     /// Promotes, takes back, prunes: at most `limit` of each.
@@ -432,7 +445,7 @@ impl Kept {
             error: None,
             attempts: Vec::new(),
         };
-        Self { job, token: Token(0), expiry: now, worker: None, settled: false }
+        Self { job, token: Token(0), expiry: now, worker: None, settled: false, line: None }
     }
 
     fn is_held(&self, now: Timestamp) -> bool {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use windlass_core::gate::{Bucket, Edit, Rule};
 use windlass_core::limits::PAGE_MAX;
-use windlass_core::{Gate, JobId, NewJob, Timestamp};
+use windlass_core::{Gate, JobId, Key, NewJob, Timestamp};
 use windlass_store::Ruled;
 
 /// Rules, and who has passed.
@@ -40,6 +40,17 @@ impl Rules {
         kind_of(gate).map_or_else(|| rule(gate), |kind| rule(gate).or(&rule(&kind)))
     }
 
+    /// Whose turns a job that becomes ready takes, if its queue is shared.
+    pub fn line_of(&self, new: &NewJob) -> Option<Key> {
+        let kind = self.rules.get(&Gate::Queue(new.queue.clone()))?.share.by.as_deref()?;
+        new.keys().iter().find(|key| key.kind() == kind).cloned()
+    }
+
+    /// How many turns jobs with a key get where others get one.
+    pub fn weight(&self, key: Option<&Key>) -> u32 {
+        key.and_then(|key| self.at(&Gate::Key(key.clone())).share.weight).unwrap_or(1)
+    }
+
     /// Where a job is stopped, and when that may change by the passing of time.
     pub fn stops(&self, new: &NewJob, now: Timestamp) -> Option<Option<Timestamp>> {
         let stops: Vec<_> = gates_of(new).iter().filter_map(|gate| self.stops_at(gate, new.id, now)).collect();
@@ -49,7 +60,7 @@ impl Rules {
     }
 
     fn stops_at(&self, gate: &Gate, id: JobId, now: Timestamp) -> Option<Option<Timestamp>> {
-        let Rule { paused, limits } = self.at(gate);
+        let Rule { paused, limits, .. } = self.at(gate);
         let taken = self.slots.iter().filter(|(at, who)| at == gate && *who != id).count();
         let has_slot = self.slots.contains(&(gate.clone(), id));
         let full = limits.running.is_some_and(|most| !has_slot && taken >= most as usize);

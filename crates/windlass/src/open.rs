@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use windlass_core::{Limits, QueueName};
+use windlass_core::{Limits, QueueName, Share};
 use windlass_dispatch::{Application, Handler};
 use windlass_engine::{Breaker, Engine, EngineBuilder, Recurring, Settings, StartError};
 use windlass_store::SharedStore;
@@ -106,6 +106,13 @@ impl WindlassBuilder {
     pub fn breaker(self, handler: impl ToString, breaker: impl Into<Option<Breaker>>) -> Self {
         let (handler, breaker) = (handler.to_string(), breaker.into());
         self.part(move |engine| engine.breaker(handler, breaker))
+    }
+
+    /// Sets how a queue is shared among the keys of its jobs, or how much a key gets, at the start:
+    /// `.share("queue:default", Share::by("tenant")?)` (docs/fairness.md). See [`Gates::share`](windlass_engine::Gates::share).
+    pub fn share(self, gate: impl ToString, share: Share) -> Self {
+        let gate = gate.to_string();
+        self.part(move |engine| engine.share(gate, share))
     }
 
     /// Adds a schedule, which is declared at the start: `.schedule(report.cron("nightly", "0 3 * * *", input))`

@@ -28,7 +28,7 @@ BEGIN
             FROM unnest(string_to_array(rtrim(touched, ';'), ';')) AS entry
         ) AS news
         WHERE CASE WHEN news.due IS NULL
-            THEN NOT claimed OR windlass.has_ready(news.line, array_fill(news.low, ARRAY[10]))
+            THEN NOT claimed OR windlass.has_ready(news.line, array_fill(news.low, ARRAY[10])) OR windlass.turns_any(news.line)
             -- As a value, not as EXISTS, which the planner may answer by reading the whole table.
             ELSE (
                 SELECT 1 FROM windlass.scheduled

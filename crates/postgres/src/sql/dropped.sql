@@ -10,3 +10,6 @@ DROP FUNCTION IF EXISTS windlass.import(
     bigint[], integer[], integer[], bigint[], bigint[], bigint[], bytea[], bytea[], bigint[], integer[], bigint[], bigint[],
     smallint[], uuid[], bytea[]
 );
+DROP FUNCTION IF EXISTS windlass.gates_edit(
+    bigint, text, bytea, boolean, bigint, boolean, bigint, bigint, bigint, bytea, boolean, bigint, text
+);

@@ -31,15 +31,19 @@ BEGIN
                 IF room > 0 THEN
                     room := least(room, (SELECT its.room FROM windlass.gates_room_for(now, line) AS its));
                 END IF;
-                SELECT coalesce(array_agg(f.seq), '{}'), array_agg(f.place) INTO seqs, places
-                FROM (
-                    SELECT found.seq, found.place
-                    FROM generate_series(0, 9) AS level, LATERAL (
-                        SELECT r.seq, r.ctid AS place FROM windlass.ready AS r
-                        WHERE r.queue = line AND r.suspect = kind AND r.priority = level
-                        ORDER BY r.seq LIMIT greatest(room, 0)
-                        FOR UPDATE SKIP LOCKED) AS found
-                    LIMIT greatest(room, 0)) AS f;
+                IF room > 0 AND NOT kind AND windlass.turns_any(line) THEN
+                    SELECT c.seqs, c.places INTO seqs, places FROM windlass.turns_choose(line, room) AS c;
+                ELSE
+                    SELECT coalesce(array_agg(f.seq), '{}'), array_agg(f.place) INTO seqs, places
+                    FROM (
+                        SELECT found.seq, found.place
+                        FROM generate_series(0, 9) AS level, LATERAL (
+                            SELECT r.seq, r.ctid AS place FROM windlass.ready AS r
+                            WHERE r.queue = line AND r.suspect = kind AND r.priority = level
+                            ORDER BY r.seq LIMIT greatest(room, 0)
+                            FOR UPDATE SKIP LOCKED) AS found
+                        LIMIT greatest(room, 0)) AS f;
+                END IF;
                 EXIT WHEN cardinality(seqs) = 0 AND (back = 0 OR room <= 0);
                 SELECT pass.passed, pass.stopped INTO passed, stopped FROM windlass.gates_pass(now, line, seqs, places) AS pass;
                 passed_over := passed_over + cardinality(stopped);

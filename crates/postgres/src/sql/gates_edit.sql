@@ -2,7 +2,8 @@
 -- whether it was written.
 CREATE OR REPLACE FUNCTION windlass.gates_edit(
     at bigint, its_gate text, expected bytea, its_paused boolean, its_running bigint, its_in_order boolean, its_apart bigint,
-    its_tolerance bigint, its_patience bigint, its_record bytea, anew boolean, hold bigint, channel text
+    its_tolerance bigint, its_patience bigint, its_record bytea, anew boolean, hold bigint, channel text,
+    its_kind text DEFAULT NULL, its_weight bigint DEFAULT NULL
 ) RETURNS boolean
 LANGUAGE plpgsql VOLATILE
 SET jit = off AS $$
@@ -33,7 +34,7 @@ BEGIN
     DELETE FROM windlass.rule WHERE rule.gate = its_gate;
     IF its_record IS NOT NULL THEN
         INSERT INTO windlass.rule VALUES (its_gate, its_paused, its_running, its_in_order, its_apart, its_tolerance,
-            its_patience, its_record), ('', false, NULL, false, NULL, 0, 0, '')
+            its_patience, its_record, its_kind, its_weight), ('', false, NULL, false, NULL, 0, 0, '', NULL, NULL)
         ON CONFLICT DO NOTHING;
     END IF;
     IF anew THEN

@@ -6,6 +6,7 @@ BEGIN
     RETURN EXISTS (
         SELECT 1 FROM unnest(lines) AS line (queue)
         WHERE EXISTS (SELECT 1 FROM windlass.opening AS o WHERE o.queue = line.queue AND o.at <= now)
+            OR windlass.turns_any(line.queue)
             OR (SELECT 1 FROM windlass.ready AS r WHERE r.queue = line.queue LIMIT 1) IS NOT NULL
             OR (SELECT 1 FROM windlass.scheduled AS s WHERE s.queue = line.queue AND s.due_at <= now LIMIT 1) IS NOT NULL);
 END

@@ -11,7 +11,7 @@ DECLARE
 BEGIN
     more := false;
     FOREACH line IN ARRAY lines LOOP
-        ready := windlass.has_ready(line, array_fill(0, ARRAY[10])::bigint[]);
+        ready := windlass.has_ready(line, array_fill(0, ARRAY[10])::bigint[]) OR windlass.turns_any(line);
         SELECT * INTO its FROM windlass.gates_room_for(now, line);
         more := more OR (ready AND its.room > 0)
             OR EXISTS (SELECT 1 FROM windlass.opening WHERE opening.queue = line AND opening.at <= now);

@@ -5,10 +5,17 @@ BEGIN
     IF NOT EXISTS (SELECT 1 FROM windlass.rule WHERE rule.gate <> '') AND NOT EXISTS (SELECT 1 FROM windlass.held)
         AND NOT EXISTS (SELECT 1 FROM windlass.slot)
     THEN
+        -- Nobody lines up beside this; "turns" in ASCII.
+        PERFORM pg_advisory_xact_lock(500152331891);
+        IF EXISTS (SELECT 1 FROM windlass.held) THEN
+            RETURN;
+        END IF;
         DELETE FROM windlass.rule;
         DELETE FROM windlass.opening;
         DELETE FROM windlass.line;
         DELETE FROM windlass.bucket;
+        DELETE FROM windlass.turn;
+        DELETE FROM windlass.arrival;
     END IF;
 END
 $$;

@@ -5,6 +5,8 @@ SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SE
 DECLARE
     now bigint := windlass.clock(at);
     promoted integer;
+    shared boolean := windlass.turns_enter();
+    seqs bigint[];
 BEGIN
     WITH due AS (
         DELETE FROM windlass.scheduled WHERE scheduled.ctid = ANY (ARRAY(
@@ -19,10 +21,13 @@ BEGIN
             progress, error
         FROM due
     )
-    SELECT coalesce(sum(of_line.jobs), 0) INTO promoted
+    SELECT coalesce(sum(of_line.jobs), 0), CASE WHEN shared THEN (SELECT array_agg(due.seq) FROM due) END INTO promoted, seqs
     FROM (
         SELECT count(*) AS jobs, windlass.touch(due.queue, NULL, min(due.seq)) FROM due GROUP BY due.queue
     ) AS of_line (jobs, touched);
+    IF seqs IS NOT NULL THEN
+        PERFORM windlass.turns_line_up(seqs);
+    END IF;
     RETURN promoted;
 END
 $$;

@@ -18,6 +18,8 @@ DECLARE
     new_ids uuid[];
     new_seqs bigint[];
     starts bigint[];
+    -- Where each job waits for its turn, in queues that are shared.
+    their_lines text[];
 BEGIN
     -- Submissions that could overfill a line between them go one after the other; far from the limit nobody waits.
     IF queue_limit IS NOT NULL THEN
@@ -71,16 +73,31 @@ BEGIN
         SELECT b.place, CASE WHEN b.delay IS NOT NULL THEN now + b.delay ELSE b.moment END AS start
         FROM unnest(delays, moments) WITH ORDINALITY AS b (delay, moment, place)
     ) AS d;
+    IF windlass.turns_enter() THEN
+        SELECT array_agg(CASE WHEN s.start IS NULL THEN windlass.turns_line_of(s.queue, s.keys) END ORDER BY s.place)
+        INTO their_lines
+        FROM unnest(queues, keyses, starts) WITH ORDINALITY AS s (queue, keys, start, place);
+        WITH lined AS (
+            INSERT INTO windlass.held
+                (gate, queue, behind, priority, seq, suspect, id, token, retries, crashes, max_crashes, updated_at)
+            SELECT a.line, a.queue, true, a.priority, a.seq, false, a.id, greatest(now, 0), 0, 0, a.crash_limit, now
+            FROM unnest(new_seqs, ids, queues, priorities, crash_limits, their_lines)
+                AS a (seq, id, queue, priority, crash_limit, line)
+            WHERE a.seq IS NOT NULL AND a.line IS NOT NULL
+            RETURNING held.queue, held.gate
+        )
+        INSERT INTO windlass.arrival (queue, line) SELECT DISTINCT lined.queue, lined.gate FROM lined;
+    END IF;
     WITH placed AS MATERIALIZED (
         SELECT a.*
-        FROM unnest(new_seqs, ids, queues, priorities, crash_limits, starts)
-            AS a (seq, id, queue, priority, crash_limit, start)
+        FROM unnest(new_seqs, ids, queues, priorities, crash_limits, starts, their_lines)
+            AS a (seq, id, queue, priority, crash_limit, start, its_line)
         WHERE a.seq IS NOT NULL
     ), queued AS (
         INSERT INTO windlass.ready
             (queue, suspect, priority, seq, id, token, retries, crashes, max_crashes, updated_at)
         SELECT queue, false, priority, seq, id, greatest(now, 0), 0, 0, crash_limit, now
-        FROM placed WHERE start IS NULL
+        FROM placed WHERE start IS NULL AND its_line IS NULL
     ), delayed AS (
         INSERT INTO windlass.scheduled
             (seq, queue, priority, suspect, due_at, id, token, retries, crashes, max_crashes, updated_at)

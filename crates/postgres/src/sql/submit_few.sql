@@ -11,6 +11,7 @@ DECLARE
     start bigint;
     its_seq bigint;
     line text;
+    shared boolean := windlass.turns_enter();
 BEGIN
     accepted_at := now;
     IF queue_limit IS NOT NULL THEN
@@ -44,13 +45,22 @@ BEGIN
                 now);
             PERFORM windlass.touch(queues[i], start, its_seq);
             outcome := 2;
+            RETURN NEXT;
+            CONTINUE;
+        END IF;
+        line := CASE WHEN shared THEN windlass.turns_line_of(queues[i], keyses[i]) END;
+        IF line IS NOT NULL THEN
+            INSERT INTO windlass.held
+                (gate, queue, behind, priority, seq, suspect, id, token, retries, crashes, max_crashes, updated_at)
+            VALUES (line, queues[i], true, priorities[i], its_seq, false, ids[i], greatest(now, 0), 0, 0, crash_limits[i], now);
+            INSERT INTO windlass.arrival (queue, line) VALUES (queues[i], line);
         ELSE
             INSERT INTO windlass.ready
                 (queue, suspect, priority, seq, id, token, retries, crashes, max_crashes, updated_at)
             VALUES (queues[i], false, priorities[i], its_seq, ids[i], greatest(now, 0), 0, 0, crash_limits[i], now);
-            PERFORM windlass.touch(queues[i], NULL, its_seq);
-            outcome := 1;
         END IF;
+        PERFORM windlass.touch(queues[i], NULL, its_seq);
+        outcome := 1;
         RETURN NEXT;
     END LOOP;
     IF channel IS NOT NULL THEN

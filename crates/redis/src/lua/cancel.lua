@@ -18,6 +18,7 @@ elseif to then
     leave(job)
     enter(job, to)
     gates.withdraw(id)
+    turns.withdraw(job, firsts[id])
 end
 flush_jobs()
 announce()

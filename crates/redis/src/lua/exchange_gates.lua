@@ -156,7 +156,12 @@ do
             local back = look_again(queue, limit)
             local left = all - #given / 3
             local room = left > 0 and math.min(left, room_for(queue)) or 0
-            local ids = room > 0 and pop(queue, suspect, room) or {}
+            local ids = {}
+            if room > 0 and suspect == 0 and turns.any(queue) then
+                ids = turns.in_turn(queue, room, pop)
+            elseif room > 0 then
+                ids = pop(queue, suspect, room)
+            end
             if #ids == 0 and (back == 0 or left <= 0) then
                 break
             end
@@ -176,7 +181,7 @@ do
         end
         -- Nothing is left of the rules that there were.
         if gates.ruled() == '' and redis.call('EXISTS', HELD, SLOTS) == 0 then
-            redis.call('DEL', RULES, LINES, OPENS, BUCKETS, TAKEN)
+            redis.call('DEL', RULES, LINES, OPENS, BUCKETS, TAKEN, TURNS, STAMPS)
             return plain_claim(most, suspects, lease, worker, queues)
         end
         local given, promoted = {}, 0

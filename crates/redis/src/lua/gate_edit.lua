@@ -1,7 +1,8 @@
 -- gate_edit: writes the rule at a gate, if it is the expected one; or holds a bucket. ARGV: gate, the expected rule or '', the
--- rule or '', whether jobs are to be counted anew, for how long the bucket is held or ''.
+-- rule or '', whether jobs are to be counted anew, for how long the bucket is held or '', the kind by which it is shared or the
+-- weight or ''.
 -- Returns whether it was written.
-local gate, expected, rule, anew, hold = take(), take(), take(), take() == '1', tonumber(take())
+local gate, expected, rule, anew, hold, share = take(), take(), take(), take() == '1', tonumber(take()), take()
 if hold then
     local its = gates.ruled() and gates.terms(gate)
     if its and its.interval then
@@ -18,12 +19,18 @@ if rule == '' then
 else
     redis.call('HSET', RULES, gate, rule)
 end
+if share == '' then
+    redis.call('HDEL', RULES, '\1' .. gate)
+else
+    redis.call('HSET', RULES, '\1' .. gate, share)
+end
 
 local function mark_kinds()
     local kinds, some = {}, false
     for _, name in ipairs(redis.call('HKEYS', RULES)) do
         some = some or name ~= ''
-        kinds[string.match(name, '^key:') and 'k' or string.match(name, '^handler:') and 'h' or ''] = true
+        local of_shares = string.match(name, '^\1queue:') and 's' or string.match(name, '^\1') and 'w'
+        kinds[of_shares or string.match(name, '^key:') and 'k' or string.match(name, '^handler:') and 'h' or ''] = true
     end
     local said = '-'
     for kind in pairs(kinds) do
@@ -80,7 +87,7 @@ for _, line in ipairs(redis.call('ZRANGE', LINES, 0, -1)) do
 end
 gates.flush()
 if not some and redis.call('EXISTS', HELD, SLOTS) == 0 then
-    redis.call('DEL', RULES, LINES, OPENS, BUCKETS, TAKEN)
+    redis.call('DEL', RULES, LINES, OPENS, BUCKETS, TAKEN, TURNS, STAMPS)
 end
 redis.call('PUBLISH', CHANNEL, 'ready')
 return 1

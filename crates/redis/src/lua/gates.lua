@@ -239,9 +239,21 @@ do
         end
     end
 
-    -- The gates of a job at which there are rules, from what is kept of it.
-    local function gates_of(first)
+    -- The keys of a job, from what is kept of it; its queue and its handler.
+    local function keys_of(first)
         local _, _, _, _, _, length, _, queue, name, _, over = unpack_struct(FIRST, first)
+        local keys = {}
+        if over <= ORIGIN + length then
+            for key in string.gmatch(unpack_struct('s', first, over), '[^\n]+') do
+                named(keys, key)
+            end
+        end
+        return keys, queue, name
+    end
+
+    -- The gates of a job at which there are rules.
+    local function gates_of(first)
+        local keys, queue, name = keys_of(first)
         local gates = {}
         local function add(gate)
             if terms(gate) then
@@ -253,10 +265,8 @@ do
         if string.find(ruled(), 'h', 1, true) then
             add('handler:' .. name)
         end
-        if over <= ORIGIN + length then
-            for key in string.gmatch(unpack_struct('s', first, over), '[^\n]+') do
-                add('key:' .. key)
-            end
+        for _, key in ipairs(keys) do
+            add('key:' .. key)
         end
         return gates
     end
@@ -364,5 +374,5 @@ do
     gates.room_back, gates.bucket_at, gates.set_bucket, gates.open = room_back, bucket_at, set_bucket, open
     gates.wait, gates.next_opening, gates.of, gates.count_slots = wait, next_opening, gates_of, count_slots
     gates.admit, gates.leave, gates.pass_on, gates.covers = admit, leave_all, pass_on, covers
-    gates.withdraw = withdraw
+    gates.withdraw, gates.keys_of = withdraw, keys_of
 end

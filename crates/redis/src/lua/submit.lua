@@ -32,8 +32,8 @@ local function ids_of(group)
     return ids
 end
 
--- Puts jobs of a group in their line, in blocks. `first` is the number of the first.
-local function line_up(group, ids, first)
+-- Puts jobs of a group in their line, in blocks. `first` is the number of the first. Last comes what is kept of each.
+local function line_up(group, ids, first, _)
     local queue, due, blocks = group.queue, pack_struct('>BI8', 0, group.at), {}
     for place = 1, #ids, BLOCK do
         local number = first + (place - 1) * APART
@@ -66,7 +66,7 @@ local function keep_jobs(group, ids, submitted)
     end
     write('HSET', JOB, kept_jobs)
     write('HSET', LONG, long)
-    line_up(group, ids, first)
+    line_up(group, ids, first, kept_jobs)
 end
 
 local function keep(group, ids, submitted)

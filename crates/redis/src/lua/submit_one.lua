@@ -37,7 +37,8 @@ local function is_all_there_is()
     return asked_for and start <= now and tonumber(most) > 0
 end
 
-if most and (call('EXISTS', KEYS[17]) == 1 or not is_all_there_is()) then
+local rules = call('HGET', KEYS[17], '')
+if rules and (most or string.find(rules, 's', 1, true)) or most and not is_all_there_is() then
     return false
 end
 

@@ -1,5 +1,9 @@
 -- A turn that does nothing but submit, in a script that is quick to set up. ARGV and what it returns are exchange's.
+-- Or nothing, and nothing is done, where a queue is shared.
 cursor = 6
+if string.find(redis.call('HGET', RULES, '') or '', 's', 1, true) then
+    return false
+end
 local outcomes, standing = submit_all()
 flush()
 announce()

@@ -55,6 +55,7 @@ local function withdraw(job)
     enter(job, CANCEL[job.status])
     if gates then
         gates.withdraw(job.id)
+        turns.withdraw(job, firsts[job.id])
     end
     if waiting[job.queue] then
         waiting[job.queue] = waiting[job.queue] - 1

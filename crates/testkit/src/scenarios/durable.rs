@@ -1,9 +1,10 @@
 //! What an acknowledgement is worth: everything acked is there when the store is opened again (I1, I5).
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use windlass_core::gate::Edit;
-use windlass_core::{Job, Limits, NewJob, Payload, Rate, Status, Timestamp};
+use windlass_core::{Job, Limits, NewJob, Payload, Rate, Share, Status, Timestamp};
 use windlass_store::{Extension, Fate, Outcome, SubmitOutcome, Swept};
 
 use crate::jobs::{complete, delayed, fail, fragile, job, many, plain, progress, retry, waiting_in};
@@ -97,6 +98,23 @@ pub async fn rules_survive_with_who_waits_and_who_holds(probe: Probe) -> Verdict
     assert_eq!(probe.take_from(&["paused"], 9).await.len(), 1);
     probe.limit("keys:user", Limits::default()).await;
     assert_eq!(probe.take_ids(9).await, [second.id]);
+    Verdict::Passed
+}
+
+pub async fn lines_survive_with_who_waits_in_them(probe: Probe) -> Verdict {
+    let of = |tenant: &str| job(|draft| draft.key("tenant", tenant));
+    probe.edit("queue:default", Edit::Share(Share::by("tenant").expect("a kind"))).await;
+    let mut jobs: Vec<NewJob> = (0..9).map(|_| of("ann")).collect();
+    jobs.push(of("bob"));
+    probe.submit_all(&jobs).await;
+    assert_eq!(probe.take(1).await.len(), 1);
+
+    let Some(probe) = probe.reopen().await else { return NOT_KEPT };
+    probe.submit(&of("cay")).await;
+    let taken = probe.take(3).await;
+    let tenants: BTreeSet<String> = taken.iter().map(|taken| taken.new.keys()[0].to_string()).collect();
+    assert_eq!(tenants.len(), 3, "{tenants:?}");
+    assert_eq!(probe.take(99).await.len(), 7);
     Verdict::Passed
 }
 

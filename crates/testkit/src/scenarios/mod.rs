@@ -22,6 +22,7 @@ pub mod schedule;
 pub mod schedules;
 pub mod scope;
 pub mod settle;
+pub mod shares;
 pub mod submit;
 pub mod sweep;
 pub mod turn;
