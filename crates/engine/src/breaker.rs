@@ -27,7 +27,7 @@ pub struct Breaker {
     pub failure_rate: f64,
     /// Fewer attempts in the window than these say nothing. Counted in each process by itself. Default 20.
     pub min_attempts: u32,
-    /// How far it looks back. Default 30 s.
+    /// How far it looks back, over the last 200 attempts at most (or `min_attempts` where that is more). Default 30 s.
     pub window: Duration,
     /// How long nobody starts at first. When a probe fails, it is as long again as it has been open and this pause more:
     /// about twice as long each time. Default 5 s.

@@ -13,6 +13,9 @@ use crate::evidence::Ending;
 
 /// Parts of the window. What is older than the window by a part or less may still count.
 const PARTS: u32 = 10;
+/// More attempts than these are not looked back on, or the many that succeeded before an outage would hide it. With fewer,
+/// chance would open it where it is usual that some fail.
+const LATEST: u32 = 200;
 
 /// What an attempt began as. Those from before the fuse opened, or from an earlier probing, tell nothing new.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -214,8 +217,14 @@ impl Fuse {
     /// Attempts do not end in the order of what is said about when.
     fn part(&mut self, now: Timestamp) -> &mut Part {
         let Breaker { window, .. } = self.rules;
+        let latest = LATEST.max(self.rules.min_attempts);
         self.parts.retain(|part| part.began.until(now) < window && now.until(part.began) < window);
-        if self.parts.back().is_none_or(|part| part.began.until(now) >= window / PARTS) {
+        let count: u32 = self.parts.iter().map(|part| part.attempts).sum();
+        if self.parts.front().is_some_and(|oldest| count - oldest.attempts >= latest) {
+            self.parts.pop_front();
+        }
+        let is_over = |part: &Part| part.began.until(now) >= window / PARTS || part.attempts >= latest.div_ceil(PARTS);
+        if self.parts.back().is_none_or(is_over) {
             self.parts.push_back(Part { began: now, attempts: 0, failed: 0 });
         }
         let last = self.parts.len() - 1;
@@ -321,6 +330,24 @@ mod tests {
         let (mut fuse, now) = fuse();
         attempts(&mut fuse, 19, Ending::Ill, now);
         attempts(&mut fuse, 100, Ending::Neither, now);
+        assert_eq!(fuse.state, State::Closed);
+    }
+
+    #[test]
+    fn many_that_succeeded_before_do_not_hide_an_outage() {
+        let (mut fuse, now) = fuse();
+        attempts(&mut fuse, 100_000, Ending::Well, now);
+        let failed = attempts(&mut fuse, 100_000, Ending::Ill, now);
+        assert!((90..=120).contains(&failed), "{failed}");
+    }
+
+    #[test]
+    fn chance_does_not_open_it() {
+        let (mut fuse, now) = fuse();
+        fastrand::seed(7);
+        for _ in 0..100_000 {
+            attempts(&mut fuse, 1, if fastrand::f64() < 0.3 { Ending::Ill } else { Ending::Well }, now);
+        }
         assert_eq!(fuse.state, State::Closed);
     }
 
@@ -481,7 +508,7 @@ mod tests {
                     prop_assert!(fuse.probes.len() + succeeded as usize <= fuse.rules.probes as usize);
                 }
                 prop_assert!(until(&fuse).is_none_or(|until| until <= now.after(fuse.rules.max_pause)));
-                prop_assert!(fuse.parts.len() <= PARTS as usize + 1);
+                prop_assert!(fuse.parts.len() <= 2 * PARTS as usize + 2);
             }
             begun.into_iter().for_each(|pass| {
                 fuse.end(pass, Ending::Neither, now);
