@@ -115,6 +115,8 @@ pub(crate) enum Question {
     Delays,
     /// How much is done through something whose capacity halves and recovers?
     Upstream,
+    /// What does it cost that something goes away for a while, with and without a breaker?
+    Outage,
     /// What does a worker cost that has nothing to do?
     Idle,
     /// How soon do the jobs of a killed process run again?
@@ -150,6 +152,7 @@ impl Question {
             Self::Fairness => "fairness",
             Self::Delays => "delays",
             Self::Upstream => "upstream",
+            Self::Outage => "outage",
             Self::Idle => "idle",
             Self::Recovery => "recovery",
         }

@@ -23,6 +23,9 @@ pub(crate) struct Measurement {
     pub(crate) commits_per_job: Option<f64>,
     /// Redis commands, those that scripts call included.
     pub(crate) commands_per_job: Option<f64>,
+    /// Attempts that were in vain, and jobs that were tried more often than they are where nothing is said.
+    pub(crate) in_vain: Option<f64>,
+    pub(crate) given_up: Option<f64>,
     /// Jobs per second in each phase of what changes while it is measured.
     pub(crate) phases_per_s: Vec<f64>,
     /// What was seen over time.

@@ -4,7 +4,7 @@ use std::num::NonZero;
 
 use crate::args::{Asked, Place, Question};
 use crate::machine;
-use crate::questions::upstream;
+use crate::questions::{outage, upstream};
 
 /// One row of the answer: the systems that are measured beside each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,6 +105,7 @@ fn cases_on(asked: &Asked, question: Question, store: Place) -> Vec<Case> {
         jobs: asked.jobs.unwrap_or(*jobs),
         systems: match question {
             Question::Upstream if *mode != upstream::ADAPTIVE => vec![System::Windlass],
+            Question::Outage if *mode != outage::FIXED => vec![System::Windlass],
             _ => systems(asked, question, store),
         },
     };
@@ -142,7 +143,8 @@ fn modes(question: Question, store: Place) -> &'static [(&'static str, u64)] {
         (Question::Delays, _) => &[("halfload", 10_000)],
         // What jobs cost is next to nothing here, whatever the store.
         (Question::Upstream, Place::Memory) => &upstream::MODES,
-        (Question::Upstream, _) => &[],
+        (Question::Outage, Place::Memory) => &outage::MODES,
+        (Question::Upstream | Question::Outage, _) => &[],
         (Question::Idle, _) => &[("idle", 1_000)],
         // What memory holds does not outlive its process.
         (Question::Recovery, Place::Memory) => &[],

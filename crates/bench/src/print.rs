@@ -89,6 +89,9 @@ fn note(figure: &Figure) {
     if !figure.ratio_to_best_fixed.is_empty() {
         println!("  {} of the best fixed number in each phase", each(&figure.ratio_to_best_fixed, precise));
     }
+    if let (Some(in_vain), Some(given_up)) = (figure.in_vain, figure.given_up) {
+        println!("  {in_vain:.0} attempts in vain, {given_up:.0} jobs failed for the fourth time");
+    }
     if let Some(costs) = costs(figure) {
         println!("  a job cost {costs}");
     }

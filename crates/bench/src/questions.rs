@@ -8,6 +8,7 @@ pub(crate) mod http;
 pub(crate) mod idle;
 pub(crate) mod latency;
 pub(crate) mod limits;
+pub(crate) mod outage;
 pub(crate) mod recovery;
 mod retention;
 pub(crate) mod snapshot;
@@ -18,6 +19,7 @@ pub(crate) mod upstream;
 use crate::Fault;
 use crate::measurement::Measurement;
 use crate::task::Task;
+use crate::upstream::{GOES_AWAY, HALVES};
 
 /// Measures what the task says and prints what was found.
 pub(crate) fn measure(task: &Task) -> Result<(), Fault> {
@@ -51,7 +53,9 @@ async fn answer(task: &Task) -> Result<Measurement, Fault> {
         ("delays", "windlass") => delays::windlass(task).await,
         ("delays", "floor") => delays::floor(task).await,
         ("upstream", "windlass") => upstream::windlass(task).await,
-        ("upstream", "floor") => upstream::floor().await,
+        ("upstream", "floor") => upstream::floor(HALVES).await,
+        ("outage", "windlass") => outage::windlass(task).await,
+        ("outage", "floor") => upstream::floor(GOES_AWAY).await,
         ("idle", "windlass") => idle::windlass(task).await,
         ("idle", "floor") => idle::floor().await,
         ("recovery", "windlass") => recovery::windlass(task).await,

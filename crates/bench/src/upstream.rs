@@ -16,13 +16,15 @@ const PATIENCE: Duration = Duration::from_millis(100);
 const WAITING: usize = 16;
 
 /// Requests at a time in each phase: it halves, and recovers.
-pub(crate) const CAPACITY: [usize; PHASES] = [32, 16, 32];
-pub(crate) const PHASES: usize = 3;
+pub(crate) const HALVES: &[usize] = &[32, 16, 32];
+/// It goes away for two phases, and recovers.
+pub(crate) const GOES_AWAY: &[usize] = &[32, 0, 0, 32, 32, 32];
 /// The length of one phase.
 pub(crate) const PHASE: Duration = Duration::from_secs(6);
 
 /// The upstream.
 pub(crate) struct Upstream {
+    pub(crate) capacity: &'static [usize],
     rooms: Mutex<Rooms>,
 }
 
@@ -33,13 +35,24 @@ struct Rooms {
     latency: Duration,
     /// When each request was answered in time.
     good: Vec<Instant>,
+    in_vain: u64,
 }
 
 impl Upstream {
-    pub(crate) fn new() -> Arc<Self> {
-        let rooms =
-            Rooms { capacity: CAPACITY[0], busy: 0, waiting: VecDeque::new(), latency: LATENCY, good: Vec::new() };
-        Arc::new(Self { rooms: Mutex::new(rooms) })
+    pub(crate) fn new(capacity: &'static [usize]) -> Arc<Self> {
+        let (waiting, good) = (VecDeque::new(), Vec::new());
+        let rooms = Rooms { capacity: capacity[0], busy: 0, waiting, latency: LATENCY, good, in_vain: 0 };
+        Arc::new(Self { capacity, rooms: Mutex::new(rooms) })
+    }
+
+    /// How long all phases take.
+    pub(crate) fn span(&self) -> Duration {
+        PHASE * self.capacity.len() as u32
+    }
+
+    /// How many requests were not answered in time.
+    pub(crate) fn in_vain(&self) -> u64 {
+        self.rooms().in_vain
     }
 
     fn rooms(&self) -> MutexGuard<'_, Rooms> {
@@ -50,8 +63,9 @@ impl Upstream {
     pub(crate) async fn ask(self: &Arc<Self>) -> bool {
         let work = tokio::spawn(self.clone().work());
         let good = matches!(tokio::time::timeout(PATIENCE, work).await, Ok(Ok(true)));
-        if good {
-            self.rooms().good.push(Instant::now());
+        match good {
+            true => self.rooms().good.push(Instant::now()),
+            false => self.rooms().in_vain += 1,
         }
         good
     }
@@ -69,8 +83,8 @@ impl Upstream {
 
     /// Goes through the phases, and lets everything through after them.
     pub(crate) async fn live(&self) {
-        for capacity in CAPACITY {
-            self.rooms().resize(capacity);
+        for capacity in self.capacity {
+            self.rooms().resize(*capacity);
             tokio::time::sleep(PHASE).await;
         }
         let mut rooms = self.rooms();
@@ -130,17 +144,17 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn it_works_on_so_many_at_a_time_whether_anybody_waits_or_not() {
-        let upstream = Upstream::new();
-        let all = futures_util::future::join_all((0..10 * CAPACITY[0]).map(|_| upstream.ask())).await;
+        let upstream = Upstream::new(HALVES);
+        let all = futures_util::future::join_all((0..10 * HALVES[0]).map(|_| upstream.ask())).await;
         let good = all.into_iter().filter(|good| *good).count();
-        assert!((3 * CAPACITY[0]..8 * CAPACITY[0]).contains(&good), "{good}");
-        assert_eq!(upstream.rooms().busy, CAPACITY[0], "for those who gave up");
+        assert!((3 * HALVES[0]..8 * HALVES[0]).contains(&good), "{good}");
+        assert_eq!(upstream.rooms().busy, HALVES[0], "for those who gave up");
     }
 
     #[tokio::test(start_paused = true)]
     async fn when_too_many_wait_it_refuses() {
-        let upstream = Upstream::new();
-        let all = futures_util::future::join_all((0..CAPACITY[0] * (WAITING + 2)).map(|_| upstream.clone().work()));
-        assert_eq!(all.await.into_iter().filter(|worked| !worked).count(), CAPACITY[0]);
+        let upstream = Upstream::new(HALVES);
+        let all = futures_util::future::join_all((0..HALVES[0] * (WAITING + 2)).map(|_| upstream.clone().work()));
+        assert_eq!(all.await.into_iter().filter(|worked| !worked).count(), HALVES[0]);
     }
 }

@@ -335,6 +335,14 @@ pub enum Edit {
     Resume,
     /// Other limits; the default for none.
     Limit(Limits),
+    /// Another rate in place of the one that is expected, and nothing where that is not the one: a program may set a rate and
+    /// take it back, whatever operators do in between.
+    Rate {
+        /// What is set now.
+        expected: Option<Rate>,
+        /// What is set then.
+        rate: Option<Rate>,
+    },
     /// Another way to share; the default for none. What waits already waits as it did.
     Share(Share),
     /// No attempt starts for so long, where a rate is set: whoever stands behind said when to come back.
@@ -362,6 +370,8 @@ impl Rule {
             Edit::Pause(note) => self.paused = Some(clip(note, NOTE_BYTES_MAX)),
             Edit::Resume => self.paused = None,
             Edit::Limit(limits) => self.limits = *limits,
+            Edit::Rate { expected, rate } if self.limits.rate == *expected => self.limits.rate = *rate,
+            Edit::Rate { .. } => {}
             Edit::Share(share) => self.share = share.clone(),
             Edit::Hold(_) => {}
         }
@@ -461,6 +471,17 @@ mod tests {
         let rule = Rule::default().edited(&Edit::Limit(Limits::running(3))).edited(&Edit::Pause("late".into()));
         assert_eq!((rule.paused.as_deref(), rule.limits.running), (Some("late"), Some(3)));
         assert!(rule.edited(&Edit::Resume).edited(&Edit::Limit(Limits::default())).is_none());
+    }
+
+    #[test]
+    fn a_rate_is_swapped_for_another_only_where_it_is_the_expected_one() {
+        let (mine, theirs) = (Rate::per_second(5).ok(), Rate::per_second(6).ok());
+        let both = |expected, rate| Edit::Rate { expected, rate };
+        let rule = Rule::default().edited(&Edit::Limit(Limits::running(3))).edited(&both(None, mine));
+        assert_eq!((rule.limits.running, rule.limits.rate), (Some(3), mine), "the rest stays");
+        assert_eq!(rule.clone().edited(&both(None, theirs)), rule);
+        assert_eq!(rule.clone().edited(&both(theirs, None)), rule);
+        assert_eq!(rule.edited(&both(mine, None)).limits, Limits::running(3));
     }
 
     #[test]

@@ -1,74 +1,83 @@
-//! What happens while the store fails: it is left alone for a moment, longer each time, and then tried with a turn that
-//! brings no new jobs. Until it answers, submitters hear at once that it is away, as with a circuit breaker (Nygard,
-//! *Release It!*): nobody waits in line for an answer that may not come.
+//! When a handler's jobs are left alone for a while: what users say about it.
 
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
-use tokio::time::Instant;
+use windlass_core::InvalidInput;
+use windlass_core::limits::DELAY_MAX;
 
-use crate::error::Error;
+/// The shortest window and pause.
+const SPAN_MIN: Duration = Duration::from_millis(100);
 
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LAST_PAUSE: Duration = Duration::from_secs(1);
-
-#[derive(Default)]
-pub(crate) struct Breaker {
-    backoff: Option<ExponentialBackoff>,
-    failure: Option<Failure>,
+/// When the breaker of a handler opens, for how long, and what closes it (a circuit breaker, as in Nygard, *Release It!*).
+///
+/// Failures are transient errors, a panic and being rate-limited among them, and attempts that ran out of time. Permanent
+/// errors, cancellations, snoozes and deadlines say nothing. Set with
+/// [`EngineBuilder::breaker`](crate::EngineBuilder::breaker), or for all handlers with
+/// [`breaker_failure_rate`](crate::Settings::breaker_failure_rate).
+///
+/// ```
+/// # use std::time::Duration;
+/// # use windlass_engine::Breaker;
+/// let breaker = Breaker { failure_rate: 0.8, pause: Duration::from_secs(30), ..Breaker::default() };
+/// assert!(breaker.validate().is_ok());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Breaker {
+    /// It opens when this share of the attempts in the window failed. Above 0, 1 at most. Default 0.5.
+    pub failure_rate: f64,
+    /// Fewer attempts in the window than these say nothing. Counted in each process by itself. Default 20.
+    pub min_attempts: u32,
+    /// How far it looks back, over the last 200 attempts at most (or `min_attempts` where that is more). Default 30 s.
+    pub window: Duration,
+    /// How long nobody starts at first. When a probe fails, it is as long again as it has been open and this pause more:
+    /// about twice as long each time. Default 5 s.
+    pub pause: Duration,
+    /// No pause is longer. Default 5 min.
+    pub max_pause: Duration,
+    /// How many attempts of a process probe at the same time, and how many must succeed in a row. Default 3.
+    pub probes: u32,
 }
 
-struct Failure {
-    error: Error,
-    until: Instant,
-    /// The store did not answer at all. Otherwise it refused, new jobs perhaps and nothing else.
-    away: bool,
+impl Default for Breaker {
+    fn default() -> Self {
+        Self {
+            failure_rate: 0.5,
+            min_attempts: 20,
+            window: Duration::from_secs(30),
+            pause: Duration::from_secs(5),
+            max_pause: Duration::from_secs(5 * 60),
+            probes: 3,
+        }
+    }
 }
 
 impl Breaker {
-    /// Notes that a turn failed. The end of the pause, and whether this is the first failure since the store worked.
-    pub(crate) fn fail(&mut self, error: Error, away: bool, now: Instant) -> (Instant, bool) {
-        let first = self.backoff.is_none();
-        let backoff = self.backoff.get_or_insert_with(|| {
-            let builder = ExponentialBuilder::new().with_min_delay(FIRST_PAUSE).with_max_delay(LAST_PAUSE);
-            builder.with_jitter().without_max_times().build()
-        });
-        let until = now + backoff.next().unwrap_or(LAST_PAUSE);
-        self.failure = Some(Failure { error, until, away });
-        (until, first)
-    }
-
-    /// Notes that a turn succeeded. When it took new jobs too, or none waited, all is well again: whether it was not before.
-    pub(crate) fn succeed(&mut self, with_jobs: bool) -> bool {
-        self.failure = None;
-        with_jobs && self.backoff.take().is_some()
-    }
-
-    /// Whether the store is left alone.
-    pub(crate) fn rests(&self) -> bool {
-        self.failure.as_ref().is_some_and(Failure::is_fresh)
-    }
-
-    /// Whether the last turn failed. The next one settles and brings no new jobs: what refuses those must not refuse that.
-    pub(crate) fn failed(&self) -> bool {
-        self.failure.is_some()
-    }
-
-    /// Whether somebody must find out if the store is back, even with nothing to ask.
-    pub(crate) fn wants_trial(&self) -> bool {
-        self.failure.as_ref().is_some_and(|failure| failure.away)
-    }
-
-    /// What submitters hear instead of waiting.
-    pub(crate) fn refusal(&self) -> Option<&Error> {
-        let failure = self.failure.as_ref().filter(|failure| failure.away || failure.is_fresh());
-        failure.map(|failure| &failure.error)
-    }
-}
-
-impl Failure {
-    fn is_fresh(&self) -> bool {
-        Instant::now() < self.until
+    /// Refuses what cannot work.
+    ///
+    /// # Errors
+    ///
+    /// Says which value it is and what it must be.
+    pub fn validate(&self) -> Result<(), InvalidInput> {
+        let invalid = |what, why| Err(InvalidInput::new(what, why));
+        if !(self.failure_rate > 0.0 && self.failure_rate <= 1.0) {
+            return invalid("failure_rate", "must be above 0 and 1 at most: 0.5 for half of the attempts");
+        }
+        if self.min_attempts == 0 {
+            return invalid("min_attempts", "must be 1 or more: so many attempts say something");
+        }
+        if self.probes == 0 {
+            return invalid("probes", "must be 1 or more: without one it never closes");
+        }
+        if self.window < SPAN_MIN || self.window > DELAY_MAX {
+            return invalid("window", "must be from 100 ms to ten years");
+        }
+        if self.pause < SPAN_MIN || self.pause > self.max_pause {
+            return invalid("pause", "must be from 100 ms to max_pause; leave the breaker out where none is wanted");
+        }
+        if self.max_pause > DELAY_MAX {
+            return invalid("max_pause", "must be ten years or less");
+        }
+        Ok(())
     }
 }
 
@@ -76,29 +85,24 @@ impl Failure {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn a_store_that_is_away_is_tried_before_anybody_submits_again() {
-        let mut breaker = Breaker::default();
-        assert!(breaker.refusal().is_none() && !breaker.wants_trial());
-        let (until, first) = breaker.fail(Error::Busy, true, Instant::now());
-        assert!(first && breaker.rests());
-        tokio::time::sleep_until(until).await;
-        assert!(!breaker.rests() && breaker.refusal().is_some() && breaker.wants_trial());
-        let (_, first) = breaker.fail(Error::Busy, true, Instant::now());
-        assert!(!first);
-        assert!(breaker.succeed(true) && breaker.refusal().is_none());
-        assert!(!breaker.succeed(true));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_store_that_refuses_is_asked_again_after_the_pause() {
-        let mut breaker = Breaker::default();
-        let (until, _) = breaker.fail(Error::Busy, false, Instant::now());
-        assert!(breaker.refusal().is_some());
-        tokio::time::sleep_until(until).await;
-        assert!(breaker.refusal().is_none());
-        assert!(breaker.failed() && !breaker.wants_trial());
-        assert!(!breaker.succeed(false), "jobs are still held back");
-        assert!(breaker.succeed(true));
+    #[test]
+    fn breakers_that_cannot_work_are_refused_by_name() {
+        let good = Breaker::default();
+        assert_eq!(good.validate(), Ok(()));
+        let wrong = [
+            ("failure_rate", Breaker { failure_rate: 0.0, ..good }),
+            ("failure_rate", Breaker { failure_rate: 1.01, ..good }),
+            ("failure_rate", Breaker { failure_rate: f64::NAN, ..good }),
+            ("min_attempts", Breaker { min_attempts: 0, ..good }),
+            ("probes", Breaker { probes: 0, ..good }),
+            ("window", Breaker { window: Duration::ZERO, ..good }),
+            ("pause", Breaker { pause: Duration::ZERO, ..good }),
+            ("pause", Breaker { pause: good.max_pause * 2, ..good }),
+            ("max_pause", Breaker { max_pause: Duration::MAX, ..good }),
+        ];
+        for (what, breaker) in wrong {
+            assert_eq!(breaker.validate().map_err(|error| error.what()), Err(what), "{breaker:?}");
+        }
+        assert!(Breaker { failure_rate: 1.0, ..good }.validate().is_ok(), "all of them");
     }
 }

@@ -8,6 +8,8 @@ use windlass_core::{Incarnation, InvalidInput, Limits, QueueName, Share};
 use windlass_dispatch::{Application, Handler, Router};
 use windlass_store::SharedStore;
 
+use crate::breaker::Breaker;
+use crate::breakers::Breakers;
 use crate::durable::WeakEngine;
 use crate::engine::Engine;
 use crate::error::StartError;
@@ -15,6 +17,7 @@ use crate::exchanger::Exchanger;
 use crate::gates;
 use crate::heartbeat::Heartbeat;
 use crate::holds::Holds;
+use crate::lookout::Lookout;
 use crate::metrics::Metrics;
 use crate::phase::Phases;
 use crate::recurring::Recurring;
@@ -36,6 +39,7 @@ impl Engine {
             settings: Settings::default(),
             router: Router::new(),
             recurring: Vec::new(),
+            breakers: Vec::new(),
             rules: Vec::new(),
         }
     }
@@ -47,6 +51,7 @@ pub struct EngineBuilder {
     settings: Settings,
     router: Router,
     recurring: Vec<Recurring>,
+    breakers: Vec<(String, Option<Breaker>)>,
     rules: Vec<(String, Edit)>,
 }
 
@@ -110,6 +115,15 @@ impl EngineBuilder {
         self
     }
 
+    /// Gives a handler of this process a breaker: while too many of its attempts fail, none starts for a pause, in any process
+    /// that shares the store. `None` for one that shall have none although
+    /// [`breaker_failure_rate`](Settings::breaker_failure_rate) is set. Needs a store that keeps rules to hold in other
+    /// processes too.
+    pub fn breaker(mut self, handler: impl ToString, breaker: impl Into<Option<Breaker>>) -> Self {
+        self.breakers.push((handler.to_string(), breaker.into()));
+        self
+    }
+
     /// Checks everything, asks the store whether it is there, and starts the loops.
     pub async fn start(self) -> Result<Engine, StartError> {
         self.settings.validate()?;
@@ -118,6 +132,7 @@ impl EngineBuilder {
         let declared = declared.collect::<Result<Vec<_>, _>>()?;
         let rules = self.rules.into_iter().map(|(gate, edit)| gates::check(&gate, &edit).map(|gate| (gate, edit)));
         let rules = rules.collect::<Result<Vec<_>, InvalidInput>>()?;
+        let breakers = Breakers::of(routes.names(), self.settings.breaker_failure_rate, &self.breakers)?;
         self.store.ping().await?;
         let (submittals, receiver) = mpsc::channel(self.settings.submit_buffer);
         let metrics = Metrics::new(self.store.name(), routes.names());
@@ -135,12 +150,13 @@ impl EngineBuilder {
             waiters: Waiters::default(),
             phases: Phases::new(),
             schedules_changed: Notify::new(),
+            breakers,
             holds: Holds::default(),
         });
         // Before anything is claimed, which whoever fails to start would leave to its lease.
         let engine = Engine { shared: shared.clone(), submittals: submittals.clone() };
         for (gate, edit) in rules {
-            engine.gates().edit(gate, edit).await.map_err(StartError::Rule)?;
+            engine.gates().declare(gate, edit).await.map_err(StartError::Rule)?;
         }
         for schedule in declared {
             engine.schedules().put(schedule).await.map_err(StartError::Schedule)?;
@@ -151,6 +167,9 @@ impl EngineBuilder {
         shared.routes.start_applications(&(Arc::new(weak) as _));
         let crossings = Arc::default();
         Heartbeat::start(shared.clone(), Arc::clone(&crossings))?;
+        let lookout = Lookout::new(shared.clone());
+        lookout.pass().await;
+        tokio::spawn(lookout.run());
         tokio::spawn(Sweeper::new(shared.clone()).run());
         tokio::spawn(Exchanger::new(shared.clone(), receiver, crossings).run());
         tokio::spawn(Scheduler::new(shared.clone()).run());

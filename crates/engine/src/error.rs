@@ -86,6 +86,14 @@ pub enum StartError {
     /// A limit or a share could not be set.
     #[error("rule: {0}")]
     Rule(Error),
+    /// A breaker is wrong.
+    #[error("breaker of {handler}: {error}")]
+    Breaker {
+        /// Whose it is.
+        handler: String,
+        /// What is wrong with it.
+        error: InvalidInput,
+    },
     /// The operating system refused a thread.
     #[error("cannot start the heartbeat thread: {0}")]
     Thread(#[from] std::io::Error),

@@ -13,10 +13,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, Sleep};
 use windlass_store::{Claim, Claimed, ErrorKind, Exchanged, Fate, Hint, Hints, Lease};
 
-use crate::breaker::Breaker;
 use crate::crossing::{Crossings, Passage};
 use crate::error::Error;
 use crate::linger::Linger;
+use crate::outage::Outage;
 use crate::overtime::Overtime;
 use crate::pace::Pace;
 use crate::phase::Phase;
@@ -63,7 +63,7 @@ pub(crate) struct Exchanger {
     /// Whether asking for work may bring some.
     hungry: bool,
     alarm: Pin<Box<Sleep>>,
-    breaker: Breaker,
+    outage: Outage,
     submittals_open: bool,
 }
 
@@ -93,7 +93,7 @@ impl Exchanger {
             gathered: 0,
             linger: Linger::new(shared.store.is_in_process()),
             hungry: true,
-            breaker: Breaker::default(),
+            outage: Outage::default(),
             submittals_open: true,
             shared,
             submittals,
@@ -194,7 +194,7 @@ impl Exchanger {
         }
         self.note_finished(finished);
         while self.accepts()
-            && self.breaker.refusal().is_none()
+            && self.outage.refusal().is_none()
             && let Ok(one) = self.submittals.try_recv()
         {
             self.outgoing.submit.push(one);
@@ -202,13 +202,13 @@ impl Exchanger {
     }
 
     fn wants_turn(&self) -> bool {
-        if self.breaker.rests() {
+        if self.outage.rests() {
             return false;
         }
         let waiting = self.outgoing.len();
         let asks = self.hungry && self.expected == 0 && self.slots_free() > 0 || self.wants_stock();
         match self.in_flight.len() {
-            0 => waiting > 0 || asks || self.breaker.wants_trial(),
+            0 => waiting > 0 || asks || self.outage.wants_trial(),
             1 => !self.is_stock_due() && waiting > 0 && waiting >= self.under_way.min(self.shared.settings.batch_size),
             _ => false,
         }
@@ -219,7 +219,7 @@ impl Exchanger {
         debug_assert!(self.in_flight.len() < IN_FLIGHT_MAX);
         let wants_stock = self.wants_stock();
         // A claim that fails (at a damaged job, say) must not keep settlements from landing either.
-        let apart = self.breaker.failed();
+        let apart = self.outage.failed();
         let claim = if apart && !self.outgoing.settle.is_empty() { None } else { self.claim() };
         if let Some(claim) = &claim {
             self.expected += claim.limit;
@@ -315,7 +315,7 @@ impl Exchanger {
     fn note_good_turn(&mut self, exchanged: &Exchanged) {
         self.shared.beats.exchanger.good();
         let nobody_held_back = !exchanged.submitted.is_empty() || self.outgoing.submit.is_empty();
-        if self.breaker.succeed(nobody_held_back) {
+        if self.outage.succeed(nobody_held_back) {
             tracing::info!("the store answers again");
         }
     }
@@ -333,7 +333,7 @@ impl Exchanger {
         if away {
             self.outgoing.submit.drain(..).for_each(|submittal| submittal.refuse(&error));
         }
-        let (until, first) = self.breaker.fail(error, away, Instant::now());
+        let (until, first) = self.outage.fail(error, away, Instant::now());
         if first {
             tracing::error!(error = text, "the store failed; trying again until it answers");
         }
@@ -417,7 +417,7 @@ impl Exchanger {
     }
 
     fn note_submittals(&mut self, count: usize, submittals: &mut Vec<Submittal>) {
-        match self.breaker.refusal() {
+        match self.outage.refusal() {
             Some(error) => submittals.drain(..).for_each(|submittal| submittal.refuse(error)),
             None => self.outgoing.submit.append(submittals),
         }

@@ -7,6 +7,7 @@ use windlass_core::limits::{DELAY_MAX, PAGE_MAX};
 use windlass_core::{Gate, InvalidInput, Limits, Share};
 use windlass_store::Ruled;
 
+use crate::breakers::keep_mark;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::shared::Shared;
@@ -110,7 +111,18 @@ impl Gates {
         Ok(store(&self.engine.shared)?.list_gates(after, PAGE_MAX).await?)
     }
 
-    pub(crate) async fn edit(&self, gate: impl ToString, edit: Edit) -> Result<(), Error> {
+    /// Changes a rule when a process starts, which is no reason for an open breaker to close.
+    pub(crate) async fn declare(&self, gate: Gate, edit: Edit) -> Result<(), Error> {
+        let edit = match (&gate, edit) {
+            (Gate::Handler(_), Edit::Limit(limits)) => {
+                Edit::Limit(self.get(&gate).await?.map_or(limits, |ruled| keep_mark(&ruled.rule, limits)))
+            }
+            (_, edit) => edit,
+        };
+        self.edit(gate, edit).await
+    }
+
+    async fn edit(&self, gate: impl ToString, edit: Edit) -> Result<(), Error> {
         let gate = check(&gate, &edit)?;
         Ok(store(&self.engine.shared)?.edit_gate(&gate, edit).await?)
     }

@@ -3,8 +3,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use tokio::time::Instant;
+use windlass_core::{JobName, Timestamp};
 
 /// How the engine is. Serialises for health endpoints; it holds nothing secret.
 #[derive(Clone, Debug, Serialize)]
@@ -20,8 +21,29 @@ pub struct Health {
     pub running: usize,
     /// Attempts that may run at the same time: `max_concurrency`, or with `min_concurrency` what handlers bear now.
     pub concurrency: usize,
+    /// Handlers whose jobs wait because too many attempts failed, as far as this process knows. They leave it ready: it is
+    /// not its fault.
+    pub open_breakers: Vec<OpenBreaker>,
     /// Every loop.
     pub loops: Vec<LoopHealth>,
+}
+
+/// A handler whose [breaker](crate::Breaker) is not closed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OpenBreaker {
+    /// The handler.
+    pub handler: JobName,
+    /// Until when none of its attempts starts, by the store's clock; then a few probe. `None` while they do. RFC 3339 where it
+    /// is serialised.
+    #[serde(serialize_with = "moment")]
+    pub until: Option<Timestamp>,
+}
+
+fn moment<S: Serializer>(until: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+    match until {
+        Some(until) => windlass_core::time::rfc3339::serialize(until, serializer),
+        None => serializer.serialize_none(),
+    }
 }
 
 /// How one loop is.

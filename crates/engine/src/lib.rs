@@ -8,13 +8,15 @@
 //! - [`submit`]: [`Submit`] and [`Submission`], typed submission of a handler's jobs
 //! - `durable`: the jobs that an application's messages become
 //! - `exchanger`: the loop that talks to the store: one round trip carries settlements, submissions and a claim
-//! - `breaker`: what happens while the store fails
+//! - `outage`: what happens while the store fails
 //! - `stock`: what the store gave and nobody has heard of
 //! - `crossing`: the turns under way, which move on even when handlers block every thread
 //! - `linger`: whether to stay awake for an answer that is about to come
 //! - `turn`: composes one exchange and takes its answer apart
 //! - `slots`: how many attempts may run at the same time, as it was set or as `adaptive` finds out
 //! - `adaptive`: finds out how many that is from how they fare
+//! - [`breaker`]: [`Breaker`], when the jobs of a handler are left alone for a while; `breakers` are those of a process and
+//!   what they tell others through the store, `fuse` is one of them, `lookout` asks what others have told
 //! - `evidence`: how a handler's attempts fared, against how they fare with little else running
 //! - `pace`: how much to claim ahead of free slots
 //! - `worker`: one attempt: route, run under its time limit, normalise, settle
@@ -67,7 +69,8 @@
 mod adaptive;
 #[cfg(test)]
 mod adaptive_tests;
-mod breaker;
+pub mod breaker;
+mod breakers;
 mod builder;
 mod crossing;
 mod durable;
@@ -75,12 +78,15 @@ pub mod engine;
 pub mod error;
 mod evidence;
 mod exchanger;
+mod fuse;
 pub mod gates;
 pub mod health;
 mod heartbeat;
 mod holds;
 mod linger;
+mod lookout;
 pub mod metrics;
+mod outage;
 mod overtime;
 mod pace;
 mod phase;
@@ -103,11 +109,12 @@ mod turn;
 mod waiters;
 mod worker;
 
+pub use breaker::Breaker;
 pub use builder::EngineBuilder;
 pub use engine::Engine;
 pub use error::{Error, StartError};
 pub use gates::Gates;
-pub use health::{Health, LoopHealth};
+pub use health::{Health, LoopHealth, OpenBreaker};
 pub use recurring::{Recur, Recurring};
 pub use schedules::{Scheduled, Schedules};
 pub use settings::Settings;

@@ -16,6 +16,8 @@
 //! | `windlass_store_errors_total` | counter | calls | `store`, `verb` = `exchange`, `extend`, `sweep`, `schedules` | failed calls |
 //! | `windlass_swept_total` | counter | jobs | `store`, `what` = `promoted`, `reclaimed`, `quarantined`, `stopped`, `pruned` | what sweeps did |
 //! | `windlass_ticks_total` | counter | jobs | `store` | jobs that this process submitted for ticks of schedules |
+//! | `windlass_breaker_open` | gauge | | `job` | 1 while the breaker of the handler is open or a few attempts probe, as far as this process knows; else 0 |
+//! | `windlass_breaker_opened_total` | counter | times | `job` | how often this process opened it, after failed probes too |
 //! | `windlass_stuck_attempts_total` | counter | attempts | `store` | attempts given up because the handler did not let go after its time limit |
 
 use std::time::Duration;
@@ -121,6 +123,21 @@ impl Metrics {
         for (counter, count) in self.swept.iter().zip(counts) {
             counter.increment(count as u64);
         }
+    }
+}
+
+/// What is told of one handler's breaker.
+pub(crate) struct BreakerMetrics {
+    pub(crate) open: Gauge,
+    pub(crate) opened: Counter,
+}
+
+impl BreakerMetrics {
+    pub(crate) fn new(name: &JobName) -> Self {
+        let job = name.to_string();
+        let open = gauge!("windlass_breaker_open", "job" => job.clone());
+        open.set(0.0);
+        Self { open, opened: counter!("windlass_breaker_opened_total", "job" => job) }
     }
 }
 

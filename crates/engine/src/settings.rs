@@ -9,7 +9,7 @@ use windlass_core::limits::{DELAY_MAX, PAYLOAD_BYTES_DEFAULT, RESULT_BYTES_DEFAU
 use windlass_core::{InvalidInput, QueueName, RetryPolicy};
 
 /// The engine's settings.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Whether this process runs jobs. `false` makes it serve only. Default `true`.
@@ -22,6 +22,10 @@ pub struct Settings {
     /// never fewer than this, 1 at least, and never more than `max_concurrency`. Default: not set, always
     /// `max_concurrency`. The method is Envoy's (adaptive concurrency, gradient controller).
     pub min_concurrency: Option<usize>,
+    /// Gives each handler a [breaker](crate::Breaker), which opens when this share of its attempts failed: above 0, 1 at most.
+    /// What [`EngineBuilder::breaker`](crate::EngineBuilder::breaker) says of a handler goes before. Default: not set, no
+    /// breaker.
+    pub breaker_failure_rate: Option<f64>,
     /// Jobs claimed ahead of free slots at most, and the size at which a second round trip starts beside one under
     /// way. Claiming ahead follows the pace of completions, so slow handlers hold nothing back. Default 100.
     pub batch_size: usize,
@@ -75,6 +79,7 @@ impl Default for Settings {
             queues: vec![QueueName::default()],
             max_concurrency: 4 * cores,
             min_concurrency: None,
+            breaker_failure_rate: None,
             batch_size: 100,
             poll_interval: Duration::from_secs(1),
             lease: Duration::from_secs(30),
@@ -135,6 +140,9 @@ impl Settings {
         if self.min_concurrency.is_some_and(|least| !(1..=self.max_concurrency).contains(&least)) {
             return Err(InvalidInput::new("min_concurrency", "must be from 1 to max_concurrency"));
         }
+        if self.breaker_failure_rate.is_some_and(|rate| !(rate > 0.0 && rate <= 1.0)) {
+            return Err(InvalidInput::new("breaker_failure_rate", "must be above 0 and 1 at most"));
+        }
         if self.work && self.queues.is_empty() {
             return Err(InvalidInput::new("queues", "must name a queue, or `work` must be false"));
         }
@@ -165,6 +173,10 @@ mod tests {
         for least in [0, 9] {
             let settings = Settings { max_concurrency: 8, min_concurrency: Some(least), ..Settings::default() };
             assert_eq!(settings.validate().map_err(|error| error.what()), Err("min_concurrency"));
+        }
+        for rate in [0.0, 1.5, f64::NAN] {
+            let settings = Settings { breaker_failure_rate: Some(rate), ..Settings::default() };
+            assert_eq!(settings.validate().map_err(|error| error.what()), Err("breaker_failure_rate"));
         }
         let no_lease = Settings { lease: Duration::ZERO, ..Settings::default() };
         assert_eq!(no_lease.validate().map_err(|error| error.what()), Err("lease"));

@@ -5,6 +5,7 @@ use windlass_core::Incarnation;
 use windlass_dispatch::Routes;
 use windlass_store::SharedStore;
 
+use crate::breakers::Breakers;
 use crate::health::{Beat, Health};
 use crate::holds::Holds;
 use crate::metrics::Metrics;
@@ -32,6 +33,8 @@ pub(crate) struct Shared {
     pub(crate) beats: Beats,
     /// Rung when a schedule may be due earlier than was thought.
     pub(crate) schedules_changed: Notify,
+    /// Which handlers' jobs are left alone.
+    pub(crate) breakers: Breakers,
     /// Gates held because handlers were told to wait.
     pub(crate) holds: Holds,
 }
@@ -67,6 +70,7 @@ impl Shared {
             store: self.store.name(),
             running: self.registry.len(),
             concurrency: self.slots.count(),
+            open_breakers: self.breakers.open(),
             loops,
         }
     }

@@ -16,6 +16,7 @@ use windlass_core::{ErrorClass, JobError, Payload};
 use windlass_dispatch::{Conclusion, Context, Error, Routed, Run, Stop};
 use windlass_store::{ClaimedJob, Lease, Outcome, Settlement};
 
+use crate::breakers::Passing;
 use crate::evidence::Ending;
 use crate::overtime::Overtime;
 use crate::shared::Shared;
@@ -85,17 +86,38 @@ impl Attempt {
         );
         let outcome = match (self.expired(), shared.routes.find(self.claimed.new.name.as_str())) {
             (Some(expired), _) => Some(expired),
-            (None, Some(handler)) => {
-                let conclusion = self.run(handler.clone(), shared).instrument(span).await;
-                self.heed(conclusion.as_ref(), shared).await;
-                self.normalise(conclusion, shared)
-            }
+            (None, Some(handler)) => match self.enter(shared).await {
+                Ok(passing) => {
+                    let conclusion = self.run(handler.clone(), shared).instrument(span).await;
+                    self.heed(conclusion.as_ref(), shared).await;
+                    self.leave(passing, conclusion.as_ref()).await;
+                    self.normalise(conclusion, shared)
+                }
+                Err(delay) => Some(Outcome::Snooze { delay }),
+            },
             (None, None) => Some(unknown(&self.claimed, shared)),
         };
         Finished {
             lease: self.claimed.lease,
             settlement: outcome.map(|outcome| settlement(self.claimed.lease, outcome, &self.context)),
             suspect: self.claimed.is_suspect(),
+        }
+    }
+
+    /// Passes the handler's breaker, if there is one and the attempt shall run at all; else says for how long to put it off.
+    async fn enter<'a>(&self, shared: &'a Shared) -> Result<Option<Passing<'a>>, Duration> {
+        if self.context.stop_reason().is_some() {
+            return Ok(None);
+        }
+        let now = self.claimed.started_at.after(self.received.elapsed());
+        let limit = self.overtime.over.saturating_duration_since(Instant::now());
+        shared.breakers.admit(&self.claimed.new.name, now, limit, shared.store.gates()).await
+    }
+
+    async fn leave(&self, passing: Option<Passing<'_>>, conclusion: Option<&Conclusion>) {
+        if let Some(passing) = passing {
+            let now = self.claimed.started_at.after(self.received.elapsed());
+            passing.end(self.ending(conclusion), now).await;
         }
     }
 

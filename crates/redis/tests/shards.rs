@@ -34,6 +34,7 @@ const EXCUSED: &[&str] = &[
     "gates::a_hold_at_a_gate_in_order_ends",
     "gates::a_hold_closes_a_gate_with_a_rate",
     "gates::a_hold_where_no_rate_is_does_nothing",
+    "gates::a_rate_is_swapped_where_it_is_the_expected_one",
     "gates::a_job_with_two_keys_needs_room_at_both",
     "gates::a_limit_of_zero_lets_nobody_pass",
     "gates::a_limited_job_says_when_to_come_back",

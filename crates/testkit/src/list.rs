@@ -300,6 +300,7 @@ macro_rules! for_each_scenario {
                 a_rate_and_a_number_hold_together
                 a_hold_closes_a_gate_with_a_rate
                 a_hold_where_no_rate_is_does_nothing
+                a_rate_is_swapped_where_it_is_the_expected_one
                 many_that_may_not_go_do_not_keep_others
                 a_delayed_job_passes_when_it_is_due
                 gates_are_listed_by_pages

@@ -66,7 +66,7 @@ pub mod prelude {
         Attempt, Binary, Classify, Context, Error, Handler, HandlerOptions, Headers, Json, Query, Request, Result,
         Route, Snooze, State, Stop, Text,
     };
-    pub use windlass_engine::{Recur, Settings, Submit};
+    pub use windlass_engine::{Breaker, Recur, Settings, Submit};
     #[cfg(feature = "http")]
     pub use windlass_http::{HttpExt, Rejection, delete, patch, post, put};
     pub use windlass_macros::job;
@@ -125,7 +125,7 @@ struct UniqueJobs;
 #[doc = include_str!("../../../docs/limits.md")]
 struct PausesAndLimits;
 
-/// Compiles and runs the manual on adaptive concurrency.
+/// Compiles and runs the manual on adaptive concurrency and breakers.
 #[cfg(all(doctest, feature = "memory"))]
 #[doc = include_str!("../../../docs/adaptive.md")]
 struct AdaptiveConcurrency;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use windlass_core::{Limits, QueueName, Share};
 use windlass_dispatch::{Application, Handler};
-use windlass_engine::{Engine, EngineBuilder, Recurring, Settings, StartError};
+use windlass_engine::{Breaker, Engine, EngineBuilder, Recurring, Settings, StartError};
 use windlass_store::SharedStore;
 
 /// The engine, its store and its handlers. Clones are handles on the same engine; everything [`Engine`] can do it
@@ -99,6 +99,13 @@ impl WindlassBuilder {
     pub fn limit(self, gate: impl ToString, limits: Limits) -> Self {
         let gate = gate.to_string();
         self.part(move |engine| engine.limit(gate, limits))
+    }
+
+    /// Gives a handler a breaker: while too many of its attempts fail, none starts for a pause, in any process (docs/adaptive.md).
+    /// `None` for one that shall have none although `breaker_failure_rate` is set.
+    pub fn breaker(self, handler: impl ToString, breaker: impl Into<Option<Breaker>>) -> Self {
+        let (handler, breaker) = (handler.to_string(), breaker.into());
+        self.part(move |engine| engine.breaker(handler, breaker))
     }
 
     /// Sets how a queue is shared among the keys of its jobs, or how much a key gets, at the start:

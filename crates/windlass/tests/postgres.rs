@@ -18,6 +18,12 @@ async fn fault_blocked_threads_lose_no_lease() {
     engines::blocked_threads_lose_no_lease(&server.url()).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_a_breaker_holds_for_two_engines() {
+    let server = PostgresServer::start().unwrap();
+    engines::a_breaker_holds_for_both(&server.url()).await;
+}
+
 /// T12: the server dies with everything in its memory and comes back. Nothing acknowledged is lost, nothing is settled
 /// twice, and both engines work again within five seconds.
 #[tokio::test(flavor = "multi_thread")]

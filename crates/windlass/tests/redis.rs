@@ -23,6 +23,12 @@ async fn fault_blocked_threads_lose_no_lease() {
     engines::blocked_threads_lose_no_lease(&server.url()).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_a_breaker_holds_for_two_engines() {
+    let server = RedisServer::start().unwrap();
+    engines::a_breaker_holds_for_both(&server.url()).await;
+}
+
 /// T12, with `appendfsync always`.
 #[tokio::test(flavor = "multi_thread")]
 async fn fault_killing_a_server_that_writes_always_loses_nothing() {

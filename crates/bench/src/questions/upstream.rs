@@ -6,11 +6,12 @@
 //! Floor, beside the engine's own number: as many callers as the upstream can work for, in each phase, with no engine.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use windlass_core::{Clock, NewJob, Payload, RetryPolicy, SystemClock};
 use windlass_dispatch::{Context, Error, Handler, Json};
-use windlass_engine::Engine;
+use windlass_engine::{Engine, EngineBuilder};
 use windlass_store::Verbs;
 
 use crate::Fault;
@@ -19,7 +20,7 @@ use crate::mail::Mail;
 use crate::measurement::{Measurement, Moment};
 use crate::rig::{BULK, Rig, versions};
 use crate::task::Task;
-use crate::upstream::{CAPACITY, PHASE, PHASES, Upstream};
+use crate::upstream::{HALVES, PHASE, Upstream};
 use crate::watched::Watched;
 
 /// Fixed numbers of attempts, and the number that the engine finds out. The jobs are more than can be done in time.
@@ -39,6 +40,8 @@ pub(crate) const ADAPTIVE: &str = "adaptive";
 const JOBS: u64 = 30_000;
 /// What the engine may go up to.
 const CEILING: usize = 128;
+/// How often a job is tried again of which nothing is said.
+const RETRIES_BY_DEFAULT: u32 = 3;
 /// How often the number of slots is looked at, for the plot.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -54,6 +57,8 @@ const RETRY: RetryPolicy = RetryPolicy {
 struct Call {
     upstream: Arc<Upstream>,
     mails: SendMail,
+    /// Jobs that failed for the fourth time: dead letters, if nothing were said of retries.
+    given_up: Arc<AtomicU64>,
 }
 
 impl Handler for Call {
@@ -61,10 +66,15 @@ impl Handler for Call {
     type Output = Json<Receipt>;
     const NAME: &'static str = "Call";
 
-    async fn run(&self, Json(mail): Json<Mail>, _cx: Context) -> windlass_dispatch::Result<Json<Receipt>> {
+    async fn run(&self, Json(mail): Json<Mail>, cx: Context) -> windlass_dispatch::Result<Json<Receipt>> {
         match self.upstream.ask().await {
             true => Ok(Json(self.mails.accept(&mail))),
-            false => Err(Error::transient("the upstream did not answer in time")),
+            false => {
+                if cx.attempt() == RETRIES_BY_DEFAULT + 1 {
+                    self.given_up.fetch_add(1, Ordering::Relaxed);
+                }
+                Err(Error::transient("the upstream did not answer in time"))
+            }
         }
     }
 }
@@ -73,30 +83,51 @@ pub(crate) async fn windlass(task: &Task) -> Result<Measurement, Fault> {
     let mut rig = Rig::new(task).await?;
     match task.mode.strip_prefix("fixed") {
         Some(number) => rig.settings.max_concurrency = number.parse()?,
-        None => (rig.settings.min_concurrency, rig.settings.max_concurrency) = (Some(1), CEILING),
+        None => adapt(&mut rig),
     }
-    fill(&rig, task.jobs).await?;
-    let upstream = Upstream::new();
+    work_through(rig, task, Upstream::new(HALVES), RETRY, |builder| builder).await
+}
+
+/// Has the engine find out how many attempts to run at the same time.
+pub(crate) fn adapt(rig: &mut Rig) {
+    (rig.settings.min_concurrency, rig.settings.max_concurrency) = (Some(1), CEILING);
+}
+
+/// Works off a backlog through the upstream, whose phases end before all is done.
+pub(crate) async fn work_through(
+    rig: Rig,
+    task: &Task,
+    upstream: Arc<Upstream>,
+    retry: RetryPolicy,
+    set: impl FnOnce(EngineBuilder) -> EngineBuilder,
+) -> Result<Measurement, Fault> {
+    fill(&rig, task.jobs, retry).await?;
+    let given_up = Arc::new(AtomicU64::new(0));
     let watched = Arc::new(Watched::new(rig.store.clone(), task.jobs));
-    let call = Call { upstream: upstream.clone(), mails: rig.handler.clone() };
+    let call = Call { upstream: upstream.clone(), mails: rig.handler.clone(), given_up: given_up.clone() };
     let began = Instant::now();
-    let engine = Engine::builder(watched.clone()).settings(rig.settings.clone()).handler(call).start().await?;
-    let ((), looked) = tokio::join!(upstream.live(), look(&engine, PHASE * PHASES as u32));
+    let builder = Engine::builder(watched.clone()).settings(rig.settings.clone()).handler(call);
+    let engine = set(builder).start().await?;
+    let ((), looked) = tokio::join!(upstream.live(), look(&engine, upstream.span()));
+    let (in_vain, given_up) = (upstream.in_vain(), given_up.load(Ordering::Relaxed));
     let early = watched.completed() == task.jobs;
     watched.all_completed().await;
     engine.shutdown().await;
     match early {
         true => Err("the jobs were done before the last phase was over; give it more with --jobs".into()),
-        false => Ok(with_goodput(rig.verify().await?, &upstream, began, &looked)),
+        false => {
+            let found = with_goodput(rig.verify().await?, &upstream, began, &looked);
+            Ok(Measurement { in_vain: Some(in_vain as f64), given_up: Some(given_up as f64), ..found })
+        }
     }
 }
 
-async fn fill(rig: &Rig, jobs: u64) -> Result<(), Fault> {
+async fn fill(rig: &Rig, jobs: u64, retry: RetryPolicy) -> Result<(), Fault> {
     for from in (0..jobs).step_by(BULK as usize) {
         let now = SystemClock.now();
         let job = |number| {
             let draft = NewJob::build(Call::NAME, Payload::json(&Mail::numbered(number))?);
-            Ok::<_, Fault>(draft.id(numbered_id(number, now)).retry(RETRY).finish(now)?)
+            Ok::<_, Fault>(draft.id(numbered_id(number, now)).retry(retry).finish(now)?)
         };
         let batch = (from..jobs.min(from + BULK)).map(job).collect::<Result<Vec<_>, _>>()?;
         let _stored = rig.store.submit(batch).await?;
@@ -116,7 +147,7 @@ async fn look(engine: &Engine, during: Duration) -> Vec<usize> {
 }
 
 fn with_goodput(found: Measurement, upstream: &Upstream, began: Instant, looked: &[usize]) -> Measurement {
-    let phases = upstream.goodput(began, PHASE, PHASES);
+    let phases = upstream.goodput(began, PHASE, upstream.capacity.len());
     let course = upstream.goodput(began, LOOK, looked.len()).into_iter().zip(looked).enumerate();
     let moment = |(place, (jobs_per_s, slots)): (usize, (f64, &usize))| Moment {
         seconds: LOOK.as_secs_f64() * place as f64,
@@ -124,25 +155,26 @@ fn with_goodput(found: Measurement, upstream: &Upstream, began: Instant, looked:
         slots: *slots,
     };
     Measurement {
-        jobs_per_s: Some(phases.iter().sum::<f64>() / PHASES as f64),
+        jobs_per_s: Some(phases.iter().sum::<f64>() / phases.len() as f64),
         phases_per_s: phases,
         course: course.map(moment).collect(),
-        settings: format!("{}; an upstream of {CAPACITY:?} at a time, {PHASE:?} each", found.settings),
+        settings: format!("{}; an upstream of {:?} at a time, {PHASE:?} each", found.settings, upstream.capacity),
         ..found
     }
 }
 
-pub(crate) async fn floor() -> Result<Measurement, Fault> {
-    let (upstream, began) = (Upstream::new(), Instant::now());
+pub(crate) async fn floor(capacity: &'static [usize]) -> Result<Measurement, Fault> {
+    let (upstream, began) = (Upstream::new(capacity), Instant::now());
     let callers = async {
-        for (phase, capacity) in (1..).zip(CAPACITY) {
+        for (phase, capacity) in (1..).zip(capacity) {
             let until = began + PHASE * phase;
             let caller = || async {
                 while Instant::now() < until {
                     upstream.ask().await;
                 }
             };
-            futures_util::future::join_all((0..capacity).map(|_| caller())).await;
+            futures_util::future::join_all((0..*capacity).map(|_| caller())).await;
+            tokio::time::sleep_until(until.into()).await;
         }
     };
     tokio::join!(upstream.live(), callers);

@@ -539,6 +539,25 @@ pub async fn a_hold_where_no_rate_is_does_nothing(probe: Probe) {
     assert_eq!(probe.gates().list_gates(None, 9).await.expect("listed"), []);
 }
 
+pub async fn a_rate_is_swapped_where_it_is_the_expected_one(probe: Probe) {
+    let ids = store_all(&probe, &many(9)).await;
+    let (mine, others) = (Rate::per_second(1_000_000).ok(), Rate::per_second(7).ok());
+    let swap = |expected, rate| Edit::Rate { expected, rate };
+    probe.limit("handler:Scenario", Limits::running(2)).await;
+    probe.edit("handler:Scenario", swap(None, mine)).await;
+    probe.edit("handler:Scenario", Edit::Hold(SECOND)).await;
+    probe.edit("handler:Scenario", swap(None, others)).await;
+    probe.edit("handler:Scenario", swap(others, None)).await;
+    assert!(probe.take(9).await.is_empty(), "neither was the expected one");
+    probe.edit("handler:Scenario", pause()).await;
+    probe.edit("handler:Scenario", swap(mine, None)).await;
+    assert!(probe.take(9).await.is_empty(), "a pause is no rate");
+    probe.edit("handler:Scenario", Edit::Resume).await;
+    assert_eq!(probe.take_ids(9).await, ids[..2], "it is not held any more, and two run");
+    let all = probe.gates().list_gates(None, 9).await.expect("listed");
+    assert_eq!(all.iter().map(|ruled| ruled.rule.limits).collect::<Vec<_>>(), [Limits::running(2)]);
+}
+
 pub async fn many_that_may_not_go_do_not_keep_others(probe: Probe) {
     probe.limit("keys:user", Limits::running(1)).await;
     let mut flood: Vec<NewJob> = (0..3_000).map(|_| user("ann")).collect();

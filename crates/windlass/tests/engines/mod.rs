@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test program uses its part")]
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -272,5 +273,58 @@ async fn retried<T, F: Future<Output = windlass::store::Result<T>>>(ask: impl Fn
             return answer;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Something that may be down, and how often it was called.
+#[derive(Clone, Default)]
+struct Upstream {
+    is_up: Arc<AtomicBool>,
+    calls: Arc<AtomicUsize>,
+}
+
+#[job(name = "Charge", retries = 20)]
+async fn charge(Json(_number): Json<u32>, State(upstream): State<Upstream>) -> Result<()> {
+    upstream.calls.fetch_add(1, Ordering::SeqCst);
+    match upstream.is_up.load(Ordering::SeqCst) {
+        true => Ok(()),
+        false => Err(Error::transient("down")),
+    }
+}
+
+/// Two engines whose handler fails: one breaker holds for both, again and again, and closes for both.
+pub(crate) async fn a_breaker_holds_for_both(url: &str) {
+    const JOBS: u32 = 400;
+    let (upstream, patience) = (Upstream::default(), Instant::now() + 60.seconds());
+    let breaker = Breaker { min_attempts: 10, pause: 1.seconds(), ..Breaker::default() };
+    let mut engines = Vec::new();
+    for _ in 0..2 {
+        let builder = Windlass::open(url).handler(charge).state(upstream.clone()).breaker("Charge", breaker);
+        engines.push(builder.configure(|settings| settings.max_concurrency = 4).start().await.unwrap());
+    }
+    for number in 0..JOBS {
+        let _ = charge.submit(&engines[number as usize % 2], number).await.unwrap();
+    }
+    let mut pauses = std::collections::HashSet::new();
+    while pauses.len() < 4 {
+        assert!(Instant::now() < patience, "it opened {} times", pauses.len());
+        pauses.extend(engines.iter().flat_map(|engine| engine.health().open_breakers).filter_map(|open| open.until));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // Until either has opened, and the probes of both.
+    let in_vain = upstream.calls.load(Ordering::SeqCst);
+    assert!(in_vain <= 2 * (10 + 4) + 4 * 2 * 3, "{in_vain}");
+    upstream.is_up.store(true, Ordering::SeqCst);
+    let is_open = |engine: &Windlass| !engine.health().open_breakers.is_empty();
+    while upstream.calls.load(Ordering::SeqCst) < JOBS as usize + in_vain || engines.iter().any(is_open) {
+        assert!(Instant::now() < patience, "{} calls", upstream.calls.load(Ordering::SeqCst));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    while !engines[0].gates().list(None).await.unwrap().is_empty() {
+        assert!(Instant::now() < patience, "something is left at a gate");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    for engine in engines {
+        engine.shutdown().await;
     }
 }
