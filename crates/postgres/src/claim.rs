@@ -47,7 +47,7 @@ pub(crate) async fn claim(asking: &Asking<'_>, claim: &Claim, froms: Option<&[i6
 
 /// Asks what the claim leaves.
 pub(crate) async fn outlook(asking: &Asking<'_>, claim: &Claim, froms: Option<&[i64]>) -> Checked<Row> {
-    let sql = asking.sql("SELECT more, next_due, took FROM windlass.outlook($1,$2,$3)");
+    let sql = asking.sql("SELECT more, next_due, took, ruled FROM windlass.outlook($1,$2,$3)");
     let lines = lines(claim);
     let params = [(&asking.at as _, Type::INT8), (&lines as _, Type::TEXT_ARRAY), (&froms as _, Type::INT8_ARRAY)];
     let rows = asking.client.query_typed(&sql, &params).await?;
@@ -69,6 +69,7 @@ pub(crate) fn claimed(asking: &Asking<'_>, answer: &Answer) -> Checked<Claimed> 
     });
     let looked = if answer.froms.is_none() { span(&answer.outlook, 2)? } else { None };
     asking.marks.note(jobs.len(), found, looked, now);
+    asking.rules.note(answer.outlook.try_get(3)?);
     let mut next_due = span(&answer.outlook, 1)?;
     if answer.froms.is_some() {
         next_due = Some(next_due.unwrap_or(Duration::MAX).min(asking.marks.pause(now)));

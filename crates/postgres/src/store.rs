@@ -19,7 +19,7 @@ use windlass_store::{
 };
 
 use crate::address::Address;
-use crate::asking::Asking;
+use crate::asking::{Asking, Rules};
 use crate::driver::Driver;
 use crate::exchange::exchange;
 use crate::fault::{Checked, Fault};
@@ -58,6 +58,7 @@ struct Shared {
     hints: broadcast::Sender<Hint>,
     marks: Marks,
     rooms: Rooms,
+    rules: Rules,
     news: Arc<News>,
     _driver: Driver,
 }
@@ -123,10 +124,22 @@ async fn open(options: PostgresOptions, url: &str) -> Checked<Postgres> {
     // It says so when it has begun to listen. Without it the store works all the same, by polling.
     let _deaf_for_now = tokio::time::timeout(FIRST_HINT, first.next()).await;
     let home = Handle::current().id();
-    let (marks, rooms, news) = <(Marks, Rooms, Arc<News>)>::default();
+    let (marks, rooms, rules, news) = <(Marks, Rooms, Rules, Arc<News>)>::default();
     driver.spawn(tell(news.clone(), lifeline.clone(), channel.clone(), options.answer_timeout));
     Ok(Postgres {
-        shared: Arc::new(Shared { pool, home, lifeline, options, channel, hints, marks, rooms, news, _driver: driver }),
+        shared: Arc::new(Shared {
+            pool,
+            home,
+            lifeline,
+            options,
+            channel,
+            hints,
+            marks,
+            rooms,
+            rules,
+            news,
+            _driver: driver,
+        }),
     })
 }
 
@@ -159,9 +172,9 @@ impl Shared {
 
     fn asking<'a>(&'a self, client: &'a Client) -> Asking<'a> {
         let at = self.at();
-        let Self { options, channel, marks, rooms, news, .. } = self;
+        let Self { options, channel, marks, rooms, rules, news, .. } = self;
         let news = options.notify.then_some(&**news);
-        Asking { client, schema: &options.schema, channel, at, marks, rooms, news }
+        Asking { client, schema: &options.schema, channel, at, marks, rooms, rules, news }
     }
 
     async fn exchange(&self, turn: &Exchange) -> Checked<Exchanged> {

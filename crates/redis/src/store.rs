@@ -180,7 +180,12 @@ impl Shared {
     async fn edit_gate(&self, gate: &Gate, edit: &Edit) -> Checked<()> {
         let asking = self.asking();
         let shards = self.shards.all(&asking);
-        let limits = matches!(edit, Edit::Limit(limits) if !limits.is_none()) || matches!(edit, Edit::Hold(_));
+        let limits = match edit {
+            Edit::Limit(limits) => !limits.is_none(),
+            Edit::Rate { rate, .. } => rate.is_some(),
+            Edit::Hold(_) => true,
+            Edit::Pause(_) | Edit::Resume | Edit::Share(_) => false,
+        };
         if limits && shards.len() > 1 {
             return Err(Fault::config(
                 "limits hold in one shard; a store that is spread among several keeps pauses only",

@@ -13,3 +13,5 @@ DROP FUNCTION IF EXISTS windlass.import(
 DROP FUNCTION IF EXISTS windlass.gates_edit(
     bigint, text, bytea, boolean, bigint, boolean, bigint, bigint, bigint, bytea, boolean, bigint, text
 );
+-- And those that answer more than they did.
+DROP FUNCTION IF EXISTS windlass.outlook(bigint, text[], bigint[]);

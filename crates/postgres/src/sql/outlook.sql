@@ -1,7 +1,7 @@
--- What a claim left: whether its lines have ready jobs, how long until the next one is due, and how long it took itself,
--- in microseconds. `froms` as for claim.
+-- What a claim left: whether its lines have ready jobs, how long until the next one is due, how long it took itself, in
+-- microseconds, and whether there are rules. `froms` as for claim.
 CREATE OR REPLACE FUNCTION windlass.outlook(at bigint, lines text[], froms bigint[]) RETURNS TABLE (
-    more boolean, next_due bigint, took bigint
+    more boolean, next_due bigint, took bigint, ruled boolean
 )
 LANGUAGE plpgsql VOLATILE
 SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
@@ -9,11 +9,12 @@ DECLARE
     since bigint := CASE WHEN froms IS NOT NULL THEN windlass.recent(at) ELSE -1 END;
 BEGIN
     IF EXISTS (SELECT 1 FROM windlass.rule) THEN
-        RETURN QUERY SELECT seen.more, seen.next_due, nullif(current_setting('windlass_turn.took', true), '')::bigint
+        RETURN QUERY SELECT seen.more, seen.next_due, nullif(current_setting('windlass_turn.took', true), '')::bigint, true
         FROM windlass.gates_outlook(at, lines) AS seen;
         RETURN;
     END IF;
     more := false;
+    ruled := false;
     FOR place IN 1..cardinality(lines) LOOP
         EXIT WHEN more;
         more := windlass.has_ready(lines[place], coalesce(froms[place * 10 - 9:place * 10], array_fill(0, ARRAY[10])::bigint[]));
