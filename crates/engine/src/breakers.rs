@@ -94,6 +94,11 @@ impl Breakers {
         Ok(Self(lines))
     }
 
+    /// Whether no handler has one.
+    pub(crate) fn are_none(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// How often to ask what others know; `None` where there is nothing to ask for.
     pub(crate) fn interval(&self) -> Option<Duration> {
         let shortest = self.0.values().map(|line| line.inside().fuse.rules().pause).min();

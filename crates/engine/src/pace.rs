@@ -43,9 +43,11 @@ impl Pace {
     /// How many jobs may be held beyond the free slots.
     pub(crate) fn ahead(&mut self, now: Instant) -> usize {
         self.roll(now);
-        let span = (2 * self.turn + STEP).min(WINDOW).as_secs_f64() / WINDOW.as_secs_f64();
-        let finish = self.last.max(self.current) as f64 * span;
-        (finish.ceil() as usize).min(self.limit)
+        let span = (2 * self.turn + STEP).min(WINDOW).as_secs_f64();
+        // A window that has just begun says little.
+        let age = now.duration_since(self.began).max(2 * STEP);
+        let rate = (self.last as f64 / WINDOW.as_secs_f64()).max(self.current as f64 / age.as_secs_f64());
+        ((rate * span).ceil() as usize).min(self.limit)
     }
 
     fn roll(&mut self, now: Instant) {
@@ -68,10 +70,10 @@ mod tests {
         let mut pace = Pace::new(100, start);
         pace.answered(WINDOW);
         assert_eq!(pace.ahead(start), 0);
-        pace.finished(8, start);
-        assert_eq!(pace.ahead(start), 8);
-        pace.finished(500, start);
-        assert_eq!(pace.ahead(start), 100);
+        pace.finished(8, start + WINDOW / 2);
+        assert_eq!(pace.ahead(start + WINDOW / 2), 16, "at this rate");
+        pace.finished(500, start + WINDOW / 2);
+        assert_eq!(pace.ahead(start + WINDOW / 2), 100);
         assert_eq!(pace.ahead(start + WINDOW), 100, "the last window still counts");
         assert_eq!(pace.ahead(start + 3 * WINDOW), 0, "nothing finished since");
     }
@@ -79,15 +81,23 @@ mod tests {
     #[test]
     fn what_is_held_is_what_two_turns_need() {
         let start = Instant::now();
-        let mut pace = Pace::new(1_000, start);
+        let (mut pace, end) = (Pace::new(1_000, start), start + WINDOW);
         pace.finished(500, start);
         pace.answered(Duration::from_millis(2));
-        assert_eq!(pace.ahead(start), 50, "ten a millisecond, for twice two of them and a step");
+        assert_eq!(pace.ahead(end), 50, "ten a millisecond, for twice two of them and a step");
         pace.answered(Duration::from_millis(10));
-        assert_eq!(pace.ahead(start), 210, "a slow answer counts at once");
+        assert_eq!(pace.ahead(end), 210, "a slow answer counts at once");
         for _ in 0..100 {
             pace.answered(Duration::from_millis(2));
         }
-        assert_eq!(pace.ahead(start), 51, "and is forgotten slowly");
+        assert_eq!(pace.ahead(end), 51, "and is forgotten slowly");
+    }
+
+    #[test]
+    fn a_few_that_finish_at_once_say_little() {
+        let start = Instant::now();
+        let mut pace = Pace::new(1_000, start);
+        pace.finished(8, start);
+        assert_eq!(pace.ahead(start), 4, "eight in the first two milliseconds");
     }
 }

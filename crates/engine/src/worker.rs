@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::FutureExt;
 use futures_util::poll;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 use windlass_core::limits::DELAY_MAX;
 use windlass_core::retry::Verdict;
 use windlass_core::{ErrorClass, JobError, Payload};
@@ -86,21 +86,32 @@ impl Attempt {
         );
         let outcome = match (self.expired(), shared.routes.find(self.claimed.new.name.as_str())) {
             (Some(expired), _) => Some(expired),
-            (None, Some(handler)) => match self.enter(shared).await {
-                Ok(passing) => {
-                    let conclusion = self.run(handler.clone(), shared).instrument(span).await;
-                    self.heed(conclusion.as_ref(), shared).await;
-                    self.leave(passing, conclusion.as_ref()).await;
-                    self.normalise(conclusion, shared)
-                }
-                Err(delay) => Some(Outcome::Snooze { delay }),
-            },
+            (None, Some(handler)) if shared.breakers.are_none() => {
+                let conclusion = self.run(handler.clone(), shared).instrument(span).await;
+                self.heed(conclusion.as_ref(), shared).await;
+                self.normalise(conclusion, shared)
+            }
+            // Apart, so that attempts are no larger where no handler has a breaker.
+            (None, Some(handler)) => Box::pin(self.go_through(handler.clone(), span, shared)).await,
             (None, None) => Some(unknown(&self.claimed, shared)),
         };
         Finished {
             lease: self.claimed.lease,
             settlement: outcome.map(|outcome| settlement(self.claimed.lease, outcome, &self.context)),
             suspect: self.claimed.is_suspect(),
+        }
+    }
+
+    /// Runs the handler if its breaker lets the attempt pass.
+    async fn go_through(&self, handler: Arc<dyn Routed>, span: Span, shared: &Shared) -> Option<Outcome> {
+        match self.enter(shared).await {
+            Ok(passing) => {
+                let conclusion = self.run(handler, shared).instrument(span).await;
+                self.heed(conclusion.as_ref(), shared).await;
+                self.leave(passing, conclusion.as_ref()).await;
+                self.normalise(conclusion, shared)
+            }
+            Err(delay) => Some(Outcome::Snooze { delay }),
         }
     }
 

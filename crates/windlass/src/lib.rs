@@ -125,6 +125,11 @@ struct UniqueJobs;
 #[doc = include_str!("../../../docs/limits.md")]
 struct PausesAndLimits;
 
+/// Compiles and runs the manual on fairness.
+#[cfg(all(doctest, feature = "memory"))]
+#[doc = include_str!("../../../docs/fairness.md")]
+struct Fairness;
+
 /// Compiles and runs the manual on adaptive concurrency and breakers.
 #[cfg(all(doctest, feature = "memory"))]
 #[doc = include_str!("../../../docs/adaptive.md")]
