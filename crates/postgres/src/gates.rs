@@ -77,6 +77,7 @@ pub(crate) async fn list(asking: &Asking<'_>, after: Option<&Gate>, limit: usize
             SELECT count(*) FROM windlass.slot
             WHERE slot.gate = rule.gate
                 OR rule.gate LIKE 'keys:%' AND starts_with(slot.gate, 'key:' || substr(rule.gate, 6) || ':'))
+            + coalesce((SELECT tally.taken FROM windlass.tally WHERE tally.gate = rule.gate), 0)
         FROM windlass.rule WHERE rule.gate > coalesce($1, '') ORDER BY rule.gate LIMIT $2",
     );
     let (after, limit) = (after.map(Gate::to_string), limit.min(PAGE_MAX) as i64);

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use redis::Value;
 use windlass_core::gate::{Edit, Rule};
 use windlass_core::limits::PAGE_MAX;
-use windlass_core::{Gate, Rate};
+use windlass_core::{Gate, Rate, Status};
 use windlass_store::{Ruled, codec};
 
 use crate::answer::{bytes, exactly, groups, number};
@@ -41,11 +41,25 @@ fn unpack(packed: &[u8]) -> Checked<Rule> {
 struct Kept {
     rules: Vec<(Gate, Vec<u8>)>,
     taken: HashMap<Gate, u64>,
+    /// How many jobs run in each queue.
+    running: HashMap<String, u64>,
+}
+
+impl Kept {
+    /// Slots of the gates of queues and of everything are not kept, but where jobs keep theirs: who runs there is counted anyway.
+    fn taken_at(&self, gate: &Gate, rule: &Rule) -> u64 {
+        let counted = rule.limits.running.is_some() && !rule.limits.in_order;
+        match gate {
+            Gate::Everything if counted => self.running.values().sum(),
+            Gate::Queue(queue) if counted => self.running.get(queue.as_str()).copied().unwrap_or(0),
+            _ => self.taken.iter().filter(|(at, _)| gate.covers(at)).map(|(_, taken)| taken).sum(),
+        }
+    }
 }
 
 async fn read(asking: &Asking<'_>) -> Checked<Kept> {
     let answer = asking.run(&asking.scripts.gates_list, |_| ()).await?;
-    let [rules, taken] = exactly(answer)?;
+    let [rules, taken, counts] = exactly(answer)?;
     let rules = groups::<2>(rules)?.into_iter().map(|[gate, rule]| Ok((bytes(gate)?, bytes(rule)?)));
     let rules = rules.collect::<Checked<Vec<_>>>()?;
     // What else is there is for scripts.
@@ -54,7 +68,19 @@ async fn read(asking: &Asking<'_>) -> Checked<Kept> {
     Ok(Kept {
         rules: rules.map(|(gate, rule)| Ok((parse(&gate)?, rule))).collect::<Checked<_>>()?,
         taken: taken.collect::<Checked<_>>()?,
+        running: groups::<2>(counts)?
+            .into_iter()
+            .filter_map(|[field, count]| running(field, &count).transpose())
+            .collect::<Checked<_>>()?,
     })
+}
+
+/// The queue that a count of running jobs is of, and the count; nothing for other counts.
+fn running(field: Value, number: &Value) -> Checked<Option<(String, u64)>> {
+    let field = bytes(field)?;
+    let queue = field.strip_prefix(Status::InProgress.code().to_string().as_bytes());
+    let Some(queue) = queue.and_then(|queue| std::str::from_utf8(queue).ok()) else { return Ok(None) };
+    Ok(Some((queue.to_owned(), count(number)?)))
 }
 
 fn parse(text: &[u8]) -> Checked<Gate> {
@@ -94,15 +120,16 @@ pub(crate) async fn edit(asking: &Asking<'_>, gate: &Gate, edit: &Edit) -> Check
 
 /// The gates that have rules, by their text, behind `after`.
 pub(crate) async fn list(asking: &Asking<'_>, after: Option<&Gate>, limit: usize) -> Checked<Vec<Ruled>> {
-    let Kept { rules, taken } = read(asking).await?;
+    let mut kept = read(asking).await?;
     let after = after.map(Gate::to_string);
+    let rules = std::mem::take(&mut kept.rules);
     let mut rules: Vec<_> = rules.into_iter().map(|(gate, packed)| (gate.to_string(), gate, packed)).collect();
     rules.retain(|(text, ..)| after.as_ref().is_none_or(|after| text > after));
     rules.sort_by(|(one, ..), (other, ..)| one.cmp(other));
     let page = rules.into_iter().take(limit.min(PAGE_MAX));
     page.map(|(_, gate, packed)| {
-        let taken = taken.iter().filter(|(at, _)| gate.covers(at)).map(|(_, taken)| taken).sum();
-        Ok(Ruled { rule: unpack(&packed)?, gate, taken })
+        let rule = unpack(&packed)?;
+        Ok(Ruled { taken: kept.taken_at(&gate, &rule), rule, gate })
     })
     .collect()
 }

@@ -18,3 +18,15 @@ CREATE TABLE windlass.arrival (
     line text COLLATE "C" NOT NULL
 );
 CREATE INDEX arrival_queue ON windlass.arrival (queue);
+
+-- How many jobs run at the gates of queues and of everything where a number is set: one row for each, which costs less than a slot
+-- for each job. But where jobs keep their slots between attempts, they have slots.
+CREATE TABLE windlass.tally (
+    gate text COLLATE "C" PRIMARY KEY,
+    taken bigint NOT NULL
+);
+INSERT INTO windlass.tally (gate, taken)
+SELECT rule.gate, (SELECT count(*) FROM windlass.run WHERE rule.gate IN ('*', 'queue:' || run.queue))
+FROM windlass.rule
+WHERE (rule.gate = '*' OR rule.gate LIKE 'queue:%') AND rule.running IS NOT NULL AND NOT rule.in_order;
+DELETE FROM windlass.slot USING windlass.tally WHERE slot.gate = tally.gate;

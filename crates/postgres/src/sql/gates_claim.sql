@@ -70,6 +70,9 @@ BEGIN
                 ORDER BY job.priority, job.seq;
                 GET DIAGNOSTICS found_now = ROW_COUNT;
                 taken := taken + found_now;
+                IF found_now > 0 THEN
+                    PERFORM windlass.gates_pass_line(now, line, found_now);
+                END IF;
             END LOOP;
         END LOOP;
     END LOOP;

@@ -52,6 +52,11 @@ BEGIN
                 SELECT r.gate FROM windlass.gates_rooms(now, ARRAY(
                     SELECT b.gate FROM windlass.bucket AS b WHERE b.gate = its_gate OR starts_with(b.gate, covered))) AS r
                 WHERE r.apart IS NOT NULL);
+        DELETE FROM windlass.tally WHERE tally.gate = its_gate;
+        IF its_running IS NOT NULL AND windlass.gates_is_counted(its_gate, its_in_order) THEN
+            INSERT INTO windlass.tally (gate, taken)
+            SELECT its_gate, count(*) FROM windlass.run WHERE its_gate IN ('*', 'queue:' || run.queue);
+        END IF;
         INSERT INTO windlass.slot (gate, id)
         WITH passing AS MATERIALIZED (
             SELECT g.gate, run.id
@@ -63,7 +68,7 @@ BEGIN
         SELECT passing.gate, passing.id
         FROM passing
         JOIN windlass.gates_rooms(now, ARRAY(SELECT DISTINCT p.gate FROM passing AS p)) AS r ON r.gate = passing.gate
-        WHERE r.running IS NOT NULL
+        WHERE r.running IS NOT NULL AND NOT windlass.gates_is_counted(passing.gate, r.in_order)
         ON CONFLICT DO NOTHING;
     END IF;
     PERFORM windlass.gates_open(now, ARRAY(

@@ -39,7 +39,10 @@ BEGIN
     ) AS bucket
     CROSS JOIN LATERAL (
         SELECT CASE WHEN terms.running IS NOT NULL
-            THEN (SELECT count(*) FROM windlass.slot WHERE slot.gate = terms.gate) ELSE 0 END AS taken
+            THEN CASE WHEN windlass.gates_is_counted(terms.gate, terms.in_order)
+                THEN coalesce((SELECT tally.taken FROM windlass.tally WHERE tally.gate = terms.gate), 0)
+                ELSE (SELECT count(*) FROM windlass.slot WHERE slot.gate = terms.gate)
+            END ELSE 0 END AS taken
     ) AS counted;
 END
 $$;

@@ -14,6 +14,7 @@ BEGIN
         DELETE FROM windlass.opening;
         DELETE FROM windlass.line;
         DELETE FROM windlass.bucket;
+        DELETE FROM windlass.tally;
         DELETE FROM windlass.turn;
         DELETE FROM windlass.arrival;
     END IF;

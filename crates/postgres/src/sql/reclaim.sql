@@ -11,6 +11,7 @@ DECLARE
     remembered bigint[];
     went smallint[];
     ended uuid[];
+    their_queues text[];
     ruled boolean := windlass.gates_enter();
 BEGIN
     WITH lost AS (
@@ -37,10 +38,11 @@ BEGIN
     ), told AS MATERIALIZED (
         SELECT windlass.touch(queue, NULL, min(seq)) FROM lost WHERE lost.status = 1 GROUP BY queue
     )
-    SELECT array_agg(lost.seq), array_agg(lost.status), array_agg(lost.id) INTO remembered, went, ended
+    SELECT array_agg(lost.seq), array_agg(lost.status), array_agg(lost.id), array_agg(lost.queue)
+    INTO remembered, went, ended, their_queues
     FROM lost WHERE (SELECT count(*) FROM told) >= 0;
     IF ruled AND ended IS NOT NULL THEN
-        PERFORM windlass.gates_leave(now, ended, ARRAY(SELECT stand >= 4 FROM unnest(went) AS stand));
+        PERFORM windlass.gates_leave(now, ended, ARRAY(SELECT stand >= 4 FROM unnest(went) AS stand), their_queues);
     END IF;
     IF remembered IS NOT NULL THEN
         DELETE FROM windlass.attempt

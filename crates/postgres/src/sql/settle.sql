@@ -15,6 +15,7 @@ DECLARE
     now bigint := windlass.clock(at);
     places bigint[];
     stands smallint[];
+    their_queues text[];
     remembered bigint[];
     ruled boolean := windlass.gates_enter();
 BEGIN
@@ -65,14 +66,14 @@ BEGIN
     )
     SELECT
         array_agg(ended.place), array_agg(ended.status),
-        (SELECT array_agg(noted.seq) FROM noted)
-    INTO places, stands, remembered
+        (SELECT array_agg(noted.seq) FROM noted), array_agg(ended.queue) FILTER (WHERE ruled)
+    INTO places, stands, remembered, their_queues
     FROM ended
     WHERE (SELECT count(*) FROM told) >= 0;
 
     IF ruled AND places IS NOT NULL THEN
         PERFORM windlass.gates_leave(now, ARRAY(SELECT ids[place] FROM unnest(places) AS place),
-            ARRAY(SELECT stand >= 4 FROM unnest(stands) AS stand));
+            ARRAY(SELECT stand >= 4 FROM unnest(stands) AS stand), their_queues);
     END IF;
     IF remembered IS NOT NULL THEN
         DELETE FROM windlass.attempt

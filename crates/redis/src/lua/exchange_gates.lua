@@ -18,11 +18,14 @@ do
 
     settle_all = function(number)
         local fates = plain_settle_all(number)
-        if gates.ruled() then
-            gates.fetch_slots(ended)
-            for place, id in ipairs(ended) do
-                gates.leave(id, endings[place] > IN_PROGRESS)
+        if gates.ruled() and #ended > 0 then
+            if redis.call('EXISTS', SLOTS) == 1 then
+                gates.fetch_slots(ended)
+                for place, id in ipairs(ended) do
+                    gates.leave(id, endings[place] > IN_PROGRESS)
+                end
             end
+            gates.open_lines(queue_changes)
         end
         return fates
     end
@@ -109,6 +112,10 @@ do
 
     -- Those that may pass, of jobs that were taken out of their line; how many were passed over.
     local function those_that_pass(queue, suspect, ids)
+        if gates.only_lines(queue) then
+            gates.pass_lines(queue, #ids)
+            return ids, 0
+        end
         local passed, passed_over = {}, 0
         fetch_into(firsts, JOB, ids)
         gates.fetch_slots(ids)
@@ -130,6 +137,7 @@ do
                 end
             end
         end
+        gates.pass_lines(queue, #passed)
         return passed, passed_over
     end
 

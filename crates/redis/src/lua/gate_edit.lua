@@ -26,13 +26,15 @@ else
 end
 
 local function mark_kinds()
-    local kinds, some = {}, false
+    local kinds, some, each = {}, false, false
     for _, name in ipairs(redis.call('HKEYS', RULES)) do
         some = some or name ~= ''
+        each = each or string.match(name, '^key') or string.match(name, '^handler:')
         local of_shares = string.match(name, '^\1queue:') and 's' or string.match(name, '^\1') and 'w'
         kinds[of_shares or string.match(name, '^key:') and 'k' or string.match(name, '^handler:') and 'h' or ''] = true
     end
-    local said = '-'
+    -- 'l' where no rule is for jobs by themselves.
+    local said = each and '-' or '-l'
     for kind in pairs(kinds) do
         said = said .. kind
     end

@@ -75,6 +75,29 @@ do
         return known
     end
 
+    -- The gates of a queue and of everything need no slots: who runs there is counted anyway. But where jobs keep theirs between
+    -- attempts, they do.
+    local function is_counted(gate, rule)
+        return not rule.in_order and (gate == '*' or sub(gate, 1, 6) == 'queue:')
+    end
+
+    local function running_at(gate)
+        if gate ~= '*' then
+            local queue = sub(gate, 7)
+            return tonumber(redis.call('HGET', COUNTS, IN_PROGRESS .. queue) or 0) + counted_now(queue, IN_PROGRESS)
+        end
+        local all, counts = 0, redis.call('HGETALL', COUNTS)
+        for place = 1, #counts, 2 do
+            if sub(counts[place], 1, 1) == tostring(IN_PROGRESS) then
+                all = all + tonumber(counts[place + 1])
+            end
+        end
+        for queue in pairs(queue_changes) do
+            all = all + counted_now(queue, IN_PROGRESS)
+        end
+        return all
+    end
+
     -- How many slots are taken at gates where a number is set, looked up together.
     local function fetch_taken(gates_of_jobs)
         local wanted = {}
@@ -177,7 +200,7 @@ do
         end
         local free = ANY
         if rule.running and not has_slot then
-            free = math.max(rule.running - taken_at(gate), 0)
+            free = math.max(rule.running - (is_counted(gate, rule) and running_at(gate) or taken_at(gate)), 0)
         end
         if not rule.interval or free == 0 then
             return free
@@ -251,12 +274,13 @@ do
         return keys, queue, name
     end
 
-    -- The gates of a job at which there are rules.
+    -- The gates of a job at which there are rules that hold for each job by itself.
     local function gates_of(first)
         local keys, queue, name = keys_of(first)
         local gates = {}
         local function add(gate)
-            if terms(gate) then
+            local rule = terms(gate)
+            if rule and not is_counted(gate, rule) then
                 named(gates, gate)
             end
         end
@@ -330,6 +354,40 @@ do
         end
     end
 
+    -- Attempts have ended in these queues.
+    local function open_lines(queues)
+        local all
+        for queue in pairs(queues) do
+            local gate = 'queue:' .. queue
+            if terms(gate) and is_counted(gate, terms(gate)) then
+                open(gate)
+            end
+            all = all or terms('*') and is_counted('*', terms('*'))
+        end
+        if all then
+            open('*')
+        end
+    end
+
+    -- So many jobs of a queue start: the gates of the queue and of everything give their tokens.
+    local function pass_lines(queue, number)
+        for _, gate in ipairs({ '*', 'queue:' .. queue }) do
+            local rule = number > 0 and terms(gate)
+            if rule and rule.interval and is_counted(gate, rule) then
+                set_bucket(gate, math.max(bucket_at(gate), now) + number * rule.interval)
+            end
+        end
+    end
+
+    -- Whether there are rules for queues and everything only, which hold for all jobs of a queue alike.
+    local function only_lines(queue)
+        local function alike(gate)
+            return not terms(gate) or is_counted(gate, terms(gate))
+        end
+        return string.find(ruled() or '', 'l', 1, true) and alike('*') and alike('queue:' .. queue)
+            and redis.call('EXISTS', SLOTS) == 0
+    end
+
     -- A job will not pass, though it may have come back from a gate for the room there.
     local function pass_on(gates)
         for _, gate in ipairs(gates) do
@@ -375,4 +433,5 @@ do
     gates.wait, gates.next_opening, gates.of, gates.count_slots = wait, next_opening, gates_of, count_slots
     gates.admit, gates.leave, gates.pass_on, gates.covers = admit, leave_all, pass_on, covers
     gates.withdraw, gates.keys_of = withdraw, keys_of
+    gates.open_lines, gates.pass_lines, gates.only_lines = open_lines, pass_lines, only_lines
 end
