@@ -14,6 +14,7 @@ use crate::record;
 
 const CLAIM_READY: &str = include_str!("sql/claim_ready.sql");
 const TURN_READY: &str = include_str!("sql/turn_ready.sql");
+const TURN_ONE: &str = include_str!("sql/turn_one.sql");
 const TURN_DUE: &str = include_str!("sql/turn_due.sql");
 const CLAIM_START: &str = include_str!("sql/claim_start.sql");
 
@@ -59,6 +60,11 @@ pub(crate) fn in_line(
 pub(crate) fn due(ledger: &Ledger<'_>, queue: QueueRef, name: &QueueName, most: usize) -> Checked<Vec<Candidate>> {
     let most = i64::try_from(most).unwrap_or(i64::MAX);
     read(ledger, TURN_DUE, (queue.id(), ledger.now.as_micros(), most), name)
+}
+
+/// One job of a line.
+pub(crate) fn one(ledger: &Ledger<'_>, name: &QueueName, seq: i64) -> Checked<Option<Candidate>> {
+    Ok(read(ledger, TURN_ONE, [seq], name)?.pop())
 }
 
 fn read(ledger: &Ledger<'_>, sql: &str, params: impl Params, name: &QueueName) -> Checked<Vec<Candidate>> {

@@ -71,7 +71,12 @@ pub(crate) fn take(
             break;
         }
         let mut passed = Vec::with_capacity(candidates.len());
+        let asks_each = ledger.mirror.keeper.asks_each();
         for candidate in candidates {
+            if !asks_each {
+                passed.push(candidate);
+                continue;
+            }
             match ledger.mirror.keeper.admit(&candidate.new, ledger.now) {
                 Ok(()) => passed.push(candidate),
                 Err(closed) => {
@@ -80,6 +85,7 @@ pub(crate) fn take(
                 }
             }
         }
+        ledger.mirror.keeper.pass_line(name, passed.len() as u64, ledger.now);
         start(ledger, claim, *queue, passed, jobs)?;
     }
     keep_buckets(ledger)?;
@@ -114,19 +120,24 @@ fn look_again(ledger: &mut Ledger<'_>, queue: QueueRef, name: &QueueName, limit:
 }
 
 /// Whether some still wait there.
-fn take_back(ledger: &Ledger<'_>, queue: QueueRef, gate: &Gate, most: usize, all: &mut usize) -> Checked<bool> {
-    let text = gate.to_string();
+fn take_back(ledger: &mut Ledger<'_>, queue: QueueRef, gate: &Gate, most: usize, all: &mut usize) -> Checked<bool> {
+    let (text, shared) = (gate.to_string(), ledger.mirror.shared(queue));
     let mut back = 0;
     loop {
         let wanted = most - back;
         let one_more = i64::try_from(wanted).unwrap_or(i64::MAX).saturating_add(1);
-        let mut held = ledger.conn.prepare_cached(HELD)?;
+        let conn = ledger.conn;
+        let mut held = conn.prepare_cached(HELD)?;
         let found = held.query_map((queue.id(), &text, one_more), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
         let found: Vec<(i64, i64, i64)> = found.collect::<Result<_, _>>()?;
         for (behind, priority, seq) in found.iter().take(wanted) {
             ledger.conn.prepare_cached(LET_GO)?.execute((queue.id(), &text, behind, priority, seq))?;
             // A job that was canceled meanwhile stays where it is, and the next one has its room.
-            back += ledger.conn.prepare_cached(TAKE_BACK)?.execute([seq])?;
+            let stands = ledger.conn.prepare_cached(TAKE_BACK)?.execute([seq])?;
+            back += stands;
+            if let Some(name) = shared.as_ref().filter(|_| stands > 0) {
+                turns::come_back(ledger, queue, name, *seq)?;
+            }
         }
         if back == most || found.len() <= wanted {
             *all += back;
@@ -135,8 +146,14 @@ fn take_back(ledger: &Ledger<'_>, queue: QueueRef, gate: &Gate, most: usize, all
     }
 }
 
-/// An attempt has ended, or a job that waited has.
-pub(crate) fn leave(ledger: &mut Ledger<'_>, id: JobId, status: Status) -> Checked<()> {
+/// An attempt of a job in this line has ended.
+pub(crate) fn end(ledger: &mut Ledger<'_>, id: JobId, queue: QueueRef, status: Status) -> Checked<()> {
+    ledger.mirror.leave_line(queue, ledger.now);
+    leave(ledger, id, status)
+}
+
+/// A job that had slots has none any more, but for those that it keeps until it has finished.
+fn leave(ledger: &mut Ledger<'_>, id: JobId, status: Status) -> Checked<()> {
     let keeper = &mut ledger.mirror.keeper;
     if keeper.is_idle() {
         return Ok(());

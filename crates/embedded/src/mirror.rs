@@ -247,6 +247,13 @@ impl Mirror {
         self.keeper.is_shared(name).then(|| name.clone())
     }
 
+    /// An attempt of a job in the line has ended.
+    pub(crate) fn leave_line(&mut self, queue: QueueRef, now: Timestamp) {
+        if !self.keeper.is_idle() {
+            self.keeper.leave_line(&self.lines[queue.0].name, now);
+        }
+    }
+
     /// Whether somebody waits for a turn in the line.
     pub(crate) fn takes_turns(&self, queue: QueueRef) -> bool {
         self.keeper.takes_turns(&self.lines[queue.0].name)

@@ -22,6 +22,6 @@ pub(crate) fn promote(ledger: &mut Ledger<'_>, queue: QueueRef, limit: usize) ->
     if promoted > 0 {
         ledger.news.became_ready(queue);
     }
-    turns::line_up_due(ledger, queue, due.unwrap_or_default())?;
+    turns::line_up_all(ledger, queue, due.unwrap_or_default())?;
     Ok(promoted)
 }

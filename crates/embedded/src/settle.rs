@@ -105,7 +105,7 @@ impl<'c> Desk<'c> {
         let (ending, event) = Ending::of(&settlement.outcome, running, ledger.now)?;
         self.write(ledger, running, &ending, event)?;
         ledger.mirror.stop(settlement.lease.id);
-        gates::leave(ledger, settlement.lease.id, ending.status)?;
+        gates::end(ledger, settlement.lease.id, running.queue, ending.status)?;
         if ending.status.is_waiting() {
             ledger.enter(running.queue, ending.due);
         }

@@ -63,7 +63,7 @@ fn reclaim(ledger: &mut Ledger<'_>, id: JobId, running: &Running) -> Checked<Sta
     ))?)?;
     history::add(ledger.conn, running, ledger.now, AttemptOutcome::Crashed, Some(&JobError::crashed()))?;
     ledger.mirror.stop(id);
-    gates::leave(ledger, id, status)?;
+    gates::end(ledger, id, running.queue, status)?;
     if status.is_waiting() {
         ledger.enter(running.queue, None);
     }

@@ -2,7 +2,7 @@
 
 use windlass_core::{Gate, Key, NewJob, QueueName};
 
-use crate::candidate::{Candidate, Kind, in_line, ready};
+use crate::candidate::{Candidate, Kind, in_line, one, ready};
 use crate::fault::Checked;
 use crate::ledger::Ledger;
 use crate::mirror::QueueRef;
@@ -41,17 +41,19 @@ pub(crate) fn in_turn(
     name: &QueueName,
     most: usize,
 ) -> Checked<Vec<Candidate>> {
-    if most > 0 && !ready(ledger, queue, name, Kind::Others, 1)?.is_empty() {
+    // One more than may go, to know whether some are left.
+    let mut others = ready(ledger, queue, name, Kind::Others, most.saturating_add(1))?.into_iter();
+    if others.len() > 0 {
         ledger.mirror.keeper.join(name, &None);
     }
-    let (mut chosen, mut of_lines, mut of_others) = (Vec::new(), Vec::new(), 0);
+    let (mut chosen, mut of_lines) = (Vec::new(), Vec::new());
     while chosen.len() < most
         && let Some((line, number)) = ledger.mirror.keeper.next_turn(name)
     {
         let number = usize::try_from(number).unwrap_or(usize::MAX).min(most - chosen.len());
         let (some, stay) = match &line {
             Some(key) => take_from(ledger, queue, name, key, number)?,
-            None => others(ledger, queue, name, &mut of_others, number)?,
+            None => (others.by_ref().take(number).collect::<Vec<_>>(), others.len() > 0),
         };
         ledger.mirror.keeper.took_turns(name, &line, some.len() as u64, stay);
         if line.is_some() {
@@ -85,24 +87,16 @@ fn take_from(
     Ok((some, stay))
 }
 
-/// The next of those that wait in no line, behind `before` that were chosen, and whether some are left.
-fn others(
-    ledger: &Ledger<'_>,
-    queue: QueueRef,
-    name: &QueueName,
-    before: &mut usize,
-    number: usize,
-) -> Checked<(Vec<Candidate>, bool)> {
-    let wanted = before.saturating_add(number).saturating_add(1);
-    let mut some = ready(ledger, queue, name, Kind::Others, wanted)?.split_off(*before);
-    let stay = some.len() > number;
-    some.truncate(number);
-    *before += some.len();
-    Ok((some, stay))
+/// A job that waited at a gate stands in the line again that it came from.
+pub(crate) fn come_back(ledger: &mut Ledger<'_>, queue: QueueRef, name: &QueueName, seq: i64) -> Checked<()> {
+    match one(ledger, name, seq)? {
+        Some(back) => line_up_all(ledger, queue, vec![back]),
+        None => Ok(()),
+    }
 }
 
-/// Jobs that have just become due go into their lines, if their queue is shared.
-pub(crate) fn line_up_due(ledger: &mut Ledger<'_>, queue: QueueRef, due: Vec<Candidate>) -> Checked<()> {
+/// Jobs that have just become ready go into their lines, if their queue is shared.
+pub(crate) fn line_up_all(ledger: &mut Ledger<'_>, queue: QueueRef, due: Vec<Candidate>) -> Checked<()> {
     for Candidate { new, seq, crashes, .. } in due {
         if !new.retry.is_suspect(crashes) {
             line_up(ledger, queue, seq, &new)?;

@@ -34,6 +34,7 @@ impl Table {
                         None => passed_over += 1,
                     }
                 }
+                self.keeper.pass_line(name, (jobs.len() - before) as u64, now);
                 suspects -= jobs[before..].iter().filter(|job: &&ClaimedJob| job.is_suspect()).count();
             }
         }
@@ -62,6 +63,9 @@ impl Table {
 
     /// Hands out a job, or leaves it at the gate where there is no room.
     fn let_pass(&mut self, seq: Seq, claim: &Claim, now: Timestamp) -> Option<ClaimedJob> {
+        if !self.keeper.asks_each() {
+            return self.hand_out(seq, claim, now);
+        }
         let entry = self.jobs.get(seq)?;
         match self.keeper.admit(&entry.job.new, now) {
             Ok(()) => self.hand_out(seq, claim, now),
@@ -86,7 +90,7 @@ impl Table {
                 .index
                 .queue(name)
                 .map_or_else(Vec::new, |queue| queue.held_at(&gate).take(most.saturating_add(1)).collect());
-            held.iter().take(most).for_each(|seq| self.stand_at(*seq, None));
+            held.iter().take(most).for_each(|seq| self.come_back(*seq));
             all += held.len().min(most);
             match held.len() > most {
                 true => self.keeper.wait_on(name, gate, room > most, now),
@@ -94,6 +98,14 @@ impl Table {
             }
         }
         all
+    }
+
+    /// A job has waited at a gate; it goes back into the line that it came from.
+    fn come_back(&mut self, seq: Seq) {
+        let Some(entry) = self.jobs.get(seq) else { return };
+        let new = (!entry.is_suspect()).then(|| entry.job.new.clone());
+        let closed = new.and_then(|new| self.line_up(&new));
+        self.stand_at(seq, closed);
     }
 
     pub(crate) fn stand_at(&mut self, seq: Seq, closed: Option<Box<Closed>>) {

@@ -75,11 +75,15 @@ impl Table {
         match step {
             Step::RequestCancel => entry.job.cancel_requested = true,
             Step::To(status) => {
+                let ran = entry.job.status == Status::InProgress;
                 self.index.remove(entry);
                 change(entry, status);
                 entry.stand(status, now);
                 self.index.insert(entry);
                 if status != Status::InProgress && !self.keeper.is_idle() {
+                    if ran {
+                        self.keeper.leave_line(&entry.job.new.queue, now);
+                    }
                     self.keeper.leave(entry.job.new.id, status.is_finished(), now);
                     if status == Status::Canceled {
                         self.keeper.pass_on(&entry.job.new, now);

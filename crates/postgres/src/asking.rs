@@ -73,6 +73,14 @@ impl Asking<'_> {
         Ok(answer)
     }
 
+    /// Ends when everything that this connection has seen is on disk: where turns end early, it may not be yet.
+    pub(crate) async fn on_disk(&self) -> Checked<()> {
+        let sql =
+            self.sql("SELECT pg_logical_emit_message(true, 'windlass', '') WHERE EXISTS (SELECT 1 FROM windlass.rule)");
+        self.client.query_typed(&sql, &[]).await?;
+        Ok(())
+    }
+
     /// Wakes others when the transaction leaves work.
     pub(crate) async fn announce(&self) -> Checked<()> {
         if self.news.is_none() {

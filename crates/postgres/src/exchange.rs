@@ -2,7 +2,7 @@
 
 use futures_util::future::OptionFuture;
 use tokio_postgres::Row;
-use windlass_store::{Claimed, Exchange, Exchanged};
+use windlass_store::{Claimed, Exchange, Exchanged, Fate};
 
 use crate::asking::Asking;
 use crate::fault::Checked;
@@ -36,8 +36,12 @@ pub(crate) async fn exchange(asking: &Asking<'_>, turn: &Exchange) -> Checked<Ex
             answers => break answers?,
         }
     };
+    let fates = settle::fates(&answers.settle)?;
+    if fates.iter().any(|fate| matches!(fate, Fate::Repeated(_))) {
+        asking.on_disk().await?;
+    }
     Ok(Exchanged {
-        fates: settle::fates(&answers.settle)?,
+        fates,
         extended: extend::extensions(&answers.extend)?,
         submitted: submit::outcomes(asking, &turn.submit, answers.submit).await?,
         claimed: match &answers.claim {

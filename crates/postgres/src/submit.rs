@@ -200,6 +200,9 @@ pub(crate) async fn submit(
 /// What the answers say. An id that was taken needs a look at who has it, which only then costs a round trip.
 pub(crate) async fn outcomes(asking: &Asking<'_>, jobs: &[Arc<NewJob>], rows: Vec<Row>) -> Checked<Vec<Submitted>> {
     let mut standing = HashMap::new();
+    if rows.iter().map(stands).collect::<Checked<Vec<_>>>()?.contains(&true) {
+        asking.on_disk().await?;
+    }
     let mut answers = Vec::with_capacity(jobs.len());
     for (new, row) in jobs.iter().zip(&rows) {
         if is_taken(row)?
@@ -211,6 +214,11 @@ pub(crate) async fn outcomes(asking: &Asking<'_>, jobs: &[Arc<NewJob>], rows: Ve
         answers.push(outcome(new, row, known)?);
     }
     Ok(answers)
+}
+
+/// Whether the answer is about a job that was there before, which somebody else may have brought a moment ago.
+fn stands(row: &Row) -> Checked<bool> {
+    Ok(matches!(row.try_get::<_, i16>(0)?, 0 | -2))
 }
 
 /// Whether the answer is that another job has the id.

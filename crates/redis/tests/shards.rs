@@ -98,6 +98,7 @@ const EXCUSED: &[&str] = &[
     "shares::a_flood_does_not_hold_others_up",
     "shares::a_job_in_a_line_is_queued_and_counts_as_waiting",
     "shares::a_limit_leaves_the_share_alone",
+    "shares::a_line_in_order_stays_in_order",
     "shares::a_paused_queue_keeps_its_lines",
     "shares::a_queue_that_is_shared_no_more_empties_its_lines",
     "shares::a_sweep_puts_due_jobs_into_their_lines",
@@ -116,6 +117,7 @@ const EXCUSED: &[&str] = &[
     "shares::many_keys_share_evenly",
     "shares::nothing_is_saved_up",
     "shares::other_queues_are_first_come_first_served",
+    "shares::weights_hold_for_those_with_a_limit",
     "shares::what_a_queue_allows_is_shared",
     "shares::what_waited_before_is_one_line_more",
     // How many jobs may wait, which is shared out.

@@ -90,6 +90,11 @@ struct Room {
     opens: Option<Timestamp>,
 }
 
+/// Whether a gate is that of a queue or of everything.
+fn is_of_line(gate: &Gate) -> bool {
+    matches!(gate, Gate::Everything | Gate::Queue(_))
+}
+
 /// Rules, slots, buckets, and who waits where.
 #[derive(Debug, Default)]
 pub struct Gatekeeper {
@@ -100,8 +105,9 @@ pub struct Gatekeeper {
     lines_ruled: bool,
     handlers: bool,
     keys: bool,
-    /// Whether jobs keep their slots between attempts at some gate.
+    /// Whether jobs keep their slots between attempts at some gate, and at one of a queue or of everything.
     order: bool,
+    line_order: bool,
     /// How many slots are taken at a gate.
     taken: Kept<Gate, u64>,
     /// Which slots a job has.
@@ -164,8 +170,10 @@ impl Gatekeeper {
         self.kinds = self.rules.now.iter().filter_map(of_kind).collect();
         self.order = self.rules.now.values().any(|rule| rule.limits.in_order);
         self.shares = self.rules.now.values().any(|rule| rule.share.by.is_some());
+        let in_line_order = |(gate, rule): (&Gate, &Rule)| is_of_line(gate) && rule.limits.in_order;
+        self.line_order = self.rules.now.iter().any(in_line_order);
         let any = |wanted: fn(&Gate) -> bool| self.rules.now.keys().any(wanted);
-        self.lines_ruled = any(|gate| matches!(gate, Gate::Everything | Gate::Queue(_)));
+        self.lines_ruled = any(is_of_line);
         self.keys = any(|gate| matches!(gate, Gate::Key(_) | Gate::Keys(_)));
         self.handlers = self.rules.now.keys().any(|gate| matches!(gate, Gate::Handler(_)));
     }
@@ -216,7 +224,51 @@ impl Gatekeeper {
         least
     }
 
-    /// Lets a job pass all its gates, or says where it was stopped and changes nothing.
+    /// Whether some rule holds for each job by itself, so that jobs have to be [admitted](Self::admit) one by one.
+    pub fn asks_each(&self) -> bool {
+        self.handlers || self.keys || self.line_order
+    }
+
+    /// So many jobs of a queue start, for which there was [room](Self::room_for).
+    pub fn pass_line(&mut self, queue: &QueueName, number: u64, now: Timestamp) {
+        for (gate, limits) in self.counted(queue).into_iter().flatten().filter(|_| number > 0) {
+            if let Some(rate) = limits.rate {
+                let bucket = (0..number).fold(self.bucket(&gate), |bucket, _| bucket.less_one(&rate, now));
+                self.buckets.set(&gate, Some(bucket));
+            }
+            if limits.running.is_some() {
+                self.taken.set(&gate, Some(self.taken_at(&gate) + number));
+            }
+        }
+    }
+
+    /// An attempt of a queue's job has ended.
+    pub fn leave_line(&mut self, queue: &QueueName, now: Timestamp) {
+        for (gate, limits) in self.counted(queue).into_iter().flatten() {
+            let Some(most) = limits.running else { continue };
+            let taken = self.taken_at(&gate);
+            self.taken.set(&gate, taken.checked_sub(1).filter(|left| *left > 0));
+            // Only where nobody could start may somebody wait for this.
+            if taken >= u64::from(most) {
+                self.open(&gate, now);
+            }
+        }
+    }
+
+    /// The gates of a queue and of everything, where they need no slots, because those who run there are counted: where jobs keep
+    /// theirs between attempts, they do.
+    fn counted(&self, queue: &QueueName) -> [Option<(Gate, Limits)>; 2] {
+        if !self.lines_ruled {
+            return [None, None];
+        }
+        [Gate::Everything, Gate::Queue(queue.clone())].map(|gate| {
+            let limits = self.rules.get(&gate)?.limits;
+            (!limits.in_order).then_some((gate, limits))
+        })
+    }
+
+    /// Lets a job pass all its gates, or says where it was stopped and changes nothing. Those where jobs are counted are for
+    /// [`pass_line`](Self::pass_line).
     ///
     /// # Errors
     ///
@@ -225,7 +277,9 @@ impl Gatekeeper {
         let own = self.slots.get(&new.id);
         let mut passed: Vec<(Gate, Limits)> = Vec::new();
         for gate in self.gates_of(new) {
-            let Some(terms) = self.terms(&gate) else { continue };
+            let Some(terms) = self.terms(&gate).filter(|terms| !is_of_line(&gate) || terms.limits.in_order) else {
+                continue;
+            };
             let has_slot = own.is_some_and(|own| own.contains(&gate));
             let Room { jobs, opens } = self.room(&gate, terms, has_slot, now);
             if jobs == 0 {
@@ -499,8 +553,13 @@ impl Gatekeeper {
         let keeps = |limits: Limits| limits.running.is_some() && limits.in_order;
         let anew = self.taken.now.keys().filter(|at| gate.covers(at) && !keeps(limits(self, at)));
         self.clear(&anew.cloned().collect::<Vec<_>>());
+        // Where jobs were counted and keep slots from now on, there are none yet.
+        for at in self.taken.now.keys().filter(|at| gate.covers(at)).cloned().collect::<Vec<_>>() {
+            let slots = self.slots.now.values().filter(|slots| slots.contains(&at)).count() as u64;
+            self.taken.set(&at, (slots > 0).then_some(slots));
+        }
         for new in holders.filter(|new| gate.is_passed_by(new)) {
-            self.count(new);
+            self.count_at(new, |at| gate.covers(at));
         }
     }
 
@@ -517,11 +576,19 @@ impl Gatekeeper {
         }
     }
 
-    /// A job that runs has a slot at each gate where a number is set.
+    /// A job that runs has a slot at each gate where a number is set, or is counted there.
     pub fn count(&mut self, new: &NewJob) {
-        for gate in self.gates_of(new) {
-            if self.terms(&gate).is_some_and(|terms| terms.limits.running.is_some()) {
-                self.take_slot(new.id, gate);
+        self.count_at(new, |_| true);
+    }
+
+    fn count_at(&mut self, new: &NewJob, which: impl Fn(&Gate) -> bool) {
+        for gate in self.gates_of(new).filter(which) {
+            match self.terms(&gate).map(|terms| terms.limits).filter(|limits| limits.running.is_some()) {
+                Some(limits) if is_of_line(&gate) && !limits.in_order => {
+                    self.taken.set(&gate, Some(self.taken_at(&gate) + 1));
+                }
+                Some(_) => self.take_slot(new.id, gate),
+                None => {}
             }
         }
     }

@@ -339,6 +339,9 @@ macro_rules! for_each_scenario {
                 a_paused_queue_keeps_its_lines
                 a_paused_key_is_passed_over_in_its_turn
                 limits_hold_in_a_shared_queue
+                a_line_in_order_stays_in_order
+                lines_that_have_ended_keep_nobody_waiting
+                weights_hold_for_those_with_a_limit
                 what_a_queue_allows_is_shared
                 a_share_is_told
                 a_limit_leaves_the_share_alone

@@ -1,5 +1,6 @@
 -- The kind of key that a queue is shared by, and what a key gets of one.
 ALTER TABLE windlass.rule ADD COLUMN shared_by text COLLATE "C", ADD COLUMN weight bigint;
+CREATE INDEX rule_shared ON windlass.rule (gate) WHERE shared_by IS NOT NULL;
 
 -- Whose turn it is: the lines of shared queues in which somebody waits, by the stamps of their next starts. Lines are gates,
 -- turn:kind:value, at which jobs are held; '' is that of all other ready jobs of the queue.

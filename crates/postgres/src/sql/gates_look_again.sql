@@ -8,6 +8,7 @@ DECLARE
     rooms bigint[];
     moments bigint[];
     taken_back integer;
+    seqs bigint[];
 BEGIN
     WITH due AS (
         DELETE FROM windlass.opening WHERE opening.ctid = ANY (ARRAY(
@@ -49,7 +50,10 @@ BEGIN
             progress, error
         FROM back
     )
-    SELECT count(*) INTO taken_back FROM back;
+    SELECT count(*), array_agg(back.seq) FILTER (WHERE NOT back.suspect) INTO taken_back, seqs FROM back;
+    IF seqs IS NOT NULL THEN
+        PERFORM windlass.turns_line_up(seqs);
+    END IF;
     DELETE FROM windlass.line
     WHERE line.gate = ANY (gates) AND line.queue = its_line
         AND (SELECT 1 FROM windlass.held WHERE held.gate = line.gate AND held.queue = its_line LIMIT 1) IS NULL;

@@ -5,9 +5,9 @@ BEGIN
     IF NOT EXISTS (SELECT 1 FROM windlass.rule WHERE rule.gate <> '') AND NOT EXISTS (SELECT 1 FROM windlass.held)
         AND NOT EXISTS (SELECT 1 FROM windlass.slot)
     THEN
-        -- Nobody lines up beside this; "turns" in ASCII.
-        PERFORM pg_advisory_xact_lock(500152331891);
-        IF EXISTS (SELECT 1 FROM windlass.held) THEN
+        -- Nobody may line up beside this; "turns" in ASCII. While somebody does, it is left to the next sweep: to wait here would
+        -- keep all turns waiting.
+        IF NOT pg_try_advisory_xact_lock(500152331891) OR EXISTS (SELECT 1 FROM windlass.held) THEN
             RETURN;
         END IF;
         DELETE FROM windlass.rule;

@@ -57,7 +57,9 @@ do
             local job = find(id)
             if job and job.status == QUEUED and job.seq == seq then
                 number = number + 1
-                redis.call('ZADD', READY, 0, queue .. pack_struct('>BBBI8', 0, suspect, priority, seq) .. id)
+                if suspect == 1 or not turns.come_back(job, firsts[id]) then
+                    redis.call('ZADD', READY, 0, queue .. pack_struct('>BBBI8', 0, suspect, priority, seq) .. id)
+                end
             end
         end
         return number

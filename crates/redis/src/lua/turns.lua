@@ -215,5 +215,16 @@ do
         end
     end
 
-    turns.any, turns.in_turn, turns.withdraw = any, in_turn, withdraw
+    -- A job that waited at a gate stands in the line again that it came from; false where it came from none.
+    local function come_back(job, first)
+        local kind = kind_of(job.queue)
+        local line = kind and line_of(kind, first)
+        if line then
+            redis.call('ZADD', HELD, 0, member_of(job.queue, line, job.priority, job.seq, job.id))
+            join(job.queue, line)
+        end
+        return line
+    end
+
+    turns.any, turns.in_turn, turns.withdraw, turns.come_back = any, in_turn, withdraw, come_back
 end

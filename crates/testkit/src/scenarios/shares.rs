@@ -339,6 +339,56 @@ pub async fn limits_hold_in_a_shared_queue(probe: Probe) {
     assert!(probe.take(9).await.is_empty());
 }
 
+pub async fn a_line_in_order_stays_in_order(probe: Probe) {
+    share(&probe).await;
+    probe.limit("keys:tenant", Limits::in_order()).await;
+    let mut order = Vec::new();
+    let first = store_all(&probe, &many_of("ann", 2)).await;
+    let mut running = probe.take(9).await;
+    assert_eq!(running.len(), 1, "the second waits at the gate of its key");
+    let later = store_all(&probe, &many_of("ann", 3)).await;
+    store_all(&probe, &[of("bob"), plain()]).await;
+    while let Some(taken) = running.pop() {
+        if by_tenant(std::slice::from_ref(&taken)).contains_key("ann") {
+            order.push(taken.lease.id);
+        }
+        probe.finish(taken.lease, complete()).await;
+        running.splice(0..0, probe.take(9).await);
+    }
+    assert_eq!(order, [first, later].concat());
+}
+
+pub async fn lines_that_have_ended_keep_nobody_waiting(probe: Probe) {
+    share(&probe).await;
+    let names: Vec<String> = (0..30).map(|number| format!("t{number}")).collect();
+    for name in &names {
+        store_all(&probe, &[of(name)]).await;
+    }
+    for _ in 0..10 {
+        assert_eq!(probe.take(3).await.len(), 3);
+    }
+    let late = store_all(&probe, &[of("zoe")]).await;
+    assert_eq!(probe.take_ids(3).await, late, "at once");
+    let claimed = probe.claim(probe.want(&["default"], 3)).await;
+    assert!(claimed.jobs.is_empty() && !claimed.more);
+}
+
+pub async fn weights_hold_for_those_with_a_limit(probe: Probe) {
+    share(&probe).await;
+    weigh(&probe, "key:tenant:ann", 3).await;
+    probe.limit("keys:tenant", Limits::running(9)).await;
+    store_all(&probe, &many_of("ann", 60)).await;
+    store_all(&probe, &many_of("bob", 60)).await;
+    let mut counts = BTreeMap::<String, usize>::new();
+    for _ in 0..10 {
+        let taken = probe.take(4).await;
+        by_tenant(&taken).into_iter().for_each(|(tenant, count)| *counts.entry(tenant).or_default() += count);
+        let settle = taken.iter().map(|taken| settlement(taken.lease, complete(), &[])).collect();
+        probe.exchange(Exchange { settle, ..Exchange::default() }).await;
+    }
+    assert!((28..=32).contains(&counts["ann"]), "{counts:?}");
+}
+
 pub async fn what_a_queue_allows_is_shared(probe: Probe) {
     share(&probe).await;
     probe.limit("queue:default", Limits::running(2)).await;
