@@ -29,6 +29,7 @@
 //! - [`schedules`]: [`Schedules`], what operators and programs do with schedules
 //! - `scheduler`: deals with the ticks of schedules
 //! - [`gates`]: [`Gates`], what operators and programs do with rules: pause, resume, limit; `holds`: what handlers do
+//! - [`drain`]: pausing a gate and waiting until nothing runs there, which ends as [`Drained`] says
 //! - `weights`: how the weights of queues are written
 //! - `waiters`: who waits for which job to finish
 //! - [`signals`]: what an autoscaler wants to know of each queue
@@ -75,6 +76,7 @@ pub mod breaker;
 mod breakers;
 mod builder;
 mod crossing;
+pub mod drain;
 mod durable;
 pub mod engine;
 pub mod error;
@@ -115,6 +117,7 @@ mod worker;
 
 pub use breaker::Breaker;
 pub use builder::EngineBuilder;
+pub use drain::Drained;
 pub use engine::Engine;
 pub use error::{Error, StartError};
 pub use gates::Gates;
