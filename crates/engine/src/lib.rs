@@ -30,7 +30,7 @@
 //! - `scheduler`: deals with the ticks of schedules
 //! - [`gates`]: [`Gates`], what operators and programs do with rules: pause, resume, limit; `holds`: what handlers do
 //! - [`drain`]: pausing a gate and waiting until nothing runs there, which ends as [`Drained`] says
-//! - `weights`: how the weights of queues are written
+//! - `duration`, `weights`: how durations and the weights of queues are written
 //! - `waiters`: who waits for which job to finish
 //! - [`signals`]: what an autoscaler wants to know of each queue
 //! - `traffic`: how many attempts ended here, and how long they took
@@ -78,6 +78,7 @@ mod builder;
 mod crossing;
 pub mod drain;
 mod durable;
+mod duration;
 pub mod engine;
 pub mod error;
 mod evidence;

@@ -1,15 +1,15 @@
 //! How the engine behaves: plain data. Defaults suit one machine; every value can be changed in code, and by the
-//! façade from TOML and the environment. Durations read like `30s`, `2m` or `1h 30m`, or as ISO 8601.
+//! façade from TOML and the environment. Durations read like `30s`, `2m` or `1h 30m`, or as ISO 8601, `PT1H30M` or
+//! `P1DT2H`, where a day is 24 hours.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use jiff::fmt::serde::unsigned_duration::friendly::compact::required as friendly;
 use serde::{Deserialize, Serialize};
 use windlass_core::limits::{DELAY_MAX, PAYLOAD_BYTES_DEFAULT, RESULT_BYTES_DEFAULT};
 use windlass_core::{InvalidInput, QueueName, RetryPolicy, Share};
 
-use crate::weights;
+use crate::{duration, weights};
 
 /// The engine's settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,37 +39,37 @@ pub struct Settings {
     pub batch_size: usize,
     /// How often to ask for work when no hint says that there is some. Correctness rests on it, speed does not.
     /// Default 1 s.
-    #[serde(with = "friendly")]
+    #[serde(with = "duration")]
     pub poll_interval: Duration,
     /// How long a claimed job belongs to this process without a sign of life. Default 30 s.
-    #[serde(with = "friendly")]
+    #[serde(with = "duration")]
     pub lease: Duration,
     /// How long one attempt may run when its job does not say. Default 30 min.
-    #[serde(with = "friendly")]
+    #[serde(with = "duration")]
     pub job_timeout: Duration,
     /// Submissions to a queue in which so many jobs wait are refused. Default 10 000.
     pub max_queue_size: u64,
     /// Retries after the first attempt. Default 3.
     pub max_retries: u32,
     /// Upper bound of the first retry's delay. Default 2 s.
-    #[serde(with = "friendly")]
+    #[serde(with = "duration")]
     pub retry_delay_base: Duration,
     /// Upper bound of every retry's delay. Default 1 h.
-    #[serde(with = "friendly")]
+    #[serde(with = "duration")]
     pub retry_delay_cap: Duration,
     /// Lost leases after which a job is taken for the cause. Default 3.
     pub max_crashes: u32,
     /// How often to take back expired leases and to prune. Each process keeps a random phase. Default 1.5 s.
-    #[serde(with = "friendly")]
+    #[serde(with = "duration")]
     pub sweep_interval: Duration,
     /// How long running jobs may go on after shutdown began. Default 30 s.
-    #[serde(with = "friendly")]
+    #[serde(with = "duration")]
     pub shutdown_grace: Duration,
     /// How long a handler may tidy up after its job was canceled before it is dropped. Default 5 s.
-    #[serde(with = "friendly")]
+    #[serde(with = "duration")]
     pub cancel_grace: Duration,
     /// How long a caller waits for its submission to be stored. Default 5 s.
-    #[serde(with = "friendly")]
+    #[serde(with = "duration")]
     pub submit_timeout: Duration,
     /// Submissions that may wait in this process for the store. Default 4 096.
     pub submit_buffer: usize,
