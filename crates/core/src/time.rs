@@ -5,7 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use jiff::SpanRelativeTo;
+use jiff::fmt::temporal::SpanParser;
 use serde::{Deserialize, Serialize};
+
+use crate::limits::{DELAY_MAX, InvalidInput};
 
 /// A moment in UTC, in microseconds since the Unix epoch. Prints as RFC 3339 with milliseconds.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -85,6 +89,32 @@ pub mod rfc3339 {
     }
 }
 
+/// A span of time from its ISO 8601 text, such as `PT5M` or `P1DT2H`. A day is 24 hours and a week seven days, whatever clocks
+/// do meanwhile; hours, minutes and seconds may have a fraction, with a point or a comma, in the last of them.
+///
+/// # Errors
+///
+/// When it is none, is negative or over ten years, or has years or months, which are longer or shorter by when they begin.
+pub fn iso_8601(text: &str) -> Result<Duration, InvalidInput> {
+    let refused = |why| InvalidInput::new("duration", why);
+    let span = SpanParser::new().parse_span(text);
+    let span = span.map_err(|_| refused("must be ISO 8601, such as PT5M or P1DT2H, and ten years at most"))?;
+    if span.get_years() != 0 || span.get_months() != 0 {
+        return Err(refused("must not have years or months, which are not always as long; write days"));
+    }
+    let span = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| refused("is too long"))?;
+    let span = Duration::try_from(span).map_err(|_| refused("must not be negative"))?;
+    match span <= DELAY_MAX {
+        true => Ok(span),
+        false => Err(refused("must be ten years or less")),
+    }
+}
+
+/// Whether a text is meant as ISO 8601: no other way to write a duration begins with a `P`.
+pub fn is_iso_8601(text: &str) -> bool {
+    text.trim_start_matches(['+', '-']).starts_with(['P', 'p'])
+}
+
 /// Where a store reads the time. Servers use their own clock; memory and embedded stores use one of these.
 pub trait Clock: Send + Sync + 'static {
     /// The current moment.
@@ -149,6 +179,62 @@ mod tests {
     #[test]
     fn prints_as_rfc_3339_with_milliseconds() {
         assert_eq!(ManualClock::default().now().to_string(), "2026-01-01T00:00:00.000Z");
+    }
+
+    #[test]
+    fn durations_are_read_from_iso_8601() {
+        for (text, seconds) in [
+            ("PT5M", 300.0),
+            ("P1DT2H", 93_600.0),
+            ("PT0S", 0.0),
+            ("PT0.25S", 0.25),
+            ("PT1,5H", 5_400.0),
+            ("PT1H30M15S", 5_415.0),
+            ("PT90M", 5_400.0),
+            ("P2W", 1_209_600.0),
+            ("P1W1D", 691_200.0),
+            ("+PT1S", 1.0),
+            ("pt1m", 60.0),
+            ("P3650D", 315_360_000.0),
+            ("P0Y0M1D", 86_400.0),
+        ] {
+            assert_eq!(iso_8601(text), Ok(Duration::from_secs_f64(seconds)), "{text}");
+            assert!(is_iso_8601(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_duration_of_iso_8601_is_refused_with_the_reason() {
+        for (text, why) in [
+            ("", "such as PT5M"),
+            ("P", "such as PT5M"),
+            ("PT", "such as PT5M"),
+            ("5m", "such as PT5M"),
+            ("P5", "such as PT5M"),
+            ("PT5", "such as PT5M"),
+            ("P5H", "such as PT5M"),
+            ("PT1D", "such as PT5M"),
+            ("PT1S1M", "such as PT5M"),
+            ("P0.5D", "such as PT5M"),
+            ("PT5M ", "such as PT5M"),
+            (" PT5M", "such as PT5M"),
+            ("PT٥M", "such as PT5M"),
+            ("P1Y", "write days"),
+            ("P1M", "write days"),
+            ("P1Y2M3DT4H", "write days"),
+            ("-PT5M", "negative"),
+            ("-P1Y", "write days"),
+            ("P3650DT1S", "ten years or less"),
+            ("PT87601H", "ten years or less"),
+            ("P99999999999999999999D", "ten years at most"),
+        ] {
+            let refused = iso_8601(text).expect_err(text);
+            assert_eq!(refused.what(), "duration");
+            assert!(refused.to_string().contains(why), "{text:?}: {refused}");
+        }
+        for text in ["5m", "1h 30m", "", "soon"] {
+            assert!(!is_iso_8601(text), "{text}");
+        }
     }
 
     #[test]

@@ -30,6 +30,7 @@ use crate::slots::Slots;
 use crate::sweeper::Sweeper;
 use crate::traffic::Traffic;
 use crate::waiters::Waiters;
+use crate::weights;
 
 impl Engine {
     /// Starts to build an engine over a store.
@@ -37,6 +38,7 @@ impl Engine {
         EngineBuilder {
             store,
             settings: Settings::default(),
+            weights: None,
             router: Router::new(),
             recurring: Vec::new(),
             breakers: Vec::new(),
@@ -49,6 +51,7 @@ impl Engine {
 pub struct EngineBuilder {
     store: SharedStore,
     settings: Settings,
+    weights: Option<Vec<(String, u32)>>,
     router: Router,
     recurring: Vec<Recurring>,
     breakers: Vec<(String, Option<Breaker>)>,
@@ -68,9 +71,16 @@ impl EngineBuilder {
         self
     }
 
-    /// The queues to serve, most important first.
+    /// The queues to serve, most important first; see [`queue_weights`](Self::queue_weights) for another order.
     pub fn queues(mut self, queues: impl IntoIterator<Item = QueueName>) -> Self {
         self.settings.queues = queues.into_iter().collect();
+        self
+    }
+
+    /// Has the queues take turns by these weights, in place of the order in which they were named:
+    /// `.queue_weights([("mail", 3), ("reports", 1)])`. See [`queue_weights`](Settings::queue_weights).
+    pub fn queue_weights(mut self, weights: impl IntoIterator<Item = (impl ToString, u32)>) -> Self {
+        self.weights = Some(weights.into_iter().map(|(queue, weight)| (queue.to_string(), weight)).collect());
         self
     }
 
@@ -125,7 +135,10 @@ impl EngineBuilder {
     }
 
     /// Checks everything, asks the store whether it is there, and starts the loops.
-    pub async fn start(self) -> Result<Engine, StartError> {
+    pub async fn start(mut self) -> Result<Engine, StartError> {
+        if let Some(weights) = self.weights.take() {
+            self.settings.queue_weights = Some(weights::of(weights)?);
+        }
         self.settings.validate()?;
         let routes = self.router.build()?;
         let declared = self.recurring.into_iter().map(|recurring| recurring.schedule(&self.settings));

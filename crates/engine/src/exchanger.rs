@@ -16,6 +16,7 @@ use windlass_store::{Claim, Claimed, ErrorKind, Exchanged, Fate, Hint, Hints, Le
 use crate::crossing::{Crossings, Passage};
 use crate::error::Error;
 use crate::linger::Linger;
+use crate::order::Order;
 use crate::outage::Outage;
 use crate::overtime::Overtime;
 use crate::pace::Pace;
@@ -60,6 +61,7 @@ pub(crate) struct Exchanger {
     gathered: usize,
     linger: Linger,
     pace: Pace,
+    order: Order,
     /// Whether asking for work may bring some.
     hungry: bool,
     alarm: Pin<Box<Sleep>>,
@@ -79,6 +81,7 @@ impl Exchanger {
             hints: shared.store.hints(),
             phase: shared.phases.watch(),
             pace: Pace::new(shared.settings.batch_size, now),
+            order: Order::of(&shared.settings),
             alarm: Box::pin(tokio::time::sleep_until(now + shared.settings.poll_interval)),
             crossings,
             in_flight: FuturesUnordered::new(),
@@ -259,7 +262,7 @@ impl Exchanger {
             return None;
         }
         Some(Claim {
-            queues: settings.queues.clone(),
+            queues: self.order.queues(),
             limit,
             lease: settings.lease,
             worker: self.shared.worker,
@@ -368,6 +371,8 @@ impl Exchanger {
         }
         let now = Instant::now();
         self.hungry |= claimed.more && !attempts.is_empty();
+        let all = attempts.len() < turn.claim_limit && !claimed.more;
+        self.order.took(&turn.queues, attempts.iter().map(|attempt| &attempt.claimed.new.queue), all);
         if claimed.unheard {
             self.stock.missed(false);
         }

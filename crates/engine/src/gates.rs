@@ -17,7 +17,7 @@ use crate::shared::Shared;
 /// Gates are named by [`Gate`] or by its text: `*`, `queue:mail`, `handler:Send`, `key:tenant:acme`, `keys:tenant`.
 #[derive(Clone)]
 pub struct Gates {
-    engine: Engine,
+    pub(crate) engine: Engine,
 }
 
 impl Engine {

@@ -18,6 +18,7 @@
 //! - [`breaker`]: [`Breaker`], when the jobs of a handler are left alone for a while; `breakers` are those of a process and
 //!   what they tell others through the store, `fuse` is one of them, `lookout` asks what others have told
 //! - `evidence`: how a handler's attempts fared, against how they fare with little else running
+//! - `order`: in which order claims name the queues, as they were set or by weights
 //! - `pace`: how much to claim ahead of free slots
 //! - `worker`: one attempt: route, run under its time limit, normalise, settle
 //! - `overtime`: an attempt's time limit and what becomes of it then
@@ -28,6 +29,8 @@
 //! - [`schedules`]: [`Schedules`], what operators and programs do with schedules
 //! - `scheduler`: deals with the ticks of schedules
 //! - [`gates`]: [`Gates`], what operators and programs do with rules: pause, resume, limit; `holds`: what handlers do
+//! - [`drain`]: pausing a gate and waiting until nothing runs there, which ends as [`Drained`] says
+//! - `duration`, `weights`: how durations and the weights of queues are written
 //! - `waiters`: who waits for which job to finish
 //! - [`signals`]: what an autoscaler wants to know of each queue
 //! - `traffic`: how many attempts ended here, and how long they took
@@ -73,7 +76,9 @@ pub mod breaker;
 mod breakers;
 mod builder;
 mod crossing;
+pub mod drain;
 mod durable;
+mod duration;
 pub mod engine;
 pub mod error;
 mod evidence;
@@ -86,6 +91,7 @@ mod holds;
 mod linger;
 mod lookout;
 pub mod metrics;
+mod order;
 mod outage;
 mod overtime;
 mod pace;
@@ -107,10 +113,12 @@ mod trace;
 mod traffic;
 mod turn;
 mod waiters;
+mod weights;
 mod worker;
 
 pub use breaker::Breaker;
 pub use builder::EngineBuilder;
+pub use drain::Drained;
 pub use engine::Engine;
 pub use error::{Error, StartError};
 pub use gates::Gates;

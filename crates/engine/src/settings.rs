@@ -1,12 +1,15 @@
 //! How the engine behaves: plain data. Defaults suit one machine; every value can be changed in code, and by the
-//! façade from TOML and the environment. Durations read like `30s`, `2m` or `1h 30m`, or as ISO 8601.
+//! façade from TOML and the environment. Durations read like `30s`, `2m` or `1h 30m`, or as ISO 8601, `PT1H30M` or
+//! `P1DT2H`, where a day is 24 hours.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use jiff::fmt::serde::unsigned_duration::friendly::compact::required as friendly;
 use serde::{Deserialize, Serialize};
 use windlass_core::limits::{DELAY_MAX, PAYLOAD_BYTES_DEFAULT, RESULT_BYTES_DEFAULT};
-use windlass_core::{InvalidInput, QueueName, RetryPolicy};
+use windlass_core::{InvalidInput, QueueName, RetryPolicy, Share};
+
+use crate::{duration, weights};
 
 /// The engine's settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,8 +17,13 @@ use windlass_core::{InvalidInput, QueueName, RetryPolicy};
 pub struct Settings {
     /// Whether this process runs jobs. `false` makes it serve only. Default `true`.
     pub work: bool,
-    /// The queues it serves, most important first. Default `["default"]`.
+    /// The queues it serves, most important first: strictly, unless `queue_weights` is set. Default `["default"]`.
     pub queues: Vec<QueueName>,
+    /// Has the queues take turns: while jobs wait in several, one of weight 3 has three starts in this process where one of
+    /// weight 1 has one, and what a queue does not use goes to the others. From 1 to 1000; those that are not named here weigh
+    /// 1. Also written as a list of `mail=3`. Default: not set, in the order of `queues`.
+    #[serde(deserialize_with = "weights::deserialize")]
+    pub queue_weights: Option<BTreeMap<QueueName, u32>>,
     /// Attempts that run at the same time. Default 4 × cores.
     pub max_concurrency: usize,
     /// Has the engine find out how many attempts to run at the same time, from how long they take and how many fail:
@@ -31,37 +39,37 @@ pub struct Settings {
     pub batch_size: usize,
     /// How often to ask for work when no hint says that there is some. Correctness rests on it, speed does not.
     /// Default 1 s.
-    #[serde(with = "friendly")]
+    #[serde(with = "duration")]
     pub poll_interval: Duration,
     /// How long a claimed job belongs to this process without a sign of life. Default 30 s.
-    #[serde(with = "friendly")]
+    #[serde(with = "duration")]
     pub lease: Duration,
     /// How long one attempt may run when its job does not say. Default 30 min.
-    #[serde(with = "friendly")]
+    #[serde(with = "duration")]
     pub job_timeout: Duration,
     /// Submissions to a queue in which so many jobs wait are refused. Default 10 000.
     pub max_queue_size: u64,
     /// Retries after the first attempt. Default 3.
     pub max_retries: u32,
     /// Upper bound of the first retry's delay. Default 2 s.
-    #[serde(with = "friendly")]
+    #[serde(with = "duration")]
     pub retry_delay_base: Duration,
     /// Upper bound of every retry's delay. Default 1 h.
-    #[serde(with = "friendly")]
+    #[serde(with = "duration")]
     pub retry_delay_cap: Duration,
     /// Lost leases after which a job is taken for the cause. Default 3.
     pub max_crashes: u32,
     /// How often to take back expired leases and to prune. Each process keeps a random phase. Default 1.5 s.
-    #[serde(with = "friendly")]
+    #[serde(with = "duration")]
     pub sweep_interval: Duration,
     /// How long running jobs may go on after shutdown began. Default 30 s.
-    #[serde(with = "friendly")]
+    #[serde(with = "duration")]
     pub shutdown_grace: Duration,
     /// How long a handler may tidy up after its job was canceled before it is dropped. Default 5 s.
-    #[serde(with = "friendly")]
+    #[serde(with = "duration")]
     pub cancel_grace: Duration,
     /// How long a caller waits for its submission to be stored. Default 5 s.
-    #[serde(with = "friendly")]
+    #[serde(with = "duration")]
     pub submit_timeout: Duration,
     /// Submissions that may wait in this process for the store. Default 4 096.
     pub submit_buffer: usize,
@@ -77,6 +85,7 @@ impl Default for Settings {
         Self {
             work: true,
             queues: vec![QueueName::default()],
+            queue_weights: None,
             max_concurrency: 4 * cores,
             min_concurrency: None,
             breaker_failure_rate: None,
@@ -146,7 +155,24 @@ impl Settings {
         if self.work && self.queues.is_empty() {
             return Err(InvalidInput::new("queues", "must name a queue, or `work` must be false"));
         }
+        if let Some(weights) = &self.queue_weights {
+            self.check_weights(weights)?;
+        }
         self.retry().check()
+    }
+
+    fn check_weights(&self, weights: &BTreeMap<QueueName, u32>) -> Result<(), InvalidInput> {
+        let served: BTreeSet<_> = self.queues.iter().collect();
+        if served.len() < self.queues.len() {
+            return Err(InvalidInput::new("queues", "names a queue twice; where weights are set, name each once"));
+        }
+        if weights.keys().any(|queue| !served.contains(queue)) {
+            return Err(InvalidInput::new("queue_weights", "names a queue that `queues` does not; name it in both"));
+        }
+        if weights.values().any(|weight| !(1..=Share::WEIGHT_MAX).contains(weight)) {
+            return Err(InvalidInput::new("queue_weights", "must be 1 to 1000; pause a queue that is to get nothing"));
+        }
+        Ok(())
     }
 }
 
@@ -181,6 +207,18 @@ mod tests {
         let no_lease = Settings { lease: Duration::ZERO, ..Settings::default() };
         assert_eq!(no_lease.validate().map_err(|error| error.what()), Err("lease"));
         assert!(Settings { job_timeout: Duration::MAX, ..Settings::default() }.validate().is_err());
+        let name = |text| QueueName::new(text).expect("valid");
+        for (queues, weights, what) in [
+            (vec!["mail"], vec![("mail", 0)], "queue_weights"),
+            (vec!["mail"], vec![("mail", 1_001)], "queue_weights"),
+            (vec!["mail"], vec![("mails", 2)], "queue_weights"),
+            (vec!["mail", "mail"], vec![("mail", 2)], "queues"),
+        ] {
+            let queue_weights = Some(weights.into_iter().map(|(queue, weight)| (name(queue), weight)).collect());
+            let queues = queues.into_iter().map(name).collect();
+            let settings = Settings { queues, queue_weights, ..Settings::default() };
+            assert_eq!(settings.validate().map_err(|error| error.what()), Err(what));
+        }
         let no_queue = Settings { queues: Vec::new(), ..Settings::default() };
         assert!(no_queue.validate().is_err());
         assert!(Settings { work: false, ..no_queue }.validate().is_ok());

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use windlass_core::job::JobBuilder;
+use windlass_core::time::iso_8601;
 use windlass_core::{Clock, InvalidInput};
 use windlass_core::{Expiry, JobId, Owner, Priority, Start, SystemClock, Timestamp, Unique};
 use windlass_dispatch::{Encode, Handler};
@@ -43,6 +44,15 @@ impl Submission {
     /// Starts it so long after the store accepts it.
     pub fn delay(self, delay: Duration) -> Self {
         self.map(|job| job.start(Start::After(delay)))
+    }
+
+    /// Starts it so long after the store accepts it, as ISO 8601 says it: `PT5M`, `P1DT2H`. For delays that come as text; what is
+    /// none is told when the submission is awaited, as [`iso_8601`] says.
+    pub fn delay_iso(self, delay: impl AsRef<str>) -> Self {
+        match iso_8601(delay.as_ref()) {
+            Ok(delay) => self.delay(delay),
+            Err(error) => Self { job: self.job.and(Err(error)), ..self },
+        }
     }
 
     /// Starts it at this moment by the store's clock, or at once when that is over.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
-use windlass_core::NewJob;
+use windlass_core::{NewJob, QueueName};
 use windlass_store::{Claim, Exchange, Exchanged, Lease, Settlement, Submitted};
 
 use crate::error::Error;
@@ -35,6 +35,8 @@ pub(crate) struct Turn {
     settle: Vec<Settlement>,
     submit: Vec<(usize, Reply)>,
     pub(crate) claim_limit: usize,
+    /// The queues that it asks for work, in their order.
+    pub(crate) queues: Vec<QueueName>,
     pub(crate) suspects: usize,
     /// Whether it asks, before anything else, which leases this process has.
     takes_stock: bool,
@@ -89,6 +91,7 @@ impl Outgoing {
             settle,
             submit: replies,
             claim_limit: claim.as_ref().map_or(0, |claim| claim.limit),
+            queues: claim.as_ref().map_or_else(Vec::new, |claim| claim.queues.clone()),
             suspects: claim.as_ref().map_or(0, |claim| claim.suspects),
             takes_stock: false,
             sent: Instant::now(),

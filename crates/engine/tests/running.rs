@@ -354,3 +354,16 @@ async fn leases_are_not_kept_alive_without_the_engines_runtime() {
     signals.started.notified().await;
     assert_eq!(engine.get(id, &EVERYTHING).await.unwrap().unwrap().crashes, 1);
 }
+
+#[tokio::test]
+async fn a_delay_may_be_a_text_of_iso_8601() {
+    let (engine, _) = start(builder()).await;
+    let id = Echo.submit(&engine, 7).delay_iso("P1DT2H").await.unwrap().id;
+    let job = engine.get(id, &EVERYTHING).await.unwrap().unwrap();
+    let due = job.created_at.after(Duration::from_secs(26 * 3_600));
+    assert_eq!((job.status, job.scheduled_at), (Status::Scheduled, Some(due)));
+    for text in ["5m", "P1M", "-PT5M", "P3651D", ""] {
+        let refused = Echo.submit(&engine, 7).delay_iso(text).await;
+        assert!(matches!(refused, Err(windlass_engine::Error::Invalid(error)) if error.what() == "duration"), "{text}");
+    }
+}

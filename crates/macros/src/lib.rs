@@ -64,7 +64,8 @@ use proc_macro::TokenStream;
 /// | `retry_delay_cap = "1h"` | upper bound of every delay | one hour |
 /// | `timeout = "2m"` | how long one attempt may run, more than zero | the engine's `job_timeout` |
 ///
-/// Durations are numbers with units (`500ms`, `30s`, `2m`, `1h 30m`, `7d`), ten years at most.
+/// Durations are numbers with units (`500ms`, `30s`, `2m`, `1h 30m`, `7d`) or ISO 8601 (`PT5M`, `P1DT2H`; no years or months), ten
+/// years at most.
 ///
 /// Keep `name` when you rename the function: waiting jobs carry it.
 ///

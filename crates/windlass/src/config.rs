@@ -5,10 +5,11 @@
 //! max_concurrency = 16
 //! lease = "30s"
 //! queues = ["mail", "default"]
+//! queue_weights = { mail = 3, default = 1 }
 //! ```
 //!
 //! is the same as `WINDLASS_STORE=file:windlass-data WINDLASS_MAX_CONCURRENCY=16 WINDLASS_LEASE=30s
-//! WINDLASS_QUEUES=mail,default`. Names and defaults are those of [`Settings`]; `store` is the address that
+//! WINDLASS_QUEUES=mail,default WINDLASS_QUEUE_WEIGHTS=mail=3,default=1`. Names and defaults are those of [`Settings`]; `store` is the address that
 //! [`Windlass::open`](crate::Windlass::open) takes.
 
 use std::collections::HashMap;
@@ -75,8 +76,12 @@ pub fn read(file: &Path, environment: HashMap<String, String>) -> Result<Configu
         .filter_map(|(name, value)| Some((name.strip_prefix(PREFIX)?.to_ascii_lowercase(), value)))
         .filter(|(name, _)| known.contains(name))
         .collect();
-    let environment =
-        Environment::default().source(Some(ours)).try_parsing(true).list_separator(",").with_list_parse_key("queues");
+    let environment = Environment::default()
+        .source(Some(ours))
+        .try_parsing(true)
+        .list_separator(",")
+        .with_list_parse_key("queues")
+        .with_list_parse_key("queue_weights");
     let said = Config::builder()
         .add_source(File::from(file).format(FileFormat::Toml).required(false))
         .add_source(environment)
@@ -119,6 +124,22 @@ mod tests {
         let said = environment(&[("WINDLASS_MIN_CONCURRENCY", "2")]);
         let settings = read(&file, said).expect("valid").settings;
         assert_eq!(settings.min_concurrency, Some(2), "settings that are not set by default can be set too");
+    }
+
+    #[test]
+    fn weights_are_a_table_in_the_file_and_a_list_in_the_environment() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join(FILE);
+        std::fs::write(&file, "queues = [\"mail.eu\", \"b\"]\n[queue_weights]\n\"mail.eu\" = 3\n").expect("written");
+        let weights = |said: Configuration| {
+            let weights = said.settings.queue_weights.expect("set").into_iter();
+            weights.map(|(queue, weight)| (queue.to_string(), weight)).collect::<Vec<_>>()
+        };
+        assert_eq!(weights(read(&file, HashMap::new()).expect("valid")), [("mail.eu".to_owned(), 3)]);
+        let said = read(&file, environment(&[("WINDLASS_QUEUE_WEIGHTS", "mail.eu=2,b=5")])).expect("valid");
+        assert_eq!(weights(said), [("b".to_owned(), 5), ("mail.eu".to_owned(), 2)]);
+        let error = read(&file, environment(&[("WINDLASS_QUEUE_WEIGHTS", "b:5")])).expect_err("no weight");
+        assert!(error.to_string().contains("write `mail=3`"), "{error}");
     }
 
     #[test]

@@ -66,7 +66,7 @@ pub mod prelude {
         Attempt, Binary, Classify, Context, Error, Handler, HandlerOptions, Headers, Json, Query, Request, Result,
         Route, Snooze, State, Stop, Text,
     };
-    pub use windlass_engine::{Breaker, Recur, Settings, Submit};
+    pub use windlass_engine::{Breaker, Drained, Recur, Settings, Submit};
     #[cfg(feature = "http")]
     pub use windlass_http::{HttpExt, Rejection, delete, patch, post, put};
     pub use windlass_macros::job;

@@ -141,10 +141,17 @@ impl WindlassBuilder {
         self
     }
 
-    /// The queues to serve, most important first.
+    /// The queues to serve, most important first; see [`queue_weights`](Self::queue_weights) for another order.
     pub fn queues(self, queues: impl IntoIterator<Item = QueueName>) -> Self {
         let queues = queues.into_iter().collect();
         self.configure(|settings| settings.queues = queues)
+    }
+
+    /// Has the queues take turns by these weights, in place of the order in which they were named:
+    /// `.queue_weights([("mail", 3), ("reports", 1)])` (docs/settings.md). See [`Settings::queue_weights`].
+    pub fn queue_weights(self, weights: impl IntoIterator<Item = (impl ToString, u32)>) -> Self {
+        let weights: Vec<_> = weights.into_iter().map(|(queue, weight)| (queue.to_string(), weight)).collect();
+        self.part(move |engine| engine.queue_weights(weights))
     }
 
     fn part(mut self, part: impl FnOnce(EngineBuilder) -> EngineBuilder + Send + 'static) -> Self {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use windlass_core::{Incarnation, Job, JobId};
 use windlass_memory::Memory;
-use windlass_store::{Canceled, Exchange, Exchanged, Hints, Lease, Result, Scope, Store, Swept};
+use windlass_store::{Canceled, Exchange, Exchanged, Gates, Hints, Lease, Result, Scope, Store, Swept};
 
 /// What stands before the store.
 #[async_trait]
@@ -57,5 +57,9 @@ impl<G: Guard> Store for Guarded<G> {
 
     fn name(&self) -> &'static str {
         "guarded"
+    }
+
+    fn gates(&self) -> Option<&dyn Gates> {
+        self.inner.gates()
     }
 }

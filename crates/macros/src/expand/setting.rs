@@ -5,6 +5,8 @@ use std::num::ParseIntError;
 use std::str::FromStr;
 use std::time::Duration;
 
+use jiff::SpanRelativeTo;
+use jiff::fmt::temporal::SpanParser;
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::{Error, Expr, ExprLit, ExprPath, Ident, Lit, Path, Result, Token};
@@ -97,9 +99,14 @@ impl Setting {
     /// A duration of ten years at most.
     pub(crate) fn duration(&self) -> Result<Duration> {
         let text = self.text("a duration as a string literal")?;
-        let Ok(duration) = humantime::parse_duration(&text) else {
+        let parsed = match text.trim_start_matches(['+', '-']).starts_with(['P', 'p']) {
+            true => iso_8601(&text),
+            false => humantime::parse_duration(&text).ok(),
+        };
+        let Some(duration) = parsed else {
             return Err(self.bad(format!(
-                "{text:?} is no duration: write numbers with units, such as \"500ms\", \"30s\", \"2m\" or \"1h 30m\""
+                "{text:?} is no duration: write numbers with units, such as \"500ms\", \"30s\", \"2m\" or \"1h 30m\", or ISO 8601 \
+                 without years and months, such as \"PT1H30M\" or \"P1DT2H\""
             )));
         };
         match duration <= DELAY_MAX {
@@ -131,6 +138,14 @@ impl Setting {
     fn bad(&self, message: impl Display) -> Error {
         Error::new_spanned(&self.value, message)
     }
+}
+
+/// As in `windlass_core::time`, which a test compares, but for the bound.
+fn iso_8601(text: &str) -> Option<Duration> {
+    let span = SpanParser::new().parse_span(text).ok()?;
+    // Years and months are an error here.
+    let span = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
+    Duration::try_from(span).ok()
 }
 
 /// Whether jobs and queues may be called this.
@@ -193,6 +208,37 @@ mod tests {
         assert_eq!(seconds(r#"timeout = "3651d""#), None);
         assert_eq!(seconds(r#"timeout = "2""#), None);
         assert!(setting(r#"timeout = "0s""#).duration_above_zero().is_err());
+    }
+
+    #[test]
+    fn durations_of_iso_8601_are_those_of_core() {
+        let all = [
+            "PT5M",
+            "P1DT2H",
+            "P1W",
+            "PT0.25S",
+            "PT1,5H",
+            "+PT1S",
+            "pt1m",
+            "P3650D",
+            "P3650DT1S",
+            "P0Y1D",
+            "P1Y",
+            "P1M",
+            "P1Y1D",
+            "-PT1S",
+            "P",
+            "PT",
+            "P5",
+            "PT1D",
+            "P0.5D",
+            "PT5M ",
+            "P99999999999999999999D",
+        ];
+        for text in all {
+            let ours = setting(&format!("timeout = {text:?}")).duration();
+            assert_eq!(ours.ok(), windlass_core::time::iso_8601(text).ok(), "{text}");
+        }
     }
 
     #[test]

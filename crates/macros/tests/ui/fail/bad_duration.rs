@@ -8,4 +8,7 @@ async fn tick() {}
 #[job(timeout = "0s")]
 async fn never() {}
 
+#[job(timeout = "P1M")]
+async fn monthly() {}
+
 fn main() {}
