@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
-use tokio_postgres::{Client, NoTls};
-use windlass_core::{Clock, Incarnation, JobId, NewJob, Payload, QueueName, Status, SystemClock};
+use tokio_postgres::{Client, IsolationLevel, NoTls};
+use windlass_core::gate::Edit;
+use windlass_core::{Clock, Gate, Incarnation, JobId, NewJob, Payload, QueueName, Share, Status, SystemClock};
 use windlass_postgres::Postgres;
-use windlass_store::{Claim, ClaimedJob, Fate, Hint, Scope, Store, Verbs};
+use windlass_store::{Claim, ClaimedJob, Fate, Gates, Hint, Scope, Store, Verbs};
 use windlass_testkit::servers::PostgresServer;
 
 struct Shop {
@@ -106,4 +107,54 @@ async fn a_pooled_transaction_and_a_borrowed_one_will_do_too() {
     let _created = shop.store.submit_in(&mut transaction, vec![job()]).await.unwrap();
     transaction.commit().await.unwrap();
     assert_eq!(shop.count("windlass.ready").await, 2);
+}
+
+fn keyed() -> NewJob {
+    NewJob::build("Ship", Payload::empty()).key("tenant", "acme").finish(SystemClock.now()).unwrap()
+}
+
+async fn share(store: &Postgres, share: Share) {
+    let gate = Gate::queue("default").unwrap();
+    let edit = store.edit_gate(&gate, Edit::Share(share));
+    tokio::time::timeout(Duration::from_secs(10), edit).await.expect("nobody is waited for").unwrap();
+}
+
+/// The transaction still sees the queue shared after the last rule is gone, and puts its job into a line.
+#[tokio::test]
+async fn a_job_that_an_old_snapshot_lined_up_is_found() {
+    let mut shop = Shop::open().await;
+    share(&shop.store, Share::by("tenant").unwrap()).await;
+    let repeatable = shop.client.build_transaction().isolation_level(IsolationLevel::RepeatableRead);
+    let transaction = repeatable.start().await.unwrap();
+    transaction.query("SELECT count(*) FROM windlass.rule", &[]).await.unwrap();
+    share(&shop.store, Share::default()).await;
+    let new = keyed();
+    let id = new.id;
+    let _ = shop.store.submit_in(&transaction, vec![new]).await.unwrap();
+    transaction.commit().await.unwrap();
+    shop.store.sweep(100).await.unwrap();
+    assert_eq!(shop.claim().await.lease.id, id);
+}
+
+/// Whoever forgot the last rules waited for it, and everybody else for them.
+#[tokio::test]
+async fn a_transaction_that_has_lined_a_job_up_keeps_nobody_waiting() {
+    let mut shop = Shop::open().await;
+    share(&shop.store, Share::by("tenant").unwrap()).await;
+    let transaction = shop.client.transaction().await.unwrap();
+    let new = keyed();
+    let id = new.id;
+    let _ = shop.store.submit_in(&transaction, vec![new]).await.unwrap();
+    share(&shop.store, Share::default()).await;
+    let other = NewJob::build("Ship", Payload::empty()).finish(SystemClock.now()).unwrap();
+    let first = other.id;
+    let _ = shop.store.submit(vec![other]).await.unwrap();
+    let (queues, lease) = (vec![QueueName::default()], Duration::from_secs(30));
+    let claim = Claim { queues, limit: 9, lease, worker: Incarnation::random(), suspects: 0 };
+    let claimed =
+        tokio::time::timeout(Duration::from_secs(10), shop.store.claim(claim)).await.expect("nobody is waited for");
+    assert_eq!(claimed.unwrap().jobs[0].lease.id, first);
+    transaction.commit().await.unwrap();
+    shop.store.sweep(100).await.unwrap();
+    assert_eq!(shop.claim().await.lease.id, id);
 }
