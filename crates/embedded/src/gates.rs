@@ -67,7 +67,8 @@ pub(crate) fn take(
             true => turns::in_turn(ledger, *queue, name, room)?,
             false => ready(ledger, *queue, name, kind, room)?,
         };
-        if candidates.is_empty() && (back == 0 || jobs.len() == allowed) {
+        // Those who came back are seen by now; where suspects are looked for, the others would come back one and all.
+        if candidates.is_empty() && (kind == Kind::Suspects || back == 0 || jobs.len() == allowed) {
             break;
         }
         let mut passed = Vec::with_capacity(candidates.len());

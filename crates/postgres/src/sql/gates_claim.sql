@@ -44,7 +44,8 @@ BEGIN
                             FOR UPDATE SKIP LOCKED) AS found
                         LIMIT greatest(room, 0)) AS f;
                 END IF;
-                EXIT WHEN cardinality(seqs) = 0 AND (back = 0 OR room <= 0);
+                -- Those who came back are seen by now; where suspects are looked for, the others would come back one and all.
+                EXIT WHEN cardinality(seqs) = 0 AND (kind OR back = 0 OR room <= 0);
                 SELECT pass.passed, pass.stopped INTO passed, stopped FROM windlass.gates_pass(now, line, seqs, places) AS pass;
                 passed_over := passed_over + cardinality(stopped);
                 IF passed_over >= 1000 THEN

@@ -172,7 +172,8 @@ do
             elseif room > 0 then
                 ids = pop(queue, suspect, room)
             end
-            if #ids == 0 and (back == 0 or left <= 0) then
+            -- Those who came back are seen by now; where suspects are looked for, the others would come back one and all.
+            if #ids == 0 and (suspect == 1 or back == 0 or left <= 0) then
                 break
             end
             local passed, over = those_that_pass(queue, suspect, ids)
