@@ -30,12 +30,11 @@ impl Table {
 
     /// A job's time has come, if that can happen to it.
     pub(crate) fn make_ready(&mut self, seq: Seq, now: Timestamp) -> bool {
-        let Some((entry, _)) = self.apply(seq, Event::Due, now, |_, _| ()) else { return false };
-        let new = (!entry.is_suspect()).then(|| entry.job.new.clone());
-        if let Some(closed) = new.and_then(|new| self.line_up(&new)) {
-            self.stand_at(seq, Some(closed));
+        let due = self.apply(seq, Event::Due, now, |_, _| ()).is_some();
+        if due {
+            self.take_place(seq);
         }
-        true
+        due
     }
 
     fn served<'a>(&'a self, claim: &'a Claim) -> impl Iterator<Item = &'a Queue> {

@@ -31,7 +31,13 @@ impl Table {
                 for seq in chosen {
                     match self.let_pass(seq, claim, now) {
                         Some(job) => jobs.push(job),
-                        None => passed_over += 1,
+                        None => {
+                            passed_over += 1;
+                            // Its room at another gate is for whoever waits there, not for those that come later.
+                            if self.keeper.next_opening(name).is_some_and(|at| at <= now) {
+                                break;
+                            }
+                        }
                     }
                 }
                 self.keeper.pass_line(name, (jobs.len() - before) as u64, now);
@@ -90,7 +96,7 @@ impl Table {
                 .index
                 .queue(name)
                 .map_or_else(Vec::new, |queue| queue.held_at(&gate).take(most.saturating_add(1)).collect());
-            held.iter().take(most).for_each(|seq| self.come_back(*seq));
+            held.iter().take(most).for_each(|seq| self.take_place(*seq));
             all += held.len().min(most);
             match held.len() > most {
                 true => self.keeper.wait_on(name, gate, room > most, now),
@@ -100,12 +106,14 @@ impl Table {
         all
     }
 
-    /// A job has waited at a gate; it goes back into the line that it came from.
-    fn come_back(&mut self, seq: Seq) {
+    /// A job that is due, or has waited at a gate, stands in its line from now on.
+    pub(crate) fn take_place(&mut self, seq: Seq) {
         let Some(entry) = self.jobs.get(seq) else { return };
-        let new = (!entry.is_suspect()).then(|| entry.job.new.clone());
+        let (new, held) = ((!entry.is_suspect()).then(|| entry.job.new.clone()), entry.closed.is_some());
         let closed = new.and_then(|new| self.line_up(&new));
-        self.stand_at(seq, closed);
+        if held || closed.is_some() {
+            self.stand_at(seq, closed);
+        }
     }
 
     pub(crate) fn stand_at(&mut self, seq: Seq, closed: Option<Box<Closed>>) {
