@@ -143,8 +143,8 @@ local function enter(job, status, at)
     stand(job)
 end
 
--- Makes the due jobs of a queue ready, at most so many. How many there were.
-local function promote(queue, most)
+-- Makes the due jobs of a queue ready, at most so many, but for those that `line_up` takes. How many there were.
+local function promote(queue, most, line_up)
     local to = '(' .. queue .. pack_struct('>BI8', 0, now + 1)
     local members = redis.call('ZRANGE', DUE, '[' .. queue .. '\0', to, 'BYLEX', 'LIMIT', 0, most)
     local ids = {}
@@ -155,7 +155,9 @@ local function promote(queue, most)
     for _, id in ipairs(ids) do
         local job = find(id)
         leave(job)
-        enter(job, QUEUED)
+        if not line_up or not line_up(job) then
+            enter(job, QUEUED)
+        end
     end
     return #ids
 end

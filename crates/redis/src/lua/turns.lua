@@ -128,29 +128,18 @@ do
         if not kind then
             return plain_promote(queue, most)
         end
-        local to = '(' .. queue .. pack_struct('>BI8', 0, now + 1)
-        local members = redis.call('ZRANGE', DUE, '[' .. queue .. '\0', to, 'BYLEX', 'LIMIT', 0, most)
-        local ids = {}
-        for place, member in ipairs(members) do
-            ids[place] = sub(member, -16)
-        end
-        fetch(ids)
-        for _, id in ipairs(ids) do
-            local job = find(id)
-            local line = job.suspect == 0 and line_of(kind, firsts[id])
-            leave(job)
+        return plain_promote(queue, most, function(job)
+            local line = job.suspect == 0 and line_of(kind, firsts[job.id])
             if line then
                 note_ready(queue, 0)
                 job.status, job.at, job.updated = QUEUED, 0, now
                 count(queue, QUEUED, 1)
                 touch(job)
-                redis.call('ZADD', HELD, 0, member_of(queue, line, job.priority, job.seq, id))
+                redis.call('ZADD', HELD, 0, member_of(queue, line, job.priority, job.seq, job.id))
                 join(queue, line)
-            else
-                enter(job, QUEUED)
             end
-        end
-        return #ids
+            return line
+        end)
     end
 
     -- The first jobs of a line, which do not stand there any more, and whether others do. Those that were canceled are passed over.
