@@ -71,21 +71,8 @@ pub(crate) fn take(
         if candidates.is_empty() && (kind == Kind::Suspects || back == 0 || jobs.len() == allowed) {
             break;
         }
-        let mut passed = Vec::with_capacity(candidates.len());
-        let asks_each = ledger.mirror.keeper.asks_each();
-        for candidate in candidates {
-            if !asks_each {
-                passed.push(candidate);
-                continue;
-            }
-            match ledger.mirror.keeper.admit(&candidate.new, ledger.now) {
-                Ok(()) => passed.push(candidate),
-                Err(closed) => {
-                    passed_over += 1;
-                    set_aside(ledger, *queue, &candidate, &closed)?;
-                }
-            }
-        }
+        let (passed, stopped) = those_that_pass(ledger, *queue, candidates)?;
+        passed_over += stopped;
         ledger.mirror.keeper.pass_line(name, passed.len() as u64, ledger.now);
         start(ledger, claim, *queue, passed, jobs)?;
     }
@@ -93,13 +80,41 @@ pub(crate) fn take(
     Ok(passed_over >= PASSED_OVER_MAX)
 }
 
-fn set_aside(ledger: &mut Ledger<'_>, queue: QueueRef, candidate: &Candidate, closed: &Closed) -> Checked<()> {
-    ledger.mirror.keeper.stop(&candidate.new, closed, ledger.now);
+/// Those who may start, and how many were stopped. Behind one that handed its room on to others nobody passes any more, but
+/// stands in its line again.
+fn those_that_pass(
+    ledger: &mut Ledger<'_>,
+    queue: QueueRef,
+    candidates: Vec<Candidate>,
+) -> Checked<(Vec<Candidate>, usize)> {
+    if !ledger.mirror.keeper.asks_each() {
+        return Ok((candidates, 0));
+    }
+    let (mut passed, mut stopped, mut put_back) = (Vec::with_capacity(candidates.len()), 0, Vec::new());
+    let mut handed_on = false;
+    for candidate in candidates {
+        if let Some(closed) = ledger.mirror.keeper.closed_to(&candidate.new, ledger.now) {
+            stopped += 1;
+            handed_on |= set_aside(ledger, queue, &candidate, &closed)?;
+        } else if handed_on {
+            put_back.push(candidate);
+        } else {
+            ledger.mirror.keeper.pass(&candidate.new, ledger.now);
+            passed.push(candidate);
+        }
+    }
+    turns::line_up_all(ledger, queue, put_back)?;
+    Ok((passed, stopped))
+}
+
+/// Whether others of the line have its room.
+fn set_aside(ledger: &mut Ledger<'_>, queue: QueueRef, candidate: &Candidate, closed: &Closed) -> Checked<bool> {
+    let handed_on = ledger.mirror.keeper.stop(&candidate.new, closed, ledger.now);
     let (seq, level) = (candidate.seq, candidate.new.priority.level());
     ledger.conn.prepare_cached(SET_ASIDE)?.execute([seq])?;
     let place = (queue.id(), closed.gate.to_string(), !closed.first, level, seq);
     ledger.conn.prepare_cached(HOLD)?.execute(place)?;
-    Ok(())
+    Ok(handed_on)
 }
 
 /// Takes those back into a line for whom there may be room now, from each gate as many as the claim may take. How many they

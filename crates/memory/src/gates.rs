@@ -16,6 +16,14 @@ const PASSED_OVER_MAX: usize = 1_000;
 /// And takes back so many, give or take one gate.
 const TAKEN_BACK_MAX: usize = 1_000;
 
+/// Those of a batch that were stopped.
+#[derive(Default)]
+struct Stops {
+    number: usize,
+    /// Whether room that one had come back for is now for others, who wait at the gate still.
+    handed_on: bool,
+}
+
 impl Table {
     /// [`claim`](Self::claim), but for the due jobs, which are ready already.
     pub(crate) fn claim_through_gates(&mut self, claim: &Claim, now: Timestamp) -> Claimed {
@@ -28,18 +36,9 @@ impl Table {
                 if chosen.is_empty() && (back == 0 || before == claim.limit) {
                     break;
                 }
-                for seq in chosen {
-                    match self.let_pass(seq, claim, now) {
-                        Some(job) => jobs.push(job),
-                        None => {
-                            passed_over += 1;
-                            // Its room at another gate is for whoever waits there, not for those that come later.
-                            if self.keeper.next_opening(name).is_some_and(|at| at <= now) {
-                                break;
-                            }
-                        }
-                    }
-                }
+                let mut stops = Stops::default();
+                jobs.extend(chosen.into_iter().filter_map(|seq| self.let_pass(seq, claim, &mut stops, now)));
+                passed_over += stops.number;
                 self.keeper.pass_line(name, (jobs.len() - before) as u64, now);
                 suspects -= jobs[before..].iter().filter(|job: &&ClaimedJob| job.is_suspect()).count();
             }
@@ -67,20 +66,25 @@ impl Table {
         chosen
     }
 
-    /// Hands out a job, or leaves it at the gate where there is no room.
-    fn let_pass(&mut self, seq: Seq, claim: &Claim, now: Timestamp) -> Option<ClaimedJob> {
+    /// Hands out a job, or leaves it at the gate where there is no room. Behind one that handed its room on to others nobody
+    /// passes any more, but stands in its line again.
+    fn let_pass(&mut self, seq: Seq, claim: &Claim, stops: &mut Stops, now: Timestamp) -> Option<ClaimedJob> {
         if !self.keeper.asks_each() {
             return self.hand_out(seq, claim, now);
         }
         let entry = self.jobs.get(seq)?;
-        match self.keeper.admit(&entry.job.new, now) {
-            Ok(()) => self.hand_out(seq, claim, now),
-            Err(closed) => {
-                self.keeper.stop(&entry.job.new, &closed, now);
-                self.stand_at(seq, Some(Box::new(closed)));
-                None
-            }
+        if let Some(closed) = self.keeper.closed_to(&entry.job.new, now) {
+            stops.number += 1;
+            stops.handed_on |= self.keeper.stop(&entry.job.new, &closed, now);
+            self.stand_at(seq, Some(Box::new(closed)));
+            return None;
         }
+        if stops.handed_on {
+            self.take_place(seq);
+            return None;
+        }
+        self.keeper.pass(&entry.job.new, now);
+        self.hand_out(seq, claim, now)
     }
 
     /// Takes back into the line those for whom there may be room now, from each gate as many as the claim may take. How many

@@ -18,7 +18,7 @@ const MIGRATIONS: [(i32, &str); 5] = [
 ];
 
 /// Raised with every change of a function, so that an older program that starts beside newer ones leaves theirs alone.
-const RELEASE: i32 = 13;
+const RELEASE: i32 = 14;
 
 /// One file per verb, in the order of their needs. Replaced by programs of a later release.
 const FUNCTIONS: [&str; 51] = [
@@ -159,7 +159,7 @@ mod tests {
     use super::*;
 
     /// The release and the CRC-32 of its functions; a change of one goes with a change of the other.
-    const KNOWN: (i32, [u8; 4]) = (13, [235, 224, 55, 108]);
+    const KNOWN: (i32, [u8; 4]) = (14, [40, 12, 40, 214]);
 
     #[test]
     fn functions_change_with_their_release_only() {

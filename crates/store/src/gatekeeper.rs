@@ -267,27 +267,20 @@ impl Gatekeeper {
         })
     }
 
-    /// Lets a job pass all its gates, or says where it was stopped and changes nothing. Those where jobs are counted are for
-    /// [`pass_line`](Self::pass_line).
-    ///
-    /// # Errors
-    ///
-    /// [`Closed`] with the first gate that has no room.
-    pub fn admit(&mut self, new: &NewJob, now: Timestamp) -> Result<(), Closed> {
-        let own = self.slots.get(&new.id);
-        let mut passed: Vec<(Gate, Limits)> = Vec::new();
-        for gate in self.gates_of(new) {
-            let Some(terms) = self.terms(&gate).filter(|terms| !is_of_line(&gate) || terms.limits.in_order) else {
-                continue;
-            };
-            let has_slot = own.is_some_and(|own| own.contains(&gate));
+    /// Where a job is stopped, if it may not pass all its gates. Those where jobs are counted are not asked: a claim chooses as many
+    /// as may pass them.
+    pub fn closed_to(&self, new: &NewJob, now: Timestamp) -> Option<Closed> {
+        self.asked_of(new).find_map(|(gate, terms)| {
+            let has_slot = self.slots.get(&new.id).is_some_and(|own| own.contains(&gate));
             let Room { jobs, opens } = self.room(&gate, terms, has_slot, now);
-            if jobs == 0 {
-                return Err(Closed { gate, opens, first: has_slot });
-            }
-            passed.push((gate, terms.limits));
-        }
-        for (gate, limits) in passed {
+            (jobs == 0).then_some(Closed { gate, opens, first: has_slot })
+        })
+    }
+
+    /// A job passes all its gates, but for those where jobs are counted, which are for [`pass_line`](Self::pass_line).
+    pub fn pass(&mut self, new: &NewJob, now: Timestamp) {
+        let asked: Vec<(Gate, Limits)> = self.asked_of(new).map(|(gate, terms)| (gate, terms.limits)).collect();
+        for (gate, limits) in asked {
             if let Some(rate) = limits.rate {
                 self.take_token(&gate, &rate, now);
             }
@@ -295,7 +288,14 @@ impl Gatekeeper {
                 self.take_slot(new.id, gate);
             }
         }
-        Ok(())
+    }
+
+    /// The gates that judge each job by itself, with what holds there.
+    fn asked_of(&self, new: &NewJob) -> impl Iterator<Item = (Gate, Terms)> {
+        self.gates_of(new).filter_map(|gate| {
+            let terms = self.terms(&gate).filter(|terms| !is_of_line(&gate) || terms.limits.in_order)?;
+            Some((gate, terms))
+        })
     }
 
     /// The gates of a job at which there may be rules.
@@ -346,20 +346,26 @@ impl Gatekeeper {
         kept
     }
 
-    /// A job waits where it was stopped. At its other gates there may be room for others that wait there.
-    pub fn stop(&mut self, new: &NewJob, closed: &Closed, now: Timestamp) {
+    /// A job waits where it was stopped. At its other gates there may be room for others that wait there; whether some of its queue
+    /// shall look: they go before any that were chosen besides it.
+    pub fn stop(&mut self, new: &NewJob, closed: &Closed, now: Timestamp) -> bool {
         self.wait(&new.queue, closed.gate.clone(), closed.opens);
-        self.pass_on(new, now);
+        self.pass_on(new, now)
     }
 
-    /// A job will not pass, though it may have come back from a gate for the room there.
-    pub fn pass_on(&mut self, new: &NewJob, now: Timestamp) {
+    /// A job will not pass, though it may have come back from a gate for the room there. Whether others of its queue shall look.
+    pub fn pass_on(&mut self, new: &NewJob, now: Timestamp) -> bool {
+        let mut opened = false;
         for gate in self.gates_of(new) {
             let terms = self.terms(&gate).unwrap_or_default();
-            if self.lines.contains_key(&gate) && self.room(&gate, terms, false, now).jobs > 0 {
+            let Some(queues) = self.lines.get(&gate) else { continue };
+            let waits = queues.contains(&new.queue);
+            if self.room(&gate, terms, false, now).jobs > 0 {
                 self.open(&gate, now);
+                opened |= waits;
             }
         }
+        opened
     }
 
     /// How many that wait at a gate should come back.

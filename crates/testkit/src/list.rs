@@ -288,12 +288,9 @@ macro_rules! for_each_scenario {
                 slots_are_told
                 a_freed_slot_is_heard
                 a_suspect_passes_gates_too
-                jobs_of_a_key_go_in_order
-                nobody_overtakes_a_job_that_is_tried_again
-                nobody_overtakes_a_job_whose_worker_died
-                when_a_job_has_failed_for_good_the_next_one_goes
                 a_burst_goes_at_once_and_the_rest_at_the_rate
                 a_limited_job_says_when_to_come_back
+                a_full_claim_says_when_to_come_back
                 each_key_of_a_kind_has_its_own_rate
                 every_start_counts_a_retry_too
                 a_changed_rate_holds_at_once
@@ -307,6 +304,15 @@ macro_rules! for_each_scenario {
                 edits_change_their_part_only
                 many_claimers_at_once_take_no_more_than_may_run
                 rules_may_change_while_jobs_run
+            }
+            core in_order {
+                jobs_of_a_key_go_in_order
+                nobody_overtakes_a_job_that_is_tried_again
+                nobody_overtakes_a_job_whose_worker_died
+                when_a_job_has_failed_for_good_the_next_one_goes
+                a_newcomer_has_nobodys_turn
+                a_newcomer_has_nobodys_room
+                a_newcomer_of_a_shared_queue_has_nobodys_room
             }
             core shares {
                 keys_take_turns

@@ -219,15 +219,12 @@ impl Model {
     fn claim(&mut self, now: Timestamp, claim: &Claim) -> Claimed {
         self.promote(now, usize::MAX, |job| claim.queues.contains(&job.new.queue));
         let mut suspects = claim.suspects;
-        let (mut claimed, mut openings) = (Claimed::default(), Vec::new());
+        let mut claimed = Claimed::default();
         for place in self.ready(&claim.queues) {
             let suspect = self.kept[&place].is_suspect();
             let new = Arc::clone(&self.kept[&place].job.new);
-            if let Some(opens) = self.rules.stops(&new, now) {
-                openings.extend(opens);
-                continue;
-            }
-            if claimed.jobs.len() == claim.limit || (suspect && suspects == 0) {
+            let stays = claimed.jobs.len() == claim.limit || (suspect && suspects == 0);
+            if stays || self.rules.stops(&new, now).is_some() {
                 continue;
             }
             suspects -= usize::from(suspect);
@@ -236,14 +233,12 @@ impl Model {
             self.turns.took(&new.queue, &line, self.rules.weight(line.as_ref()));
             claimed.jobs.push(self.hand_out(place, now, claim));
         }
-        claimed.more = self.ready(&claim.queues).iter().any(|place| self.may_go(*place, now));
-        let opening = openings.into_iter().min().map(|at| now.until(at));
+        let left = self.ready(&claim.queues);
+        let stops: Vec<_> = left.iter().map(|place| self.rules.stops(&self.kept[place].job.new, now)).collect();
+        claimed.more = stops.contains(&None);
+        let opening = stops.into_iter().flatten().flatten().min().map(|at| now.until(at));
         claimed.next_due = self.next_due(now, &claim.queues).into_iter().chain(opening).min();
         claimed
-    }
-
-    fn may_go(&self, place: u64, now: Timestamp) -> bool {
-        self.rules.stops(&self.kept[&place].job.new, now).is_none()
     }
 
     /// The places of all ready jobs of these queues, first come first.

@@ -71,6 +71,11 @@ BEGIN
                 ORDER BY job.priority, job.seq;
                 GET DIAGNOSTICS found_now = ROW_COUNT;
                 taken := taken + found_now;
+                -- Those behind one that handed its room on stay ready, in their lines.
+                IF NOT kind AND cardinality(passed) + cardinality(stopped) < cardinality(seqs) THEN
+                    PERFORM windlass.turns_line_up(
+                        ARRAY(SELECT s.seq FROM unnest(seqs) AS s (seq) WHERE s.seq <> ALL (passed || stopped)));
+                END IF;
                 IF found_now > 0 THEN
                     PERFORM windlass.gates_pass_line(now, line, found_now);
                 END IF;

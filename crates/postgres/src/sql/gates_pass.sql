@@ -1,6 +1,7 @@
 -- Decides which of some ready jobs of a line, given in the order of a claim, pass all their gates, takes their slots and tokens,
 -- and puts those that are stopped where they were. Decided in rounds: those who have room whoever goes before them pass, those
--- who have none now are stopped, and the rest are looked at again.
+-- who have none now are stopped, and the rest are looked at again. One that is stopped hands its room at other gates on to
+-- whoever waits there: nobody behind it passes, but is left where it was, in neither list, until those have been taken back.
 CREATE OR REPLACE FUNCTION windlass.gates_pass(
     now bigint, its_line text, seqs bigint[], places tid[], OUT passed bigint[], OUT stopped bigint[]
 )
@@ -22,6 +23,9 @@ DECLARE
     a_slots boolean[];
     going bigint[];
     now_stopped bigint[];
+    -- Gates where some of the line wait, and the first place behind which nobody passes for them.
+    waited text[];
+    behind bigint;
 BEGIN
     passed := '{}';
     stopped := '{}';
@@ -52,12 +56,14 @@ BEGIN
         passed := seqs;
         RETURN;
     END IF;
+    waited := ARRAY(SELECT DISTINCT line.gate FROM windlass.line WHERE line.queue = its_line AND line.gate = ANY (a_gates));
     WHILE cardinality(rest) > 0 LOOP
         WITH rooms AS MATERIALIZED (
             SELECT * FROM windlass.gates_rooms(now, a_gates)
         ), asked AS MATERIALIZED (
             SELECT a.*, r.paused, r.free, r.tokens, r.running, r.apart, r.opens,
-                r.paused OR coalesce(r.tokens = 0, false) OR (coalesce(r.free = 0, false) AND NOT a.has_slot) AS closed
+                r.paused OR coalesce(r.tokens = 0, false) OR (coalesce(r.free = 0, false) AND NOT a.has_slot) AS closed,
+                a.gate = ANY (waited) AS is_waited
             FROM unnest(a_places, a_seqs, a_ids, a_gates, a_nths, a_slots) AS a (place, seq, id, gate, nth, has_slot)
             JOIN rooms AS r ON r.gate = a.gate
             JOIN unnest(rest) AS t (seq) ON t.seq = a.seq
@@ -66,17 +72,39 @@ BEGIN
                 CASE WHEN asked.paused OR (asked.free = 0 AND NOT asked.has_slot) THEN NULL ELSE asked.opens END AS opens
             FROM asked WHERE asked.closed
             ORDER BY asked.seq, asked.nth
+        ), handed_on AS MATERIALIZED (
+            SELECT min(asked.place) AS place FROM asked JOIN stops ON stops.seq = asked.seq
+            WHERE asked.is_waited AND NOT asked.closed
         ), ranked AS (
             SELECT asked.*,
                 count(*) OVER (PARTITION BY asked.gate ORDER BY asked.place) AS of_all,
                 count(*) FILTER (WHERE NOT asked.has_slot) OVER (PARTITION BY asked.gate ORDER BY asked.place) AS of_new
             FROM asked LEFT JOIN stops ON stops.seq = asked.seq
             WHERE stops.seq IS NULL
-        ), judged AS MATERIALIZED (
-            SELECT ranked.seq, bool_and((ranked.free IS NULL OR ranked.has_slot OR ranked.of_new <= ranked.free)
-                AND (ranked.tokens IS NULL OR ranked.of_all <= ranked.tokens)) AS may_pass
+        ), fitting AS (
+            SELECT ranked.*, (ranked.free IS NULL OR ranked.has_slot OR ranked.of_new <= ranked.free)
+                AND (ranked.tokens IS NULL OR ranked.of_all <= ranked.tokens) AS fits
             FROM ranked
-            GROUP BY ranked.seq
+        ), of_jobs AS MATERIALIZED (
+            -- One that may yet be stopped may hand on room as well, at a gate other than the one that stops it.
+            SELECT fitting.seq, min(fitting.place) AS place, bool_and(fitting.fits) AS all_fit,
+                NOT bool_and(fitting.fits) AND (bool_or(fitting.is_waited AND fitting.fits)
+                    OR bool_or(fitting.is_waited) AND count(*) FILTER (WHERE NOT fitting.fits) > 1) AS may_hand_on
+            FROM fitting
+            GROUP BY fitting.seq
+        ), ends AS MATERIALIZED (
+            SELECT coalesce(least(behind, (SELECT handed_on.place FROM handed_on)), cardinality(seqs) + 1) AS of_all,
+                coalesce((SELECT min(of_jobs.place) FROM of_jobs WHERE of_jobs.may_hand_on), cardinality(seqs) + 1) AS of_round
+        ), judged AS MATERIALIZED (
+            SELECT of_jobs.seq, of_jobs.all_fit AND of_jobs.place < least(ends.of_all, ends.of_round) AS may_pass
+            FROM of_jobs CROSS JOIN ends
+            WHERE of_jobs.place < ends.of_all
+        ), asks_nothing AS (
+            SELECT s.seq, s.place < least(ends.of_all, ends.of_round) AS may_pass
+            FROM unnest(seqs) WITH ORDINALITY AS s (seq, place)
+            CROSS JOIN ends
+            LEFT JOIN unnest(a_seqs) AS a (seq) ON a.seq = s.seq
+            WHERE a.seq IS NULL AND s.seq = ANY (rest) AND s.place < ends.of_all
         ), taken AS (
             INSERT INTO windlass.slot (gate, id)
             SELECT asked.gate, asked.id FROM asked JOIN judged ON judged.seq = asked.seq AND judged.may_pass
@@ -108,13 +136,14 @@ BEGIN
         )
         SELECT
             ARRAY(
-                SELECT t.seq FROM unnest(rest) AS t (seq)
-                LEFT JOIN judged ON judged.seq = t.seq
-                LEFT JOIN stops ON stops.seq = t.seq
-                WHERE coalesce(judged.may_pass, stops.seq IS NULL)),
+                SELECT judged.seq FROM judged WHERE judged.may_pass
+                UNION ALL SELECT asks_nothing.seq FROM asks_nothing WHERE asks_nothing.may_pass),
             ARRAY(SELECT stops.seq FROM stops),
-            ARRAY(SELECT judged.seq FROM judged WHERE NOT judged.may_pass)
-        INTO going, now_stopped, rest;
+            ARRAY(
+                SELECT judged.seq FROM judged WHERE NOT judged.may_pass
+                UNION ALL SELECT asks_nothing.seq FROM asks_nothing WHERE NOT asks_nothing.may_pass),
+            nullif((SELECT ends.of_all FROM ends), cardinality(seqs) + 1)
+        INTO going, now_stopped, rest, behind;
         passed := passed || going;
         stopped := stopped || now_stopped;
     END LOOP;

@@ -35,13 +35,23 @@ do
         return '[' .. line .. '\0', '(' .. line .. '\1', #line
     end
 
-    -- A job waits at a gate: those that have their slots there first, then by priority and number.
+    -- A job waits at a gate: those that have their slots there first, then by priority and number. Whether others of its line
+    -- have its room.
     local function hold(queue, suspect, id, its, gate, opens, has_slot)
         local _, _, priority, seq = unpack_struct('<BdBd', firsts[id])
         local place = pack_struct('>BBBBI8', 0, has_slot and 0 or 1, priority, suspect, seq)
         redis.call('ZADD', HELD, 0, queue .. '\0' .. gate .. place .. id)
         gates.wait(queue, gate, opens)
-        gates.pass_on(its)
+        return gates.pass_on(its, queue)
+    end
+
+    -- A job that was taken out of its line stands there again.
+    local function put_back(queue, suspect, id)
+        local _, _, priority, seq = unpack_struct('<BdBd', firsts[id])
+        local job = { id = id, queue = queue, priority = priority, seq = seq }
+        if suspect == 1 or not turns.come_back(job, firsts[id]) then
+            redis.call('ZADD', READY, 0, queue .. pack_struct('>BBBI8', 0, suspect, priority, seq) .. id)
+        end
     end
 
     -- Those that have waited at a gate stand in their line again, but for those that were canceled meanwhile.
@@ -112,7 +122,8 @@ do
         return least
     end
 
-    -- Those that may pass, of jobs that were taken out of their line; how many were passed over.
+    -- Those that may pass, of jobs that were taken out of their line; how many were passed over. Behind one that handed its room
+    -- on to others nobody passes any more, but stands in its line again.
     local function those_that_pass(queue, suspect, ids)
         if gates.only_lines(queue) then
             gates.pass_lines(queue, #ids)
@@ -127,14 +138,18 @@ do
             ruled[#ruled + 1] = of_jobs[id] or nil
         end
         gates.fetch_taken(ruled)
+        local handed_on = false
         for _, id in ipairs(ids) do
             local its = of_jobs[id]
             if its then
-                local gate, opens, has_slot = gates.admit(id, its)
+                local gate, opens, has_slot = gates.closed_to(id, its)
                 if gate then
                     passed_over = passed_over + 1
-                    hold(queue, suspect, id, its, gate, opens, has_slot)
+                    handed_on = hold(queue, suspect, id, its, gate, opens, has_slot) or handed_on
+                elseif handed_on then
+                    put_back(queue, suspect, id)
                 else
+                    gates.pass(id, its)
                     named(passed, id)
                 end
             end
@@ -147,7 +162,13 @@ do
         local more = 0
         for _, queue in ipairs(queues) do
             local at, gate = gates.next_opening(queue)
-            if at and at <= now or any_ready(queue) and room_for(queue) > 0 then
+            local may_go = at and at <= now
+            if not may_go and any_ready(queue) then
+                may_go = room_for(queue) > 0
+                -- Those who wait for room of their line have just said so.
+                at, gate = gates.next_opening(queue)
+            end
+            if may_go then
                 more = 1
             elseif at then
                 local rule = gates.terms(gate)

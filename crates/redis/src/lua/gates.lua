@@ -230,19 +230,22 @@ do
         return pack_struct('>I8', math.max(at, 0))
     end
 
-    -- All who wait at a gate shall look again.
-    local function open(gate)
+    -- All who wait at a gate shall look again. Whether some of a queue are among them.
+    local function open(gate, of)
         if any_line == nil then
             any_line = redis.call('EXISTS', LINES) == 1
         end
         if not any_line then
-            return
+            return false
         end
+        local found = false
         for _, line in ipairs(redis.call('ZRANGE', LINES, '[' .. gate .. '\0', '(' .. gate .. '\1', 'BYLEX')) do
             local queue = sub(line, #gate + 2)
             redis.call('ZADD', OPENS, 0, queue .. '\0' .. moment(now) .. gate)
             opened[queue] = true
+            found = found or queue == of
         end
+        return found
     end
 
     -- Jobs of a queue wait at a gate.
@@ -320,8 +323,8 @@ do
         end
     end
 
-    -- Lets a job pass, or says where it is stopped, when to ask again, and whether it has its slot there.
-    local function admit(id, gates)
+    -- Where a job is stopped, if it may not pass, when to ask again, and whether it has its slot there.
+    local function closed_to(id, gates)
         local own = slots_of(id)
         for _, gate in ipairs(gates) do
             local rule = terms(gate)
@@ -332,6 +335,9 @@ do
                 end
             end
         end
+    end
+
+    local function pass(id, gates)
         for _, gate in ipairs(gates) do
             local rule = terms(gate)
             if rule and rule.interval then
@@ -388,14 +394,16 @@ do
             and redis.call('EXISTS', SLOTS) == 0
     end
 
-    -- A job will not pass, though it may have come back from a gate for the room there.
-    local function pass_on(gates)
+    -- A job will not pass, though it may have come back from a gate for the room there. Whether others of its queue shall look.
+    local function pass_on(gates, queue)
+        local opened_for_it = false
         for _, gate in ipairs(gates) do
             local rule = terms(gate)
             if not rule or room_at(gate, rule, false) > 0 then
-                open(gate)
+                opened_for_it = open(gate, queue) or opened_for_it
             end
         end
+        return opened_for_it
     end
 
     -- Whether what is said at a gate holds at another: at itself, or at a key of its kind.
@@ -431,7 +439,7 @@ do
     gates.slots_of, gates.fetch_slots, gates.flush, gates.room_at = slots_of, fetch_slots, flush_all, room_at
     gates.room_back, gates.bucket_at, gates.set_bucket, gates.open = room_back, bucket_at, set_bucket, open
     gates.wait, gates.next_opening, gates.of, gates.count_slots = wait, next_opening, gates_of, count_slots
-    gates.admit, gates.leave, gates.pass_on, gates.covers = admit, leave_all, pass_on, covers
+    gates.closed_to, gates.pass, gates.leave, gates.pass_on, gates.covers = closed_to, pass, leave_all, pass_on, covers
     gates.withdraw, gates.keys_of = withdraw, keys_of
     gates.open_lines, gates.pass_lines, gates.only_lines = open_lines, pass_lines, only_lines
 end

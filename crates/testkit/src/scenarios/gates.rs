@@ -39,7 +39,7 @@ async fn store_all(probe: &Probe, jobs: &[NewJob]) -> Vec<JobId> {
     jobs.iter().map(|job| job.id).collect()
 }
 
-async fn at(probe: &Probe, gate: &str) -> Ruled {
+pub(crate) async fn at(probe: &Probe, gate: &str) -> Ruled {
     let all = probe.gates().list_gates(None, 100).await.expect("listed");
     all.into_iter().find(|ruled| ruled.gate.to_string() == gate).expect("the gate has a rule")
 }
@@ -393,54 +393,6 @@ pub async fn a_suspect_passes_gates_too(probe: Probe) {
     assert_eq!(probe.take_ids(9).await, [fragile.id]);
 }
 
-pub async fn jobs_of_a_key_go_in_order(probe: Probe) {
-    let jobs = [user("ann"), user("ann"), user("ann")];
-    let ids = store_all(&probe, &jobs).await;
-    probe.limit("keys:user", Limits::in_order()).await;
-    for id in ids {
-        let taken = probe.take(9).await;
-        assert_eq!(taken.iter().map(|job| job.lease.id).collect::<Vec<_>>(), [id]);
-        probe.finish(taken[0].lease, complete()).await;
-    }
-}
-
-pub async fn nobody_overtakes_a_job_that_is_tried_again(probe: Probe) {
-    let ids = store_all(&probe, &[user("ann"), user("ann"), user("bob")]).await;
-    probe.limit("keys:user", Limits::in_order()).await;
-    let taken = probe.take(9).await;
-    probe.finish(taken[0].lease, retry(SECOND)).await;
-    assert!(probe.take(9).await.is_empty());
-    assert_eq!(at(&probe, "keys:user").await.taken, 2, "it keeps its slot");
-    probe.advance(SECOND);
-    let again = probe.take(9).await;
-    assert_eq!(again.iter().map(|job| job.lease.id).collect::<Vec<_>>(), [ids[0]]);
-    probe.finish(again[0].lease, windlass_store::Outcome::Release).await;
-    let again = probe.take(9).await;
-    assert_eq!(again.iter().map(|job| job.lease.id).collect::<Vec<_>>(), [ids[0]]);
-    probe.finish(again[0].lease, snooze(SECOND)).await;
-    assert!(probe.take(9).await.is_empty());
-}
-
-pub async fn nobody_overtakes_a_job_whose_worker_died(probe: Probe) {
-    let ids = store_all(&probe, &[user("ann"), user("ann")]).await;
-    probe.limit("keys:user", Limits::in_order()).await;
-    probe.take(9).await;
-    probe.crash().await;
-    assert_eq!(probe.take_ids(9).await, [ids[0]]);
-}
-
-pub async fn when_a_job_has_failed_for_good_the_next_one_goes(probe: Probe) {
-    let ids = store_all(&probe, &[user("ann"), user("ann"), user("ann")]).await;
-    probe.limit("keys:user", Limits::in_order()).await;
-    let taken = probe.take_one().await;
-    probe.finish(taken.lease, fail()).await;
-    let taken = probe.take_one().await;
-    assert_eq!(taken.lease.id, ids[1]);
-    probe.finish(taken.lease, retry(SECOND)).await;
-    assert!(matches!(probe.cancel(ids[1]).await, Canceled::Done(_)));
-    assert_eq!(probe.take_ids(9).await, [ids[2]], "a canceled job holds nothing");
-}
-
 pub async fn a_burst_goes_at_once_and_the_rest_at_the_rate(probe: Probe) {
     for gate in ["*", "queue:default", "handler:Scenario", "key:user:ann", "keys:user"] {
         let jobs: Vec<NewJob> = (0..8).map(|_| user("ann")).collect();
@@ -468,6 +420,19 @@ pub async fn a_limited_job_says_when_to_come_back(probe: Probe) {
         assert!(claimed.jobs.len() == 1 && soon, "{gate}: {claimed:?}");
         let claimed = probe.claim(probe.want(&["default"], 9)).await;
         assert_eq!((claimed.more, claimed.next_due), (false, Some(Duration::from_millis(100))), "{gate}");
+        probe.limit(gate, Limits::default()).await;
+        assert_eq!(probe.take(9).await.len(), 1);
+    }
+}
+
+/// A claim that has all it wants still says when the next one may go.
+pub async fn a_full_claim_says_when_to_come_back(probe: Probe) {
+    for gate in ["*", "queue:default", "keys:user"] {
+        store_all(&probe, &[user("ann"), user("ann")]).await;
+        probe.limit(gate, per_second(10, 1)).await;
+        let claimed = probe.claim(probe.want(&["default"], 1)).await;
+        let soon = claimed.more || claimed.next_due.is_some_and(|due| due <= Duration::from_millis(100));
+        assert!(claimed.jobs.len() == 1 && soon, "{gate}: {claimed:?}");
         probe.limit(gate, Limits::default()).await;
         assert_eq!(probe.take(9).await.len(), 1);
     }

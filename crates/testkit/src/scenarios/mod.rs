@@ -11,6 +11,7 @@ pub mod fencing;
 pub mod gates;
 pub mod hints;
 pub mod import;
+pub mod in_order;
 pub mod lease;
 pub mod limits;
 pub mod order;
