@@ -1,20 +1,22 @@
-//! Gates: what a job passes before an attempt of it starts, and the rules that hold there: closed, so many at a time, so
-//! many in a period. The rules are kept in the store, so they hold for all processes together.
+//! Gates: what a job passes before it is accepted and before an attempt of it starts, and the rules that hold there: closed, so
+//! many at a time, so many in a period. The rules are kept in the store, so they hold for all processes together.
 
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::job::NewJob;
 use crate::key::{Key, check_kind};
 use crate::limits::{DELAY_MAX, InvalidInput, NOTE_BYTES_MAX, clip};
-use crate::name::{JobName, QueueName};
+use crate::name::{JobName, Owner, QueueName};
 use crate::time::Timestamp;
 
-/// Where a rule holds. As text: `*`, `queue:mail`, `handler:Send`, `key:tenant:acme`, `keys:tenant`.
+/// Where a rule holds. As text: `*`, `queue:mail`, `handler:Send`, `key:tenant:acme`, `keys:tenant`; for submissions, `owner:acme`
+/// and `owners`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Gate {
     /// All jobs pass here.
@@ -27,11 +29,19 @@ pub enum Gate {
     Key(Key),
     /// Each key of a kind by itself. What a rule at the [`Key`](Self::Key) says goes before.
     Keys(Arc<str>),
+    /// The jobs that an owner submits pass here when they are submitted, and those only: what a handler emits and what a schedule
+    /// submits does not.
+    Owner(Owner),
+    /// Each owner by itself. What a rule at the [`Owner`](Self::Owner) says goes before.
+    Owners,
     /// Where the jobs of a key wait for their turn in a queue that is [shared](Share::by). Stores use it; it holds no rules.
     Turn(Key),
 }
 
 impl Gate {
+    /// What texts of gates look like.
+    const FORMS: &str = "must be *, queue:…, handler:…, key:…:…, keys:…, owner:… or owners";
+
     /// The gate of a queue. Errors as [`QueueName::new`] does.
     pub fn queue(name: impl AsRef<str>) -> Result<Self, InvalidInput> {
         QueueName::new(name).map(Self::Queue)
@@ -52,15 +62,21 @@ impl Gate {
         check_kind(kind.as_ref()).map(|kind| Self::Keys(kind.into()))
     }
 
-    /// Whether what is said here holds at another gate: at this one, or at a key of its kind.
+    /// The gate of an owner. Errors as [`Owner::new`] does.
+    pub fn owner(name: impl AsRef<str>) -> Result<Self, InvalidInput> {
+        Owner::new(name).map(Self::Owner)
+    }
+
+    /// Whether what is said here holds at another gate: at this one, at a key of its kind, or at an owner.
     pub fn covers(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Keys(kind), Self::Key(key)) => **kind == *key.kind(),
+            (Self::Owners, Self::Owner(_)) => true,
             (this, other) => this == other,
         }
     }
 
-    /// Whether a job passes here.
+    /// Whether a job passes here before it starts.
     pub fn is_passed_by(&self, new: &NewJob) -> bool {
         match self {
             Self::Everything => true,
@@ -68,13 +84,20 @@ impl Gate {
             Self::Handler(name) => new.name == *name,
             Self::Key(key) => new.keys().contains(key),
             Self::Keys(kind) => new.keys().iter().any(|key| key.kind() == &**kind),
-            Self::Turn(_) => false,
+            Self::Owner(_) | Self::Owners | Self::Turn(_) => false,
         }
     }
 
-    /// Whether rules can be set here.
-    pub fn holds_rules(&self) -> bool {
-        !matches!(self, Self::Turn(_))
+    /// The gate, if rules can be set here.
+    ///
+    /// # Errors
+    ///
+    /// At a [`Turn`](Self::Turn).
+    pub fn with_rules(self) -> Result<Self, InvalidInput> {
+        match self {
+            Self::Turn(_) => Err(InvalidInput::new("gate", Self::FORMS)),
+            gate => Ok(gate),
+        }
     }
 }
 
@@ -86,6 +109,8 @@ impl fmt::Display for Gate {
             Self::Handler(name) => write!(f, "handler:{name}"),
             Self::Key(key) => write!(f, "key:{key}"),
             Self::Keys(kind) => write!(f, "keys:{kind}"),
+            Self::Owner(name) => write!(f, "owner:{name}"),
+            Self::Owners => f.write_str("owners"),
             Self::Turn(key) => write!(f, "turn:{key}"),
         }
     }
@@ -97,12 +122,14 @@ impl FromStr for Gate {
     fn from_str(text: &str) -> Result<Self, InvalidInput> {
         match text.split_once(':') {
             None if text == "*" => Ok(Self::Everything),
+            None if text == "owners" => Ok(Self::Owners),
             Some(("queue", name)) => Self::queue(name),
             Some(("handler", name)) => Self::handler(name),
             Some(("key", key)) => key.parse().map(Self::Key),
             Some(("keys", kind)) => Self::keys(kind),
+            Some(("owner", name)) => Self::owner(name),
             Some(("turn", key)) => key.parse().map(Self::Turn),
-            _ => Err(InvalidInput::new("gate", "must be *, queue:…, handler:…, key:…:… or keys:…")),
+            _ => Err(InvalidInput::new("gate", Self::FORMS)),
         }
     }
 }
@@ -211,16 +238,66 @@ impl Bucket {
 }
 
 /// What holds at a gate, each part by itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Rule {
     /// No attempt starts; the note says why.
     pub paused: Option<String>,
     /// How many may run or start.
     pub limits: Limits,
     /// How the jobs of a queue take turns, or how much a key gets of one.
-    // Last, and not there at all where nothing is said, as in records from before it.
-    #[serde(default, skip_serializing_if = "Share::is_none")]
+    #[serde(default)]
     pub share: Share,
+    /// How many jobs may wait in a queue.
+    #[serde(default)]
+    pub backlog: Backlog,
+}
+
+/// The last parts are not there at all where nothing is said, as in records from before there were any: records have no names of
+/// fields, so that only last ones may be missing.
+impl Serialize for Rule {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let with_backlog = !self.backlog.is_none();
+        let with_share = with_backlog || !self.share.is_none();
+        let fields = 2 + usize::from(with_share) + usize::from(with_backlog);
+        let mut rule = serializer.serialize_struct("Rule", fields)?;
+        rule.serialize_field("paused", &self.paused)?;
+        rule.serialize_field("limits", &self.limits)?;
+        if with_share {
+            rule.serialize_field("share", &self.share)?;
+        }
+        if with_backlog {
+            rule.serialize_field("backlog", &self.backlog)?;
+        }
+        rule.end()
+    }
+}
+
+/// How many jobs may wait in a queue, and what becomes of one that is submitted when so many do. The default is any number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[must_use = "it does nothing until it is set at a gate"]
+pub struct Backlog {
+    /// How many may wait.
+    pub most: Option<u64>,
+    /// One that waits makes room, where otherwise the new one is refused.
+    pub drops: bool,
+}
+
+impl Backlog {
+    /// So many at most, for their turn or for their time; what is submitted besides is refused. Zero is allowed and refuses all.
+    pub fn most(waiting: u64) -> Self {
+        Self { most: Some(waiting), drops: false }
+    }
+
+    /// In place of refusing the new job, one that waits is canceled: the oldest of the least urgent that are ready, or one that waits
+    /// at a gate or for its time where none is ready.
+    pub fn drop_oldest(self) -> Self {
+        Self { drops: true, ..self }
+    }
+
+    /// Whether any number may wait.
+    pub fn is_none(&self) -> bool {
+        self.most.is_none()
+    }
 }
 
 /// How a queue is shared among the keys of its jobs. The default is not at all: first come, first served.
@@ -345,14 +422,43 @@ pub enum Edit {
     },
     /// Another way to share; the default for none. What waits already waits as it did.
     Share(Share),
+    /// Another number that may wait; the default for any. What waits already stays.
+    Backlog(Backlog),
     /// No attempt starts for so long, where a rate is set: whoever stands behind said when to come back.
     Hold(Duration),
+}
+
+impl Edit {
+    /// Whether this has a meaning at a gate.
+    ///
+    /// # Errors
+    ///
+    /// When it says by what a queue is shared or how many may wait in it elsewhere than at a queue, what a key gets elsewhere than at
+    /// keys, anything but how many may be submitted in a period at owners, or for how long a kind of gates is held.
+    pub fn check(&self, gate: &Gate) -> Result<(), InvalidInput> {
+        let of_owners = matches!(gate, Gate::Owner(_) | Gate::Owners);
+        match self {
+            Self::Share(share) => share.check(gate),
+            Self::Backlog(backlog) if !backlog.is_none() && !matches!(gate, Gate::Queue(_)) => {
+                Err(InvalidInput::new("backlog", "is set at the gate of a queue"))
+            }
+            Self::Hold(_) if matches!(gate, Gate::Keys(_) | Gate::Owners) => {
+                Err(InvalidInput::new("gate", "of a kind of gates cannot be held; hold one of them"))
+            }
+            Self::Pause(_) if of_owners => Err(InvalidInput::new("gate", "of an owner cannot be paused; set a rate")),
+            Self::Limit(limits) if of_owners && limits.running.is_some() => Err(InvalidInput::new(
+                "limits",
+                "of an owner are a rate, of submissions; how many run is limited at a key",
+            )),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Rule {
     /// Whether nothing holds.
     pub fn is_none(&self) -> bool {
-        self.paused.is_none() && self.limits.is_none() && self.share.is_none()
+        self.paused.is_none() && self.limits.is_none() && self.share.is_none() && self.backlog.is_none()
     }
 
     /// This rule with what another says where this one is silent.
@@ -361,7 +467,7 @@ impl Rule {
         let rate = self.limits.rate.or(other.limits.rate);
         let paused = self.paused.clone().or_else(|| other.paused.clone());
         let share = Share { by: self.share.by.clone(), weight: self.share.weight.or(other.share.weight) };
-        Self { paused, limits: Limits { running, in_order, rate }, share }
+        Self { paused, limits: Limits { running, in_order, rate }, share, backlog: self.backlog }
     }
 
     /// What an edit makes of it. A hold is not a matter of the rule.
@@ -373,6 +479,7 @@ impl Rule {
             Edit::Rate { expected, rate } if self.limits.rate == *expected => self.limits.rate = *rate,
             Edit::Rate { .. } => {}
             Edit::Share(share) => self.share = share.clone(),
+            Edit::Backlog(backlog) => self.backlog = *backlog,
             Edit::Hold(_) => {}
         }
         self
@@ -433,11 +540,23 @@ mod tests {
 
     #[test]
     fn a_gate_is_what_its_text_says() {
-        for text in ["*", "queue:mail", "handler:Send", "key:tenant:ac me:1", "keys:tenant"] {
+        for text in ["*", "queue:mail", "handler:Send", "key:tenant:ac me:1", "keys:tenant", "owner:acme", "owners"] {
             let gate: Gate = text.parse().expect("valid");
             assert_eq!(gate.to_string(), text);
         }
-        for text in ["", "mail", "queue:", "queue:a b", "key:tenant", "key::x", "key:tenant:", "keys:", "keys:a:b"] {
+        for text in [
+            "",
+            "mail",
+            "owner:",
+            "owners:a",
+            "queue:",
+            "queue:a b",
+            "key:tenant",
+            "key::x",
+            "key:tenant:",
+            "keys:",
+            "keys:a:b",
+        ] {
             assert!(text.parse::<Gate>().is_err(), "{text}");
         }
     }
@@ -449,7 +568,7 @@ mod tests {
         for text in ["*", "queue:mail", "handler:Send", "key:tenant:acme", "keys:tenant"] {
             assert!(text.parse::<Gate>().expect("valid").is_passed_by(&new), "{text}");
         }
-        for text in ["queue:other", "handler:Other", "key:tenant:other", "keys:user"] {
+        for text in ["queue:other", "handler:Other", "key:tenant:other", "keys:user", "owner:acme", "owners"] {
             assert!(!text.parse::<Gate>().expect("valid").is_passed_by(&new), "{text}");
         }
     }
@@ -457,7 +576,8 @@ mod tests {
     #[test]
     fn a_rule_is_completed_by_another_part_by_part() {
         let rate = Rate::per_second(5).expect("valid");
-        let own = Rule { paused: Some("why".into()), limits: Limits::rate(rate), share: Share::default() };
+        let own =
+            Rule { paused: Some("why".into()), limits: Limits::rate(rate), share: Share::default(), ..Rule::default() };
         let other = Rule { limits: Limits::in_order(), share: Share::weight(3).expect("valid"), ..Rule::default() };
         let both = own.or(&other);
         assert_eq!(both.limits, Limits::in_order().with_rate(rate));
@@ -496,7 +616,37 @@ mod tests {
         assert!(Share::weight(0).is_err() && Share::weight(1_001).is_err() && Share::by("").is_err());
     }
 
-    /// Rules had no share when the first of them were written.
+    #[test]
+    fn owners_have_a_rate_and_nothing_else() {
+        let rate = || Limits::rate(Rate::per_second(5).expect("valid"));
+        for text in ["owner:acme", "owners"] {
+            let gate: Gate = text.parse().expect("valid");
+            assert!(Edit::Limit(rate()).check(&gate).is_ok() && Edit::Limit(Limits::default()).check(&gate).is_ok());
+            assert!(Edit::Limit(Limits::running(1)).check(&gate).is_err(), "{text}");
+            assert!(
+                Edit::Limit(Limits::in_order().with_rate(Rate::per_second(5).expect("valid"))).check(&gate).is_err()
+            );
+            assert!(Edit::Pause("why".into()).check(&gate).is_err(), "{text}");
+            assert!(Edit::Share(Share::weight(2).expect("valid")).check(&gate).is_err(), "{text}");
+        }
+        assert!(Gate::Owners.covers(&Gate::owner("acme").expect("valid")));
+        assert!(!Gate::Owners.covers(&Gate::key("owner", "acme").expect("valid")));
+    }
+
+    #[test]
+    fn how_many_wait_is_said_at_a_queue() {
+        let backlog = Edit::Backlog(Backlog::most(5).drop_oldest());
+        assert!(backlog.check(&"queue:mail".parse().expect("valid")).is_ok());
+        for text in ["*", "handler:Send", "key:tenant:acme", "keys:tenant", "owners"] {
+            let gate = text.parse().expect("valid");
+            assert!(backlog.check(&gate).is_err() && Edit::Backlog(Backlog::default()).check(&gate).is_ok(), "{text}");
+        }
+        let rule = Rule::default().edited(&Edit::Pause("why".into())).edited(&backlog);
+        assert_eq!((rule.backlog, rule.paused.is_some()), (Backlog { most: Some(5), drops: true }, true));
+        assert!(rule.edited(&Edit::Backlog(Backlog::default())).edited(&Edit::Resume).is_none());
+    }
+
+    /// Rules had no share and no backlog when the first of them were written.
     #[test]
     fn a_rule_without_a_share_is_written_and_read_as_before_there_were_any() {
         #[derive(Serialize)]

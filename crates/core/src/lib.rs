@@ -10,7 +10,7 @@
 //! - [`message`]: the ids of messages, and [`Cause`], what a message follows from
 //! - [`unique`]: [`Unique`], jobs of which there must be one at a time
 //! - [`key`]: [`Key`], whose work a job is
-//! - [`gate`]: [`Gate`], [`Limits`] and [`Share`], what a job passes before it starts
+//! - [`gate`]: [`Gate`], [`Limits`], [`Share`] and [`Backlog`], what a job passes before it is accepted and before it starts
 //! - [`attempt`]: [`Attempt`], how one execution ended
 //! - [`state`]: the state table, one total function that decides every transition
 //! - [`retry`]: [`RetryPolicy`] and the verdict on a failed attempt
@@ -56,7 +56,7 @@ pub use attempt::{Attempt, AttemptOutcome};
 pub use cadence::Cadence;
 pub use context::{ContextMap, RequestContext};
 pub use failure::{ErrorClass, JobError};
-pub use gate::{Gate, Limits, Rate, Share};
+pub use gate::{Backlog, Gate, Limits, Rate, Share};
 pub use id::{Incarnation, JobId};
 pub use job::{Conditions, Expiry, Job, JobBuilder, NewJob, Priority, Progress, Start};
 pub use key::Key;

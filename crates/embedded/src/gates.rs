@@ -194,7 +194,8 @@ pub(crate) fn withdraw(ledger: &mut Ledger<'_>, queue: QueueRef, seq: i64, new: 
     Ok(())
 }
 
-fn keep_buckets(ledger: &mut Ledger<'_>) -> Checked<()> {
+/// Writes the buckets that have changed.
+pub(crate) fn keep_buckets(ledger: &mut Ledger<'_>) -> Checked<()> {
     for (gate, Bucket(full_at)) in ledger.mirror.keeper.changed_buckets() {
         ledger.conn.prepare_cached(WRITE_BUCKET)?.execute((gate.to_string(), full_at.as_micros()))?;
     }

@@ -9,7 +9,7 @@ use windlass_store::schedules::{DueSchedules, Kept, Revision, Write};
 use crate::fault::{Checked, Fault};
 use crate::ledger::Ledger;
 use crate::record;
-use crate::submit::submit;
+use crate::submit::{Of, submit};
 
 const WRITE: &str = include_str!("sql/schedule_write.sql");
 const FIND: &str = include_str!("sql/schedule_find.sql");
@@ -26,7 +26,7 @@ pub(crate) fn write(ledger: &mut Ledger<'_>, write: &Write) -> Checked<Option<Re
     let revision = Revision::following(former, ledger.now);
     let due = write.due.map(Timestamp::as_micros);
     ledger.conn.prepare_cached(WRITE)?.execute((write.name.as_str(), revision.0 as i64, due, &write.record))?;
-    submit(ledger, &write.jobs, None, None)?;
+    submit(ledger, &write.jobs, None, None, Of::Ourselves)?;
     ledger.hint_at_work()?;
     ledger.news.hints.push(Hint::Schedules);
     Ok(Some(revision))

@@ -8,7 +8,7 @@ use windlass_store::{Fate, Lease, Outcome, Settlement, codec};
 use crate::fault::Checked;
 use crate::ledger::{Ledger, expect_one, target};
 use crate::mirror::Running;
-use crate::submit::submit;
+use crate::submit::{Of, submit};
 use crate::{gates, history, record};
 
 const SETTLE: &str = include_str!("sql/settle.sql");
@@ -47,7 +47,7 @@ fn in_order_of_submission(ledger: &Ledger<'_>, settlements: &[Settlement]) -> Ve
 fn submit_emitted(ledger: &mut Ledger<'_>, settlements: &[Settlement], fates: &[Fate]) -> Checked<()> {
     for (settlement, fate) in settlements.iter().zip(fates) {
         if *fate == Fate::Settled(Status::Completed) {
-            let _emitted_ids_may_exist = submit(ledger, &settlement.emitted, None, None)?;
+            let _emitted_ids_may_exist = submit(ledger, &settlement.emitted, None, None, Of::Ourselves)?;
         }
     }
     Ok(())

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE;
-use rusqlite::{CachedStatement, Connection};
-use windlass_core::{NewJob, QueueName, Status, Timestamp, Uniqueness};
+use rusqlite::{CachedStatement, Connection, OptionalExtension};
+use windlass_core::{Backlog, JobId, NewJob, QueueName, Status, Timestamp, Uniqueness};
 use windlass_store::codec::Spec;
 use windlass_store::{Scope, SubmitOutcome, Submitted};
 
@@ -14,10 +14,20 @@ use crate::handover::Handover;
 use crate::ledger::Ledger;
 use crate::mirror::QueueRef;
 use crate::unique::{self, Way};
-use crate::{record, turns, whole};
+use crate::{gates, record, turns, whole};
 
 const SUBMIT_JOB: &str = include_str!("sql/submit_job.sql");
+const DROPS_FIRST: &str = include_str!("sql/submit_drops_first.sql");
 const SUBMIT_STATE: &str = include_str!("sql/submit_state.sql");
+
+/// Who submits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Of {
+    /// What they submit counts for the rates of owners.
+    Callers,
+    /// What is emitted by handlers and submitted by schedules does not.
+    Ourselves,
+}
 
 /// Stores the jobs whose ids are new, unless their queue holds `limit` waiting jobs already. Those that `handover`
 /// takes go to a worker at once.
@@ -26,6 +36,7 @@ pub(crate) fn submit(
     jobs: &[Arc<NewJob>],
     limit: Option<u64>,
     mut handover: Option<&mut Handover<'_>>,
+    of: Of,
 ) -> Checked<Vec<Submitted>> {
     if jobs.is_empty() {
         return Ok(Vec::new());
@@ -33,15 +44,36 @@ pub(crate) fn submit(
     let mut intake = Intake::prepare(ledger.conn)?;
     let mut answers = Vec::with_capacity(jobs.len());
     for new in jobs {
-        answers.push(match new.unique() {
-            Some(unique) => intake.take_unique(ledger, new, unique, limit, handover.as_deref_mut())?,
-            None => {
-                let outcome = intake.take(ledger, new, limit, handover.as_deref_mut())?;
-                Submitted { id: new.id, outcome, at: ledger.now }
+        if let (Of::Callers, Some(outcome)) = (of, waits(ledger, new)?) {
+            answers.push(Submitted { id: new.id, outcome, at: ledger.now });
+            continue;
+        }
+        let backlog = match of {
+            Of::Callers => ledger.mirror.keeper.backlog(&new.queue, limit),
+            Of::Ourselves => Backlog { most: limit, drops: false },
+        };
+        let answer = intake.take(ledger, new, backlog.most, handover.as_deref_mut())?;
+        answers.push(match answer.outcome {
+            SubmitOutcome::QueueFull if backlog.drops => {
+                intake.take_for_another(ledger, new, backlog, handover.as_deref_mut())?
             }
+            _ => answer,
         });
     }
     Ok(answers)
+}
+
+/// What a job is told whose owner may not submit it now, or whose id is taken; nothing where no rule holds for its owner.
+fn waits(ledger: &mut Ledger<'_>, new: &NewJob) -> Checked<Option<SubmitOutcome>> {
+    if !ledger.mirror.keeper.limits_owner(new) {
+        return Ok(None);
+    }
+    if let Some(known) = known(ledger.conn, new)? {
+        return Ok(Some(known));
+    }
+    let refused = ledger.mirror.keeper.submits(new, ledger.now).err();
+    gates::keep_buckets(ledger)?;
+    Ok(refused.map(|retry_after| SubmitOutcome::OverRate { retry_after }))
 }
 
 /// The statements of this verb, looked up once per batch.
@@ -55,7 +87,44 @@ impl<'c> Intake<'c> {
         Ok(Self { job: conn.prepare_cached(SUBMIT_JOB)?, state: conn.prepare_cached(SUBMIT_STATE)? })
     }
 
+    /// Takes a job, unless its id is taken, another stands that is the same, or its queue is full.
     fn take(
+        &mut self,
+        ledger: &mut Ledger<'_>,
+        new: &Arc<NewJob>,
+        limit: Option<u64>,
+        handover: Option<&mut Handover<'_>>,
+    ) -> Checked<Submitted> {
+        match new.unique() {
+            Some(unique) => self.take_unique(ledger, new, unique, limit, handover),
+            None => {
+                let outcome = self.take_one(ledger, new, limit, handover)?;
+                Ok(Submitted { id: new.id, outcome, at: ledger.now })
+            }
+        }
+    }
+
+    /// Takes a job in place of one that waits in its queue, if any does.
+    fn take_for_another(
+        &mut self,
+        ledger: &mut Ledger<'_>,
+        new: &Arc<NewJob>,
+        backlog: Backlog,
+        handover: Option<&mut Handover<'_>>,
+    ) -> Checked<Submitted> {
+        let queue = ledger.mirror.queue(&new.queue);
+        let Some(oldest) = queue.map(|queue| drops_first(ledger.conn, queue)).transpose()?.flatten() else {
+            return Ok(Submitted { id: new.id, outcome: SubmitOutcome::QueueFull, at: ledger.now });
+        };
+        cancel(ledger, oldest, &Scope::Everything)?;
+        let answer = self.take(ledger, new, backlog.most.map(|most| most.max(1)), handover)?;
+        Ok(match answer.outcome {
+            SubmitOutcome::Created(_) => Submitted { outcome: SubmitOutcome::Replaced(oldest), ..answer },
+            _ => answer,
+        })
+    }
+
+    fn take_one(
         &mut self,
         ledger: &mut Ledger<'_>,
         new: &Arc<NewJob>,
@@ -111,7 +180,7 @@ impl<'c> Intake<'c> {
             limit = None;
         }
         let seq = ledger.mirror.next_seq();
-        let outcome = self.take(ledger, new, limit, handover)?;
+        let outcome = self.take_one(ledger, new, limit, handover)?;
         if let SubmitOutcome::Created(_) = outcome {
             unique::hold(ledger.conn, seq, new, ledger.now)?;
         }
@@ -175,6 +244,13 @@ fn insert_job(job: &mut CachedStatement<'_>, seq: i64, new: &NewJob, created_at:
 /// The one unique column of `job` besides its key, which has a code of its own.
 fn is_id_taken(error: &rusqlite::Error) -> bool {
     error.sqlite_error().is_some_and(|failure| failure.extended_code == SQLITE_CONSTRAINT_UNIQUE)
+}
+
+/// The job that makes room for a new one, if any waits.
+fn drops_first(conn: &Connection, queue: QueueRef) -> Checked<Option<JobId>> {
+    let mut statement = conn.prepare_cached(DROPS_FIRST)?;
+    let id: Option<[u8; 16]> = statement.query_row([queue.id()], |row| row.get(0)).optional()?;
+    Ok(id.map(JobId::from_bytes))
 }
 
 /// Whether a queue that so many leave has no room.

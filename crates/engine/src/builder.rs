@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::{Notify, mpsc};
 use windlass_core::gate::Edit;
-use windlass_core::{Incarnation, InvalidInput, Limits, QueueName, Share};
+use windlass_core::{Backlog, Incarnation, InvalidInput, Limits, QueueName, Share};
 use windlass_dispatch::{Application, Handler, Router};
 use windlass_store::SharedStore;
 
@@ -118,6 +118,12 @@ impl EngineBuilder {
     /// [`Gates::share`](crate::Gates::share).
     pub fn share(self, gate: impl ToString, share: Share) -> Self {
         self.rule(gate, Edit::Share(share))
+    }
+
+    /// Sets how many jobs may wait in a queue, when the engine starts, in place of what is set there. See
+    /// [`Gates::backlog`](crate::Gates::backlog).
+    pub fn backlog(self, gate: impl ToString, backlog: Backlog) -> Self {
+        self.rule(gate, Edit::Backlog(backlog))
     }
 
     fn rule(mut self, gate: impl ToString, edit: Edit) -> Self {

@@ -95,6 +95,6 @@ fn running(gate: &Gate) -> Filter {
     match gate {
         Gate::Queue(queue) => Filter { queue: Some(queue.clone()), ..all },
         Gate::Handler(name) => Filter { name: Some(name.clone()), ..all },
-        Gate::Everything | Gate::Key(_) | Gate::Keys(_) | Gate::Turn(_) => all,
+        Gate::Everything | Gate::Key(_) | Gate::Keys(_) | Gate::Owner(_) | Gate::Owners | Gate::Turn(_) => all,
     }
 }

@@ -40,6 +40,7 @@ pub(crate) fn accepted(answer: &Submitted, queue: QueueName) -> Result<(), Error
         }
         SubmitOutcome::Conflict => Err(Error::Conflict { id: answer.id }),
         SubmitOutcome::QueueFull => Err(Error::QueueFull { queue }),
+        SubmitOutcome::OverRate { retry_after } => Err(Error::OverRate { retry_after }),
     }
 }
 
@@ -66,7 +67,7 @@ impl Engine {
     }
 
     /// Submits one job and answers when the store has it durably. The answer names the job that stands: this one, or of a
-    /// unique job the one that is the same (`Duplicate`). `Conflict` and `QueueFull` are errors here.
+    /// unique job the one that is the same (`Duplicate`). `Conflict`, `QueueFull` and `OverRate` are errors here.
     pub async fn submit(&self, mut job: NewJob) -> Result<Submitted, Error> {
         self.check(&job)?;
         trace::ensure(&mut job);

@@ -19,11 +19,17 @@ pub enum Error {
         /// The id that is taken.
         id: JobId,
     },
-    /// The queue holds as many waiting jobs as `max_queue_size` allows. Nothing was stored.
-    #[error("queue {queue} is full; try again later or raise max_queue_size")]
+    /// The queue holds as many waiting jobs as `max_queue_size` or its [`Backlog`](windlass_core::Backlog) allows. Nothing was stored.
+    #[error("queue {queue} is full; try again later, or raise max_queue_size or the queue's backlog")]
     QueueFull {
         /// The queue.
         queue: QueueName,
+    },
+    /// The job's owner has submitted as many as the rate at its gate allows. Nothing was stored.
+    #[error("the owner has submitted as many jobs as it may; try again in {} ms", .retry_after.as_millis())]
+    OverRate {
+        /// When it may submit again.
+        retry_after: Duration,
     },
     /// Too many submissions wait in this process for the store. Nothing was stored.
     #[error("too many submissions are waiting for the store; try again later")]
@@ -51,13 +57,17 @@ impl Error {
         match self {
             Self::Invalid(_) | Self::Conflict { .. } | Self::Unsupported { .. } => false,
             Self::Store(error) => error.is_transient(),
-            Self::QueueFull { .. } | Self::Busy | Self::Timeout | Self::ShuttingDown => true,
+            Self::QueueFull { .. } | Self::OverRate { .. } | Self::Busy | Self::Timeout | Self::ShuttingDown => true,
         }
     }
 
-    /// How long to wait before trying again: one to five seconds, drawn anew each time so that callers spread out.
+    /// How long to wait before trying again: what an owner's rate says, otherwise one to five seconds, drawn anew each time so that
+    /// callers spread out.
     pub fn retry_after(&self) -> Duration {
-        Duration::from_secs(fastrand::u64(1..=5))
+        match self {
+            Self::OverRate { retry_after } => *retry_after,
+            _ => Duration::from_secs(fastrand::u64(1..=5)),
+        }
     }
 }
 

@@ -1,10 +1,10 @@
-//! What operators and programs do with rules: pause, resume, limit, share, hold, look.
+//! What operators and programs do with rules: pause, resume, limit, share, bound, hold, look.
 
 use std::time::Duration;
 
 use windlass_core::gate::Edit;
 use windlass_core::limits::{DELAY_MAX, PAGE_MAX};
-use windlass_core::{Gate, InvalidInput, Limits, Share};
+use windlass_core::{Backlog, Gate, InvalidInput, Limits, Share};
 use windlass_store::Ruled;
 
 use crate::breakers::keep_mark;
@@ -14,7 +14,8 @@ use crate::shared::Shared;
 
 /// The rules of the store, which hold for all its processes together: [`Engine::gates`].
 ///
-/// Gates are named by [`Gate`] or by its text: `*`, `queue:mail`, `handler:Send`, `key:tenant:acme`, `keys:tenant`.
+/// Gates are named by [`Gate`] or by its text: `*`, `queue:mail`, `handler:Send`, `key:tenant:acme`, `keys:tenant`, and for what is
+/// submitted `owner:acme`, `owners`.
 #[derive(Clone)]
 pub struct Gates {
     pub(crate) engine: Engine,
@@ -28,23 +29,13 @@ impl Engine {
 }
 
 pub(crate) fn parse(gate: &impl ToString) -> Result<Gate, InvalidInput> {
-    let gate: Gate = gate.to_string().parse()?;
-    match gate.holds_rules() {
-        true => Ok(gate),
-        false => Err(InvalidInput::new("gate", "must be *, queue:…, handler:…, key:…:… or keys:…")),
-    }
+    gate.to_string().parse::<Gate>()?.with_rules()
 }
 
 /// The gate, if what is to be changed there has a meaning.
 pub(crate) fn check(gate: &impl ToString, edit: &Edit) -> Result<Gate, InvalidInput> {
     let gate = parse(gate)?;
-    match edit {
-        Edit::Share(share) => share.check(&gate)?,
-        Edit::Hold(_) if matches!(gate, Gate::Keys(_)) => {
-            return Err(InvalidInput::new("gate", "of a kind of keys cannot be held; hold that of a key"));
-        }
-        _ => {}
-    }
+    edit.check(&gate)?;
     Ok(gate)
 }
 
@@ -65,7 +56,9 @@ impl Gates {
     }
 
     /// Sets how many may pass, in place of what was set there before; [`Limits::default`] lets all pass. Jobs that run already
-    /// count. Errors as for [`pause`](Self::pause); a Redis store that is spread keeps no limits and answers with `Store`.
+    /// count. At `owner:acme` or `owners` a rate says how many jobs an owner may submit: those over it are refused with
+    /// [`Error::OverRate`]. Errors as for [`pause`](Self::pause), and with `Invalid` at owners for anything but a rate; a Redis store
+    /// that is spread keeps no limits and answers with `Store`.
     pub async fn limit(&self, gate: impl ToString, limits: Limits) -> Result<(), Error> {
         self.edit(gate, Edit::Limit(limits)).await
     }
@@ -77,6 +70,14 @@ impl Gates {
     /// lines in each shard by itself.
     pub async fn share(&self, gate: impl ToString, share: Share) -> Result<(), Error> {
         self.edit(gate, Edit::Share(share)).await
+    }
+
+    /// Sets how many jobs may wait in a queue, in all processes together, and what becomes of one that is submitted when so many do, in
+    /// place of what was set there before; [`Backlog::default`] for any number. Where a process's `max_queue_size` is less, that holds
+    /// for what it submits. Jobs that wait already stay. Errors as for [`pause`](Self::pause), and with `Invalid` elsewhere than at a
+    /// queue; a Redis store that is spread keeps none and answers with `Store`.
+    pub async fn backlog(&self, gate: impl ToString, backlog: Backlog) -> Result<(), Error> {
+        self.edit(gate, Edit::Backlog(backlog)).await
     }
 
     /// No attempt starts for so long at a gate with a rate, because whoever stands behind said when to come back. Handlers

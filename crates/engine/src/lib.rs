@@ -95,6 +95,7 @@ mod order;
 mod outage;
 mod overtime;
 mod pace;
+mod patience;
 mod phase;
 pub mod recurring;
 mod registry;

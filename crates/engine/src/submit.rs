@@ -29,7 +29,7 @@ impl<H: Handler> Submit for H {
     {
         let encoded = H::Input::encode(value).map_err(|_| InvalidInput::new("input", "cannot be serialised"));
         let job = encoded.map(|payload| self.options().build(H::NAME, payload, engine.settings().retry()));
-        Submission { engine: engine.clone(), job }
+        Submission { engine: engine.clone(), job, patience: Duration::ZERO }
     }
 }
 
@@ -38,6 +38,7 @@ impl<H: Handler> Submit for H {
 pub struct Submission {
     engine: Engine,
     job: Result<JobBuilder, InvalidInput>,
+    patience: Duration,
 }
 
 impl Submission {
@@ -107,6 +108,12 @@ impl Submission {
         self.map(|job| job.unique(unique))
     }
 
+    /// Tries again for so long where there is no room: when the queue is full, the process busy, or the owner over its rate. Default
+    /// not at all. See [`Engine::submit_within`].
+    pub fn patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
     fn map(mut self, change: impl FnOnce(JobBuilder) -> JobBuilder) -> Self {
         self.job = self.job.map(change);
         self
@@ -121,7 +128,10 @@ impl IntoFuture for Submission {
         Box::pin(async move {
             let limit = self.engine.settings().payload_bytes_max;
             let job = self.job?.finish_within(SystemClock.now(), limit)?;
-            self.engine.submit(job).await
+            match self.patience.is_zero() {
+                true => self.engine.submit(job).await,
+                false => self.engine.submit_within(job, self.patience).await,
+            }
         })
     }
 }

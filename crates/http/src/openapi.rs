@@ -69,6 +69,7 @@ const REFUSED: [(&str, &str); 8] = [
     ("415", "the media type is not taken"),
     ("422", "the key or id was used for other work, or the job is not valid"),
     ("431", "headers, route and query values are too large"),
+    ("429", "the owner has submitted as many jobs as it may"),
     ("503", "the queue is full, or the store is away"),
 ];
 

@@ -197,6 +197,9 @@ impl From<&EngineError> for Problem {
             EngineError::Invalid(invalid) => (Code::InvalidJob, invalid.to_string().into()),
             EngineError::Conflict { .. } => (Code::RequestIdReused, "a job of this id asks for other work".into()),
             EngineError::QueueFull { .. } => (Code::QueueFull, "too many jobs wait; nothing was stored".into()),
+            EngineError::OverRate { .. } => {
+                (Code::RateLimited, "as many jobs were submitted as may be for now; nothing was stored".into())
+            }
             EngineError::Busy => (Code::Overloaded, "too many requests wait; nothing was stored".into()),
             EngineError::ShuttingDown => (Code::ShuttingDown, "this process takes no more work".into()),
             _ => (
@@ -205,7 +208,7 @@ impl From<&EngineError> for Problem {
             ),
         };
         let problem = Self::new(code, detail);
-        match problem.status.is_server_error() {
+        match problem.status.is_server_error() || matches!(error, EngineError::OverRate { .. }) {
             true => problem.retry_after(error.retry_after()),
             false => problem,
         }

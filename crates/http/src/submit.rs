@@ -125,9 +125,11 @@ fn route(parts: &Parts) -> &str {
 fn refusal(error: EngineError, identity: Identity) -> Refusal {
     match error {
         EngineError::Conflict { .. } => identity.reused().into(),
-        EngineError::Invalid(_) | EngineError::QueueFull { .. } | EngineError::Busy | EngineError::ShuttingDown => {
-            Problem::from(&error).into()
-        }
+        EngineError::Invalid(_)
+        | EngineError::QueueFull { .. }
+        | EngineError::OverRate { .. }
+        | EngineError::Busy
+        | EngineError::ShuttingDown => Problem::from(&error).into(),
         _ => error.into(),
     }
 }

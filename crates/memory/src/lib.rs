@@ -146,7 +146,7 @@ impl Store for Memory {
         self.with(|table, now| Exchanged {
             fates: turn.settle.into_iter().map(|settlement| table.settle(settlement, now)).collect(),
             extended: turn.extend.into_iter().map(|extend| table.extend(extend, now)).collect(),
-            submitted: turn.submit.into_iter().map(|new| table.submit(new, turn.queue_limit, now)).collect(),
+            submitted: turn.submit.into_iter().map(|new| table.submit_for_caller(new, turn.queue_limit, now)).collect(),
             claimed: turn.claim.map(|claim| table.claim(&claim, now)).unwrap_or_default(),
         })
     }

@@ -80,6 +80,14 @@ impl Queue {
         self.held.get(gate).into_iter().flatten().map(|&(_, _, seq)| seq)
     }
 
+    /// The job that makes room for a new one: the oldest of the least urgent that are ready, or another one that waits.
+    pub(crate) fn drops_first(&self) -> Option<Seq> {
+        let ready = self.ready.iter().rev().find_map(|level| level.first().copied());
+        let held = || self.held.values().rev().find_map(|line| line.last()).map(|&(_, _, seq)| seq);
+        let scheduled = || self.scheduled.last().map(|&(_, seq)| seq);
+        ready.or_else(held).or_else(|| self.suspects().next()).or_else(scheduled)
+    }
+
     /// The next suspects.
     pub(crate) fn suspects(&self) -> impl Iterator<Item = Seq> + '_ {
         self.suspects.iter().map(|&(_, seq)| seq)

@@ -4,13 +4,50 @@ use std::collections::hash_map::Entry as Slot;
 use std::sync::Arc;
 
 use windlass_core::unique::Verdict;
-use windlass_core::{Job, NewJob, Status, Timestamp};
+use windlass_core::{Backlog, Job, NewJob, Status, Timestamp};
 use windlass_store::{Imported, Scope, SubmitOutcome, Submitted, is_importable};
 
 use crate::entry::{Entry, Seq};
+use crate::queue::Queue;
 use crate::table::Table;
 
 impl Table {
+    /// Accepts a job that a caller brings, or says why not.
+    pub(crate) fn submit_for_caller(
+        &mut self,
+        new: Arc<NewJob>,
+        queue_limit: Option<u64>,
+        now: Timestamp,
+    ) -> Submitted {
+        if self.keeper.limits_owner(&new)
+            && !self.ids.contains_key(&new.id)
+            && let Err(retry_after) = self.keeper.submits(&new, now)
+        {
+            return Submitted { id: new.id, outcome: SubmitOutcome::OverRate { retry_after }, at: now };
+        }
+        let backlog = self.keeper.backlog(&new.queue, queue_limit);
+        match self.submit(Arc::clone(&new), backlog.most, now) {
+            Submitted { outcome: SubmitOutcome::QueueFull, .. } if backlog.drops => {
+                self.submit_for_another(new, backlog, now)
+            }
+            answer => answer,
+        }
+    }
+
+    /// Accepts a job in place of one that waits in its queue, if any does.
+    fn submit_for_another(&mut self, new: Arc<NewJob>, backlog: Backlog, now: Timestamp) -> Submitted {
+        let oldest = self.index.queue(&new.queue).and_then(Queue::drops_first);
+        let Some(oldest) = oldest.and_then(|seq| self.jobs.get(seq)).map(|entry| entry.job.new.id) else {
+            return Submitted { id: new.id, outcome: SubmitOutcome::QueueFull, at: now };
+        };
+        self.cancel(oldest, &Scope::Everything, now);
+        let answer = self.submit(new, backlog.most.map(|most| most.max(1)), now);
+        match answer.outcome {
+            SubmitOutcome::Created(_) => Submitted { outcome: SubmitOutcome::Replaced(oldest), ..answer },
+            _ => answer,
+        }
+    }
+
     /// Accepts a job, or says why not. Without a `queue_limit` every queue has room.
     pub(crate) fn submit(&mut self, new: Arc<NewJob>, queue_limit: Option<u64>, now: Timestamp) -> Submitted {
         let id = new.id;

@@ -47,7 +47,8 @@ async fn write(asking: &Asking<'_>, gate: &Gate, kept: Option<&[u8]>, rule: &Rul
     let (apart, tolerance) = (rate.map(|rate| rate.interval_micros()), rate.map_or(0, |rate| rate.tolerance_micros()));
     let (patience, anew) = (rate.map_or(0, |rate| micros(rate.patience())), matches!(edit, Edit::Limit(_)));
     let weight = rule.share.weight.map(i64::from);
-    let params: [Param<'_>; 15] = [
+    let waiting = rule.backlog.most.map(|most| i64::try_from(most).unwrap_or(i64::MAX));
+    let params: [Param<'_>; 17] = [
         (&asking.at, Type::INT8),
         (&name, Type::TEXT),
         (&kept, Type::BYTEA),
@@ -63,8 +64,10 @@ async fn write(asking: &Asking<'_>, gate: &Gate, kept: Option<&[u8]>, rule: &Rul
         (&asking.channel, Type::TEXT),
         (&rule.share.by, Type::TEXT),
         (&weight, Type::INT8),
+        (&waiting, Type::INT8),
+        (&rule.backlog.drops, Type::BOOL),
     ];
-    let sql = asking.sql("SELECT windlass.gates_edit($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15)");
+    let sql = asking.sql("SELECT windlass.gates_edit($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17)");
     let rows = asking.client.query_typed(&sql, &params).await?;
     let row = rows.first().ok_or_else(|| Fault::corrupt("a function that always answers did not"))?;
     Ok(row.try_get(0)?)

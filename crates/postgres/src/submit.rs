@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
@@ -173,17 +173,17 @@ pub(crate) fn question<'a>(
     let mut params: Vec<Param<'_>> = vec![(at, Type::INT8), (limit, Type::INT8)];
     params.extend(columns.params());
     params.push((announced_on, Type::TEXT));
+    let (function, more) = match columns.ids.len() {
+        _ if columns.unique => ("submit_unique", Some(columns.rules())),
+        number => {
+            let keys: Option<Param<'_>> = columns.keys.is_some().then_some((&columns.keys, Type::TEXT_ARRAY));
+            (if number <= FEW { "submit_few" } else { "submit" }, keys)
+        }
+    };
+    let more_places = if more.is_some() { ",$14" } else { "" };
+    params.extend(more);
     let places = "$1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13";
-    if columns.unique {
-        params.push(columns.rules());
-        return (format!("SELECT outcome, accepted_at, standing FROM windlass.submit_unique({places},$14)"), params);
-    }
-    let function = if columns.ids.len() <= FEW { "submit_few" } else { "submit" };
-    if columns.keys.is_some() {
-        params.push((&columns.keys, Type::TEXT_ARRAY));
-        return (format!("SELECT outcome, accepted_at FROM windlass.{function}({places},$14)"), params);
-    }
-    (format!("SELECT outcome, accepted_at FROM windlass.{function}({places})"), params)
+    (format!("SELECT outcome, accepted_at, wait, standing FROM windlass.{function}({places}{more_places})"), params)
 }
 
 /// Sends the jobs.
@@ -228,9 +228,10 @@ pub(crate) fn is_taken(row: &impl Fields) -> Checked<bool> {
 
 /// What an answer says of a job, given who has its id when that is taken.
 pub(crate) fn outcome(new: &NewJob, row: &impl Fields, standing: Option<&NewJob>) -> Checked<Submitted> {
-    let other = || Ok::<_, Fault>(JobId::from_bytes(row.field::<Uuid>(2)?.into_bytes()));
+    let other = || Ok::<_, Fault>(JobId::from_bytes(row.field::<Uuid>(3)?.into_bytes()));
     let at = Timestamp::from_micros(row.field(1)?);
     let outcome = match row.field::<i16>(0)? {
+        -4 => SubmitOutcome::OverRate { retry_after: Duration::from_micros(row.field::<i64>(2)?.unsigned_abs()) },
         -3 => SubmitOutcome::Replaced(other()?),
         -2 => return Ok(Submitted { id: other()?, outcome: SubmitOutcome::Duplicate, at }),
         -1 => SubmitOutcome::QueueFull,

@@ -182,6 +182,7 @@ impl Shared {
         let shards = self.shards.all(&asking);
         let limits = match edit {
             Edit::Limit(limits) => !limits.is_none(),
+            Edit::Backlog(backlog) => !backlog.is_none(),
             Edit::Rate { rate, .. } => rate.is_some(),
             Edit::Hold(_) => true,
             Edit::Pause(_) | Edit::Resume | Edit::Share(_) => false,

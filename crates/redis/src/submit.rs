@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use redis::{Cmd, Value};
 use windlass_core::{JobId, NewJob, Start, Status, Timestamp};
@@ -95,6 +96,9 @@ pub(crate) fn outcomes(jobs: &[Arc<NewJob>], at: i64, outcomes: Value, standing:
                 compare(new, kept)?
             }
             -1 => SubmitOutcome::QueueFull,
+            code if code < -1 => {
+                SubmitOutcome::OverRate { retry_after: Duration::from_micros((-2 - code).unsigned_abs()) }
+            }
             code => SubmitOutcome::Created(status(code)?),
         };
         answers.push(Submitted { id: new.id, outcome, at });

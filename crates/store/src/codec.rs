@@ -146,7 +146,8 @@ fn unreadable(what: &str, source: impl std::error::Error + Send + Sync + 'static
 
 #[cfg(test)]
 mod tests {
-    use windlass_core::{CorrelationId, JobError, Timestamp, Unique};
+    use windlass_core::gate::Rule;
+    use windlass_core::{Backlog, CorrelationId, JobError, Limits, Share, Timestamp, Unique};
 
     use super::*;
 
@@ -191,6 +192,19 @@ mod tests {
             let new = draft.finish(Timestamp::UNIX_EPOCH).expect("valid");
             let opened = Spec::decode(&Spec::encode(&new).expect("encodes")).expect("decodes");
             assert_eq!((opened.conditions, opened.cause), (new.conditions, new.cause));
+        }
+    }
+
+    /// Each part of a rule is kept with and without the others.
+    #[test]
+    fn a_rule_keeps_its_parts() {
+        let (share, backlog) = (Share::by("tenant").expect("valid"), Backlog::most(7).drop_oldest());
+        for share in [Share::default(), share] {
+            for backlog in [Backlog::default(), backlog] {
+                let rule = Rule { limits: Limits::running(2), share: share.clone(), backlog, ..Rule::default() };
+                let sealed = seal(&rule).expect("seals");
+                assert_eq!(unseal::<Rule>("rule", &sealed).expect("opens"), rule);
+            }
         }
     }
 

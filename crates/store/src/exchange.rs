@@ -162,9 +162,15 @@ pub enum SubmitOutcome {
     Conflict,
     /// The queue is full; nothing was stored.
     QueueFull,
+    /// Its owner has submitted as many as it may ([`Gate::Owner`](windlass_core::Gate::Owner)); nothing was stored.
+    OverRate {
+        /// When it may submit again, from the store's now.
+        retry_after: Duration,
+    },
     /// A job stands that is the same ([`Unique`](windlass_core::Unique)); nothing was stored. The answer's id is that job's.
     Duplicate,
-    /// The job was stored, and this one, which was the same and waited, is canceled.
+    /// The job was stored, and this one, which waited, is canceled: it was the same ([`Unique`](windlass_core::Unique)), or it made room
+    /// in a queue that was full ([`Backlog::drop_oldest`](windlass_core::Backlog::drop_oldest)).
     Replaced(JobId),
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use foldhash::fast::RandomState;
 use windlass_core::gate::{Bucket, Edit, Rule};
 use windlass_core::limits::PAGE_MAX;
-use windlass_core::{Gate, JobId, Key, Limits, NewJob, QueueName, Rate, Timestamp};
+use windlass_core::{Backlog, Gate, JobId, Key, Limits, NewJob, QueueName, Rate, Timestamp};
 
 use crate::gates::Ruled;
 use crate::turns::{Line, Turns};
@@ -105,6 +105,10 @@ pub struct Gatekeeper {
     lines_ruled: bool,
     handlers: bool,
     keys: bool,
+    /// Whether there are rules for what owners submit.
+    owners: bool,
+    /// Whether it is said of some queue how many may wait.
+    backlogs: bool,
     /// Whether jobs keep their slots between attempts at some gate, and at one of a queue or of everything.
     order: bool,
     line_order: bool,
@@ -175,6 +179,8 @@ impl Gatekeeper {
         let any = |wanted: fn(&Gate) -> bool| self.rules.now.keys().any(wanted);
         self.lines_ruled = any(is_of_line);
         self.keys = any(|gate| matches!(gate, Gate::Key(_) | Gate::Keys(_)));
+        self.backlogs = self.rules.now.values().any(|rule| !rule.backlog.is_none());
+        self.owners = any(|gate| matches!(gate, Gate::Owner(_) | Gate::Owners));
         self.handlers = self.rules.now.keys().any(|gate| matches!(gate, Gate::Handler(_)));
     }
 
@@ -182,6 +188,7 @@ impl Gatekeeper {
         let own = self.rules.get(gate);
         let of_kind = match gate {
             Gate::Key(key) => self.kinds.iter().find(|(kind, _)| **kind == *key.kind()).map(|(_, rule)| rule),
+            Gate::Owner(_) => self.rules.get(&Gate::Owners),
             _ => None,
         };
         match (own, of_kind) {
@@ -206,6 +213,32 @@ impl Gatekeeper {
         Room { jobs: slots.min(bucket.room(&rate, now)), opens: Some(bucket.opens(&rate)) }
     }
 
+    /// How many jobs may wait in a queue, where a process says the same of all queues.
+    pub fn backlog(&self, queue: &QueueName, of_all: Option<u64>) -> Backlog {
+        if !self.backlogs {
+            return Backlog { most: of_all, drops: false };
+        }
+        let Backlog { most, drops } = self.rule(&Gate::Queue(queue.clone())).backlog;
+        Backlog { most: most.into_iter().chain(of_all).min(), drops }
+    }
+
+    /// Whether a rule may hold for what the owner of a job submits.
+    pub fn limits_owner(&self, new: &NewJob) -> bool {
+        self.owners && new.owner.is_some()
+    }
+
+    /// A job is submitted. `Err` with how long until its owner may submit again, if it has submitted as many as it may.
+    pub fn submits(&mut self, new: &NewJob, now: Timestamp) -> Result<(), Duration> {
+        let Some(gate) = new.owner.clone().filter(|_| self.owners).map(Gate::Owner) else { return Ok(()) };
+        let Some(rate) = self.terms(&gate).and_then(|terms| terms.limits.rate) else { return Ok(()) };
+        let bucket = self.bucket(&gate);
+        if bucket.room(&rate, now) == 0 {
+            return Err(now.until(bucket.opens(&rate)));
+        }
+        self.take_token(&gate, &rate, now);
+        Ok(())
+    }
+
     /// How many jobs of a queue may pass its own gate and that of everything. Where none may, the queue waits.
     pub fn room_for(&mut self, queue: &QueueName, now: Timestamp) -> u64 {
         let mut least = u64::MAX;
@@ -224,7 +257,7 @@ impl Gatekeeper {
         least
     }
 
-    /// Whether some rule holds for each job by itself, so that jobs have to be [admitted](Self::admit) one by one.
+    /// Whether some rule holds for each job by itself, so that jobs have to be [asked for](Self::closed_to) one by one.
     pub fn asks_each(&self) -> bool {
         self.handlers || self.keys || self.line_order
     }

@@ -314,6 +314,28 @@ macro_rules! for_each_scenario {
                 a_newcomer_has_nobodys_room
                 a_newcomer_of_a_shared_queue_has_nobodys_room
             }
+            core intake {
+                an_owner_may_submit_so_many_in_a_period
+                each_owner_has_its_own_rate
+                what_is_said_of_an_owner_goes_before
+                a_repeated_submission_is_answered_and_does_not_count
+                a_refused_job_can_be_submitted_later
+                a_unique_job_counts_and_replaces_nobody_when_refused
+                emitted_jobs_do_not_count
+                a_turn_that_does_more_asks_too
+                a_hold_stops_an_owner
+                many_submitters_at_once_get_no_more_than_the_rate
+                limits_of_owners_are_listed_and_hold_nobody_up
+                so_many_may_wait_in_a_queue
+                the_smaller_number_of_two_holds
+                the_oldest_makes_room
+                the_least_urgent_makes_room
+                a_batch_leaves_its_last_ones
+                one_that_is_not_ready_makes_room
+                a_unique_job_makes_room_too
+                emitted_jobs_drop_nobody_and_are_not_refused
+                a_full_queue_stays_full_however_many_submit
+            }
             core shares {
                 keys_take_turns
                 keys_take_turns_one_by_one_too
@@ -520,6 +542,7 @@ macro_rules! for_each_scenario {
                 the_order_survives
                 the_schedule_survives
                 rules_survive_with_who_waits_and_who_holds
+                rules_for_submissions_survive
                 lines_survive_with_who_waits_in_them
                 tokens_rise_over_a_restart
                 a_pruned_jobs_token_is_not_issued_after_a_restart

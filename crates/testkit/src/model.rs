@@ -10,7 +10,7 @@ use windlass_core::limits::{HISTORY_MAX, PAGE_MAX};
 use windlass_core::state::{self, Event, Step};
 use windlass_core::unique::{Holder, States, Verdict};
 use windlass_core::{
-    Attempt, AttemptOutcome, Gate, Incarnation, Job, JobError, JobId, NewJob, QueueName, ScheduleName, Status,
+    Attempt, AttemptOutcome, Backlog, Gate, Incarnation, Job, JobError, JobId, NewJob, QueueName, ScheduleName, Status,
     Timestamp,
 };
 use windlass_store::schedules::{DueSchedules, Kept as ScheduleKept, Revision, Write};
@@ -61,7 +61,7 @@ impl Model {
     pub fn exchange(&mut self, now: Timestamp, turn: &Exchange) -> Exchanged {
         let fates = turn.settle.iter().map(|settlement| self.settle(now, settlement)).collect();
         let extended = turn.extend.iter().map(|extend| self.extend(now, extend)).collect();
-        let submitted = turn.submit.iter().map(|job| self.submit(now, job, turn.queue_limit)).collect();
+        let submitted = turn.submit.iter().map(|job| self.submit_for_caller(now, job, turn.queue_limit)).collect();
         let claimed = turn.claim.as_ref().map(|claim| self.claim(now, claim)).unwrap_or_default();
         Exchanged { fates, extended, submitted, claimed }
     }
@@ -147,6 +147,35 @@ impl Model {
     /// Removes a schedule.
     pub fn remove_schedule(&mut self, name: &ScheduleName) -> bool {
         self.schedules.remove(name).is_some()
+    }
+
+    fn submit_for_caller(&mut self, now: Timestamp, new: &Arc<NewJob>, queue_limit: Option<u64>) -> Submitted {
+        let is_new = self.find(new.id).is_none();
+        match if is_new { self.rules.submits(new, now) } else { Ok(()) } {
+            Err(retry_after) => Submitted { id: new.id, outcome: SubmitOutcome::OverRate { retry_after }, at: now },
+            Ok(()) => self.submit_to_queue(now, new, self.rules.backlog(&new.queue, queue_limit)),
+        }
+    }
+
+    fn submit_to_queue(&mut self, now: Timestamp, new: &Arc<NewJob>, Backlog { most, drops }: Backlog) -> Submitted {
+        let answer = self.submit(now, new, most);
+        let oldest = self.drops_first(&new.queue).filter(|_| drops && answer.outcome == SubmitOutcome::QueueFull);
+        let Some(oldest) = oldest else { return answer };
+        self.cancel(now, oldest, &Scope::Everything);
+        let answer = self.submit(now, new, most.map(|most| most.max(1)));
+        match answer.outcome {
+            SubmitOutcome::Created(_) => Submitted { outcome: SubmitOutcome::Replaced(oldest), ..answer },
+            _ => answer,
+        }
+    }
+
+    /// The job that makes room for a new one: of the least urgent the oldest, those that are ready before those that are not.
+    fn drops_first(&self, queue: &QueueName) -> Option<JobId> {
+        let its = self.kept.iter().filter(|(_, kept)| kept.job.new.queue == *queue && kept.job.status.is_waiting());
+        let first = its.min_by_key(|(place, kept)| {
+            (kept.job.status == Status::Scheduled, std::cmp::Reverse(kept.job.new.priority), **place)
+        });
+        first.map(|(_, kept)| kept.job.new.id)
     }
 
     fn submit(&mut self, now: Timestamp, new: &Arc<NewJob>, queue_limit: Option<u64>) -> Submitted {

@@ -1,10 +1,11 @@
 //! The rules at gates in the plainest possible form, for the model.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use windlass_core::gate::{Bucket, Edit, Rule};
 use windlass_core::limits::PAGE_MAX;
-use windlass_core::{Gate, JobId, Key, NewJob, Timestamp};
+use windlass_core::{Backlog, Gate, JobId, Key, NewJob, QueueName, Timestamp};
 use windlass_store::Ruled;
 
 /// Rules, and who has passed.
@@ -25,6 +26,7 @@ fn gates_of(new: &NewJob) -> Vec<Gate> {
 fn kind_of(gate: &Gate) -> Option<Gate> {
     match gate {
         Gate::Key(key) => Gate::keys(key.kind()).ok(),
+        Gate::Owner(_) => Some(Gate::Owners),
         _ => None,
     }
 }
@@ -70,6 +72,24 @@ impl Rules {
         let rate = limits.rate?;
         let bucket = self.buckets.get(gate).copied().unwrap_or_default();
         (bucket.room(&rate, now) == 0).then(|| Some(bucket.opens(&rate)))
+    }
+
+    /// How many may wait in a queue.
+    pub fn backlog(&self, queue: &QueueName, of_all: Option<u64>) -> Backlog {
+        let Backlog { most, drops } = self.at(&Gate::Queue(queue.clone())).backlog;
+        Backlog { most: most.into_iter().chain(of_all).min(), drops }
+    }
+
+    /// A job is submitted, or its owner has to wait for so long.
+    pub fn submits(&mut self, new: &NewJob, now: Timestamp) -> Result<(), Duration> {
+        let Some(gate) = new.owner.clone().map(Gate::Owner) else { return Ok(()) };
+        let Some(rate) = self.at(&gate).limits.rate else { return Ok(()) };
+        let bucket = self.buckets.entry(gate).or_default();
+        if bucket.room(&rate, now) == 0 {
+            return Err(now.until(bucket.opens(&rate)));
+        }
+        *bucket = bucket.less_one(&rate, now);
+        Ok(())
     }
 
     /// A job passes all its gates.

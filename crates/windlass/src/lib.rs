@@ -59,8 +59,8 @@ pub mod prelude {
     pub use crate::open::Windlass;
     pub use crate::spans::Spans;
     pub use windlass_core::{
-        Gate, JobId, Key, Limits, Misfire, Overlap, Owner, Payload, Priority, QueueName, Rate, ScheduleName, Share,
-        Unique,
+        Backlog, Gate, JobId, Key, Limits, Misfire, Overlap, Owner, Payload, Priority, QueueName, Rate, ScheduleName,
+        Share, Unique,
     };
     pub use windlass_dispatch::{
         Attempt, Binary, Classify, Context, Error, Handler, HandlerOptions, Headers, Json, Query, Request, Result,

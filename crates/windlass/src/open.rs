@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use windlass_core::{Limits, QueueName, Share};
+use windlass_core::{Backlog, Limits, QueueName, Share};
 use windlass_dispatch::{Application, Handler};
 use windlass_engine::{Breaker, Engine, EngineBuilder, Recurring, Settings, StartError};
 use windlass_store::SharedStore;
@@ -113,6 +113,13 @@ impl WindlassBuilder {
     pub fn share(self, gate: impl ToString, share: Share) -> Self {
         let gate = gate.to_string();
         self.part(move |engine| engine.share(gate, share))
+    }
+
+    /// Sets how many jobs may wait in a queue, at the start: `.backlog("queue:mail", Backlog::most(1_000).drop_oldest())`
+    /// (docs/limits.md). See [`Gates::backlog`](windlass_engine::Gates::backlog).
+    pub fn backlog(self, gate: impl ToString, backlog: Backlog) -> Self {
+        let gate = gate.to_string();
+        self.part(move |engine| engine.backlog(gate, backlog))
     }
 
     /// Adds a schedule, which is declared at the start: `.schedule(report.cron("nightly", "0 3 * * *", input))`

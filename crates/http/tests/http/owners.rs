@@ -99,6 +99,26 @@ async fn the_id_of_anothers_key_cannot_be_taken_in_advance() {
     assert_eq!(taken.problem().0, 400);
 }
 
+/// 429, and when to come back; nothing about the rate itself, or about others.
+#[tokio::test]
+async fn an_owner_over_its_rate_is_told_when_to_come_back() {
+    let engine = crate::client::start(Default::default(), std::sync::Arc::new(windlass_memory::Memory::new())).await;
+    let rate = windlass_core::Rate::new(1, std::time::Duration::from_secs(3_600)).unwrap();
+    engine.gates().limit("owners", windlass_core::Limits::rate(rate)).await.unwrap();
+    let client = Client::new(engine.clone(), |api| api.owner(owner));
+    let key = [("x-user", "ada"), ("idempotency-key", "k1")];
+    let first = client.post_with("/echo", &key, "1").await;
+    assert_eq!(first.status, 202);
+    let refused = client.post_with("/echo", &[("x-user", "ada")], "2").await;
+    assert_eq!(refused.problem(), (429, "rate_limited".into()));
+    let seconds: u64 = refused.header("retry-after").and_then(|text| text.parse().ok()).expect("whole seconds");
+    assert!((3_500..=3_600).contains(&seconds), "{seconds}");
+    assert!(!String::from_utf8_lossy(&refused.body).contains("ada"));
+    let repeated = client.post_with("/echo", &key, "1").await;
+    assert_eq!((repeated.status, repeated.id()), (202, first.id()), "a repetition is answered");
+    assert_eq!(client.post_with("/echo", &[("x-user", "bob")], "2").await.status, 202);
+}
+
 #[tokio::test]
 async fn an_owner_sees_the_job_and_its_result() {
     let engine = crate::client::start(Default::default(), std::sync::Arc::new(windlass_memory::Memory::new())).await;

@@ -13,7 +13,19 @@ DROP FUNCTION IF EXISTS windlass.import(
 DROP FUNCTION IF EXISTS windlass.gates_edit(
     bigint, text, bytea, boolean, bigint, boolean, bigint, bigint, bigint, bytea, boolean, bigint, text
 );
+DROP FUNCTION IF EXISTS windlass.gates_edit(
+    bigint, text, bytea, boolean, bigint, boolean, bigint, bigint, bigint, bytea, boolean, bigint, text, text, bigint
+);
 DROP FUNCTION IF EXISTS windlass.gates_leave(bigint, uuid[], boolean[]);
+DROP FUNCTION IF EXISTS windlass.submit_unique(
+    bigint, bigint, uuid[], text[], text[], smallint[], text[], bigint[], bigint[], bigint[], bytea[], bytea[], text, text[]
+);
+DROP FUNCTION IF EXISTS windlass.submit(
+    bigint, bigint, uuid[], text[], text[], smallint[], text[], bigint[], bigint[], bigint[], bytea[], bytea[], text, text[]
+);
+DROP FUNCTION IF EXISTS windlass.submit_few(
+    bigint, bigint, uuid[], text[], text[], smallint[], text[], bigint[], bigint[], bigint[], bytea[], bytea[], text, text[]
+);
 
 -- And those that answer more than they did.
 DROP FUNCTION IF EXISTS windlass.outlook(bigint, text[], bigint[]);

@@ -16,6 +16,7 @@ DECLARE
     noise bytea := uuid_send(gen_random_uuid());
     its_id uuid := enqueue.id;
     said smallint;
+    its_wait bigint;
 BEGIN
     IF (enqueue.name ~ allowed) IS NOT TRUE OR (enqueue.queue ~ allowed) IS NOT TRUE OR (enqueue.owner ~ allowed) IS FALSE THEN
         RAISE EXCEPTION 'a name, a queue and an owner have 1 to 128 letters, digits and . _ : -'
@@ -38,7 +39,7 @@ BEGIN
             substring(int8send(floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3) FROM 1 FOR 6);
         its_id := encode(set_byte(noise, 6, get_byte(noise, 6) & 15 | 112), 'hex')::uuid;
     END IF;
-    SELECT submitted.outcome INTO said
+    SELECT submitted.outcome, submitted.wait INTO said, its_wait
     FROM windlass.submit_few(
         NULL, NULL, ARRAY[its_id], ARRAY[enqueue.name], ARRAY[enqueue.queue], ARRAY[enqueue.priority::smallint],
         ARRAY[enqueue.owner], ARRAY[NULL::bigint],
@@ -47,6 +48,10 @@ BEGIN
         (SELECT 'windlass_' || space.nspname FROM pg_class AS c JOIN pg_namespace AS space ON space.oid = c.relnamespace
         WHERE c.oid = 'windlass.job'::regclass)
     ) AS submitted;
+    IF said = -4 THEN
+        RAISE EXCEPTION 'owner % has submitted as many jobs as it may, and may again in % ms', enqueue.owner, its_wait / 1000
+            USING ERRCODE = 'configuration_limit_exceeded';
+    END IF;
     IF said = 0 AND NOT EXISTS (
         SELECT 1 FROM windlass.job
         WHERE job.id = its_id AND job.name = enqueue.name AND job.queue = enqueue.queue

@@ -3,13 +3,15 @@
 CREATE OR REPLACE FUNCTION windlass.gates_edit(
     at bigint, its_gate text, expected bytea, its_paused boolean, its_running bigint, its_in_order boolean, its_apart bigint,
     its_tolerance bigint, its_patience bigint, its_record bytea, anew boolean, hold bigint, channel text,
-    its_kind text DEFAULT NULL, its_weight bigint DEFAULT NULL
+    its_kind text DEFAULT NULL, its_weight bigint DEFAULT NULL,
+    its_waiting bigint DEFAULT NULL, its_drops boolean DEFAULT false
 ) RETURNS boolean
 LANGUAGE plpgsql VOLATILE
 SET jit = off AS $$
 DECLARE
     now bigint := windlass.clock(at);
-    covered text := CASE WHEN its_gate LIKE 'keys:%' THEN 'key:' || substr(its_gate, 6) || ':' END;
+    covered text := CASE
+        WHEN its_gate LIKE 'keys:%' THEN 'key:' || substr(its_gate, 6) || ':' WHEN its_gate = 'owners' THEN 'owner:' END;
 BEGIN
     IF hold IS NOT NULL AND NOT EXISTS (SELECT 1 FROM windlass.rule) THEN
         RETURN true;
@@ -22,7 +24,8 @@ BEGIN
         FROM windlass.gates_rooms(now, ARRAY[its_gate]) AS r
         CROSS JOIN LATERAL (
             SELECT rule.tolerance FROM windlass.rule
-            WHERE rule.gate IN (its_gate, 'keys:' || split_part(its_gate, ':', 2)) AND rule.apart IS NOT NULL
+            WHERE rule.apart IS NOT NULL AND rule.gate IN (its_gate, 'keys:' || split_part(its_gate, ':', 2),
+                CASE WHEN its_gate LIKE 'owner:%' THEN 'owners' END)
             ORDER BY rule.gate = its_gate DESC LIMIT 1) AS terms
         WHERE r.apart IS NOT NULL
         ON CONFLICT (gate) DO UPDATE SET full_at = greatest(bucket.full_at, excluded.full_at);
@@ -34,7 +37,8 @@ BEGIN
     DELETE FROM windlass.rule WHERE rule.gate = its_gate;
     IF its_record IS NOT NULL THEN
         INSERT INTO windlass.rule VALUES (its_gate, its_paused, its_running, its_in_order, its_apart, its_tolerance,
-            its_patience, its_record, its_kind, its_weight), ('', false, NULL, false, NULL, 0, 0, '', NULL, NULL)
+            its_patience, its_record, its_kind, its_weight, its_waiting, its_drops),
+            ('', false, NULL, false, NULL, 0, 0, '', NULL, NULL, NULL, false)
         ON CONFLICT DO NOTHING;
     END IF;
     IF anew THEN

@@ -30,7 +30,8 @@ BEGIN
         FROM (SELECT DISTINCT u.gate FROM unnest(gates) AS u (gate)) AS g
         LEFT JOIN windlass.rule AS own ON own.gate = g.gate
         LEFT JOIN windlass.rule AS kind
-            ON kind.gate = CASE WHEN g.gate LIKE 'key:%' THEN 'keys:' || split_part(g.gate, ':', 2) END
+            ON kind.gate = CASE WHEN g.gate LIKE 'key:%' THEN 'keys:' || split_part(g.gate, ':', 2)
+                WHEN g.gate LIKE 'owner:%' THEN 'owners' END
         WHERE own.gate IS NOT NULL OR kind.gate IS NOT NULL
     ) AS terms
     CROSS JOIN LATERAL (

@@ -28,7 +28,7 @@ BEGIN
     END IF;
     IF cardinality(ids) > 0 THEN
         PERFORM windlass.submit_unique(at, NULL, ids, names, queues, priorities, owners, delays, moments, crash_limits,
-            specs, payloads, channel, uniques);
+            specs, payloads, channel, uniques, false);
     END IF;
     IF channel IS NOT NULL THEN
         PERFORM pg_notify(channel, 'schedules');

@@ -87,7 +87,8 @@ BEGIN
             array_agg(e.queue ORDER BY e.place), array_agg(e.priority ORDER BY e.place),
             array_agg(e.owner ORDER BY e.place), array_agg(e.delay ORDER BY e.place),
             array_agg(e.moment ORDER BY e.place), array_agg(e.crash_limit ORDER BY e.place),
-            array_agg(e.spec ORDER BY e.place), array_agg(e.payload ORDER BY e.place), NULL)
+            array_agg(e.spec ORDER BY e.place), array_agg(e.payload ORDER BY e.place), NULL, NULL,
+            false)
         FROM unnest(parents, e_ids, e_names, e_queues, e_priorities, e_owners, e_delays, e_moments, e_crash_limits,
             e_specs, e_payloads) WITH ORDINALITY
             AS e (parent, id, name, queue, priority, owner, delay, moment, crash_limit, spec, payload, place)
@@ -96,7 +97,7 @@ BEGIN
     ELSIF cardinality(parents) > 0 THEN
         PERFORM windlass.submit_unique(at, NULL, e_ids[i:i], e_names[i:i], e_queues[i:i], e_priorities[i:i],
             e_owners[i:i], e_delays[i:i], e_moments[i:i], e_crash_limits[i:i], e_specs[i:i], e_payloads[i:i], NULL,
-            e_uniques[i:i])
+            e_uniques[i:i], false)
         FROM generate_subscripts(parents, 1) AS i
         WHERE parents[i] = ANY (places);
     END IF;

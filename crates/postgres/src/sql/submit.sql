@@ -1,11 +1,14 @@
 -- Keeps the jobs whose ids are new, unless their queue holds `queue_limit` waiting jobs already. Outcome: the status of
--- a new job (1, 2), 0 when the id is taken, -1 when the queue is full. A turn that does nothing else names the channel on
--- which others are woken; any other turn announces at its end.
+-- a new job (1, 2), 0 when the id is taken, -1 when the queue is full, -3 when it is kept in place of another that waited in a
+-- full queue and is `standing`, -4 when its owner has submitted as many as it may and has
+-- to wait for so long; those that no caller submits, but a handler or a schedule, do not count there. A turn that does nothing
+-- else names the channel on which others are woken; any other turn announces at its end.
 CREATE OR REPLACE FUNCTION windlass.submit(
     at bigint, queue_limit bigint,
     ids uuid[], names text[], queues text[], priorities smallint[], owners text[], delays bigint[], moments bigint[],
-    crash_limits bigint[], specs bytea[], payloads bytea[], channel text, keyses text[] DEFAULT NULL
-) RETURNS TABLE (outcome smallint, accepted_at bigint)
+    crash_limits bigint[], specs bytea[], payloads bytea[], channel text, keyses text[] DEFAULT NULL,
+    of_callers boolean DEFAULT true
+) RETURNS TABLE (outcome smallint, accepted_at bigint, wait bigint, standing uuid)
 LANGUAGE plpgsql VOLATILE
 SET enable_nestloop = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
@@ -20,24 +23,48 @@ DECLARE
     starts bigint[];
     -- Where each job waits for its turn, in queues that are shared.
     their_lines text[];
+    waits bigint[];
+    most bigint;
+    -- Whether rules may hold for what callers submit.
+    ruled boolean := of_callers AND EXISTS (SELECT 1 FROM windlass.rule);
 BEGIN
+    -- Where one makes room for another, they come one after the other.
+    IF ruled AND EXISTS (
+        SELECT 1 FROM windlass.rule WHERE rule.drops AND rule.gate = ANY (ARRAY(SELECT 'queue:' || q FROM unnest(queues) AS q))
+    ) THEN
+        RETURN QUERY SELECT * FROM windlass.submit_few(at, queue_limit, ids, names, queues, priorities, owners, delays, moments,
+            crash_limits, specs, payloads, channel, keyses);
+        RETURN;
+    END IF;
+    IF ruled THEN
+        waits := windlass.owners_wait(now, ids, owners);
+    END IF;
+    IF waits IS NOT NULL THEN
+        refused := ARRAY(SELECT a.id FROM unnest(ids, waits) AS a (id, wait) WHERE a.wait IS NOT NULL);
+    END IF;
     -- Submissions that could overfill a line between them go one after the other; far from the limit nobody waits.
-    IF queue_limit IS NOT NULL THEN
+    IF queue_limit IS NOT NULL OR ruled THEN
         FOR line IN SELECT DISTINCT q FROM unnest(queues) AS q ORDER BY q LOOP
-            room := windlass.room(line, queue_limit);
+            most := queue_limit;
+            IF ruled THEN
+                most := (SELECT b.most FROM windlass.backlog_of(line, queue_limit) AS b);
+            END IF;
+            CONTINUE WHEN most IS NULL;
+            room := windlass.room(line, most);
             IF room < 4096 THEN
                 PERFORM pg_advisory_xact_lock(hashtextextended('windlass.queue ' || line, 0));
-                room := windlass.room(line, queue_limit);
+                room := windlass.room(line, most);
             END IF;
             lines := lines || line;
             rooms := rooms || room;
         END LOOP;
-        SELECT coalesce(array_agg(fresh.id), '{}') INTO refused
+        SELECT refused || coalesce(array_agg(fresh.id), '{}') INTO refused
         FROM (
             SELECT f.id, f.queue, row_number() OVER (PARTITION BY f.queue ORDER BY f.place) AS nth
             FROM (
                 SELECT DISTINCT ON (a.id) a.*
                 FROM unnest(ids, queues) WITH ORDINALITY AS a (id, queue, place)
+                WHERE a.id <> ALL (refused)
                 ORDER BY a.id, a.place
             ) AS f
             WHERE (SELECT job.seq FROM windlass.job WHERE job.id = f.id) IS NULL
@@ -112,11 +139,12 @@ BEGIN
     RETURN QUERY
     SELECT
         CASE
+            WHEN a.wait IS NOT NULL THEN -4
             WHEN a.seq IS NULL THEN CASE WHEN a.id = ANY (refused) THEN -1 ELSE 0 END
             WHEN a.start IS NULL THEN 1
             ELSE 2
-        END::smallint, now
-    FROM unnest(new_seqs, ids, starts) WITH ORDINALITY AS a (seq, id, start, place)
+        END::smallint, now, a.wait, NULL::uuid
+    FROM unnest(new_seqs, ids, starts, waits) WITH ORDINALITY AS a (seq, id, start, wait, place)
     ORDER BY a.place;
 END
 $$;

@@ -2,8 +2,9 @@
 CREATE OR REPLACE FUNCTION windlass.submit_few(
     at bigint, queue_limit bigint,
     ids uuid[], names text[], queues text[], priorities smallint[], owners text[], delays bigint[], moments bigint[],
-    crash_limits bigint[], specs bytea[], payloads bytea[], channel text, keyses text[] DEFAULT NULL
-) RETURNS TABLE (outcome smallint, accepted_at bigint)
+    crash_limits bigint[], specs bytea[], payloads bytea[], channel text, keyses text[] DEFAULT NULL,
+    of_callers boolean DEFAULT true
+) RETURNS TABLE (outcome smallint, accepted_at bigint, wait bigint, standing uuid)
 LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
@@ -12,21 +13,53 @@ DECLARE
     its_seq bigint;
     line text;
     shared boolean := windlass.turns_enter();
+    waits bigint[];
+    most bigint := queue_limit;
+    drops boolean := false;
+    -- Whether rules may hold for what callers submit.
+    ruled boolean := of_callers AND EXISTS (SELECT 1 FROM windlass.rule);
 BEGIN
     accepted_at := now;
-    IF queue_limit IS NOT NULL THEN
+    IF ruled THEN
+        -- Whoever makes room leaves its gates. First of all, so that no two wait for each other.
+        IF EXISTS (SELECT 1 FROM windlass.rule WHERE rule.drops) THEN
+            PERFORM windlass.gates_enter();
+        END IF;
+        waits := windlass.owners_wait(now, ids, owners);
+    END IF;
+    IF queue_limit IS NOT NULL OR ruled THEN
         FOR line IN SELECT DISTINCT q FROM unnest(queues) AS q ORDER BY q LOOP
-            IF windlass.room(line, queue_limit) < 4096 THEN
+            IF ruled THEN
+                most := (SELECT b.most FROM windlass.backlog_of(line, queue_limit) AS b);
+            END IF;
+            IF most IS NOT NULL AND windlass.room(line, most) < 4096 THEN
                 PERFORM pg_advisory_xact_lock(hashtextextended('windlass.queue ' || line, 0));
             END IF;
         END LOOP;
     END IF;
     FOR i IN 1..cardinality(ids) LOOP
-        IF queue_limit IS NOT NULL AND windlass.room(queues[i], queue_limit) <= 0 THEN
-            PERFORM 1 FROM windlass.job WHERE job.id = ids[i];
-            outcome := CASE WHEN FOUND THEN 0 ELSE -1 END;
+        wait := waits[i];
+        IF wait IS NOT NULL THEN
+            outcome := -4;
             RETURN NEXT;
             CONTINUE;
+        END IF;
+        IF ruled THEN
+            SELECT b.most, b.drops INTO most, drops FROM windlass.backlog_of(queues[i], queue_limit) AS b;
+        END IF;
+        standing := NULL;
+        IF most IS NOT NULL AND windlass.room(queues[i], most) <= 0 THEN
+            PERFORM 1 FROM windlass.job WHERE job.id = ids[i];
+            IF FOUND THEN
+                outcome := 0;
+            ELSE
+                standing := CASE WHEN drops THEN windlass.backlog_drop(now, queues[i]) END;
+                outcome := -1;
+            END IF;
+            IF standing IS NULL THEN
+                RETURN NEXT;
+                CONTINUE;
+            END IF;
         END IF;
         INSERT INTO windlass.job (id, name, queue, priority, owner, created_at, max_crashes, spec, payload, keys)
         VALUES (ids[i], names[i], queues[i], priorities[i], owners[i], now, crash_limits[i], specs[i], payloads[i], keyses[i])
@@ -44,7 +77,7 @@ BEGIN
             VALUES (its_seq, queues[i], priorities[i], false, start, ids[i], greatest(now, 0), 0, 0, crash_limits[i],
                 now);
             PERFORM windlass.touch(queues[i], start, its_seq);
-            outcome := 2;
+            outcome := CASE WHEN standing IS NULL THEN 2 ELSE -3 END;
             RETURN NEXT;
             CONTINUE;
         END IF;
@@ -60,7 +93,7 @@ BEGIN
             VALUES (queues[i], false, priorities[i], its_seq, ids[i], greatest(now, 0), 0, 0, crash_limits[i], now);
         END IF;
         PERFORM windlass.touch(queues[i], NULL, its_seq);
-        outcome := 1;
+        outcome := CASE WHEN standing IS NULL THEN 1 ELSE -3 END;
         RETURN NEXT;
     END LOOP;
     IF channel IS NOT NULL THEN

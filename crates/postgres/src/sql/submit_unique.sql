@@ -1,12 +1,14 @@
 -- submit where some jobs are unique: one after the other, each under the lock of its key. `uniques` says of each, in JSON, its
 -- key, the statuses in which it holds that, its period, and whether it replaces and extends, and the job's keys at gates; or
 -- nothing. Outcome, besides
--- submit's: -2 another stands, -3 kept in place of another; `standing` is the other. 126 is the set of all statuses.
+-- submit's: -2 another stands, -3 kept in place of another; `standing` is the other. 126 is the set of all statuses. Each one
+-- that is submitted counts for its owner, whatever becomes of it.
 CREATE OR REPLACE FUNCTION windlass.submit_unique(
     at bigint, queue_limit bigint,
     ids uuid[], names text[], queues text[], priorities smallint[], owners text[], delays bigint[], moments bigint[],
-    crash_limits bigint[], specs bytea[], payloads bytea[], channel text, uniques text[]
-) RETURNS TABLE (outcome smallint, accepted_at bigint, standing uuid)
+    crash_limits bigint[], specs bytea[], payloads bytea[], channel text, uniques text[],
+    of_callers boolean DEFAULT true
+) RETURNS TABLE (outcome smallint, accepted_at bigint, wait bigint, standing uuid)
 LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
@@ -19,21 +21,33 @@ DECLARE
     stands boolean;
     line text;
     its_limit bigint;
+    waits bigint[];
+    most bigint := queue_limit;
+    drops boolean := false;
+    -- Whether rules may hold for what callers submit.
+    ruled boolean := of_callers AND EXISTS (SELECT 1 FROM windlass.rule);
 BEGIN
     accepted_at := now;
     -- One that is replaced leaves its gates. First of all, so that no two wait for each other.
     IF EXISTS (SELECT 1 FROM windlass.rule)
-        AND EXISTS (SELECT 1 FROM unnest(uniques) AS u WHERE (u::jsonb ->> 'replaces')::boolean)
+        AND (EXISTS (SELECT 1 FROM unnest(uniques) AS u WHERE (u::jsonb ->> 'replaces')::boolean)
+            OR EXISTS (SELECT 1 FROM windlass.rule WHERE rule.drops))
     THEN
         PERFORM windlass.gates_enter();
+    END IF;
+    IF ruled THEN
+        waits := windlass.owners_wait(now, ids, owners);
     END IF;
     -- Whatever is locked is locked in one order, keys before lines, so that no two wait for each other.
     FOR line IN SELECT DISTINCT u::jsonb ->> 'key' AS key FROM unnest(uniques) AS u WHERE u::jsonb ? 'key' ORDER BY key LOOP
         PERFORM pg_advisory_xact_lock(hashtextextended('windlass.key ' || line, 0));
     END LOOP;
-    IF queue_limit IS NOT NULL THEN
+    IF queue_limit IS NOT NULL OR ruled THEN
         FOR line IN SELECT DISTINCT q FROM unnest(queues) AS q ORDER BY q LOOP
-            IF windlass.room(line, queue_limit) < 4096 THEN
+            IF ruled THEN
+                most := (SELECT b.most FROM windlass.backlog_of(line, queue_limit) AS b);
+            END IF;
+            IF most IS NOT NULL AND windlass.room(line, most) < 4096 THEN
                 PERFORM pg_advisory_xact_lock(hashtextextended('windlass.queue ' || line, 0));
             END IF;
         END LOOP;
@@ -41,7 +55,16 @@ BEGIN
     <<jobs>>
     FOR i IN 1..cardinality(ids) LOOP
         standing := NULL;
-        its_limit := queue_limit;
+        wait := waits[i];
+        IF wait IS NOT NULL THEN
+            outcome := -4;
+            RETURN NEXT;
+            CONTINUE jobs;
+        END IF;
+        IF ruled THEN
+            SELECT b.most, b.drops INTO most, drops FROM windlass.backlog_of(queues[i], queue_limit) AS b;
+        END IF;
+        its_limit := most;
         rule := uniques[i]::jsonb;
         IF rule ? 'key' AND NOT EXISTS (SELECT 1 FROM windlass.job WHERE job.id = ids[i]) THEN
             its_key := (rule ->> 'key')::uuid;
@@ -62,12 +85,14 @@ BEGIN
                 END;
                 IF stands AND its.status <= 2 AND (rule ->> 'replaces')::boolean THEN
                     -- Whoever is replaced makes room, in a line that has too many as in any other.
-                    IF queue_limit IS NOT NULL
-                        AND windlass.room(queues[i], queue_limit + (its.queue = queues[i])::integer) <= 0
-                    THEN
-                        outcome := -1;
-                        RETURN NEXT;
-                        CONTINUE jobs;
+                    IF most IS NOT NULL AND windlass.room(queues[i], most + (its.queue = queues[i])::integer) <= 0 THEN
+                        IF NOT drops OR windlass.backlog_drop(now, queues[i]) IS NULL THEN
+                            outcome := -1;
+                            RETURN NEXT;
+                            CONTINUE jobs;
+                        END IF;
+                        -- It may have been the one that is replaced.
+                        CONTINUE;
                     END IF;
                     -- It may have begun to run since it was looked at.
                     CONTINUE WHEN NOT windlass.withdraw(now, its.queue, its.priority, its.seq);
@@ -89,7 +114,16 @@ BEGIN
         END IF;
         SELECT one.outcome INTO outcome
         FROM windlass.submit_few(at, its_limit, ids[i:i], names[i:i], queues[i:i], priorities[i:i], owners[i:i],
-            delays[i:i], moments[i:i], crash_limits[i:i], specs[i:i], payloads[i:i], NULL, ARRAY[rule ->> 'keys']) AS one;
+            delays[i:i], moments[i:i], crash_limits[i:i], specs[i:i], payloads[i:i], NULL, ARRAY[rule ->> 'keys'], false) AS one;
+        IF outcome = -1 AND drops THEN
+            standing := windlass.backlog_drop(now, queues[i]);
+            IF standing IS NOT NULL THEN
+                SELECT one.outcome INTO outcome
+                FROM windlass.submit_few(at, NULL, ids[i:i], names[i:i], queues[i:i], priorities[i:i], owners[i:i],
+                    delays[i:i], moments[i:i], crash_limits[i:i], specs[i:i], payloads[i:i], NULL, ARRAY[rule ->> 'keys'], false)
+                    AS one;
+            END IF;
+        END IF;
         IF outcome = -1 THEN
             DELETE FROM windlass.holder WHERE holder.id = ids[i];
         ELSIF standing IS NOT NULL AND outcome > 0 THEN

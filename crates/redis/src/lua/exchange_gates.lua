@@ -30,6 +30,104 @@ do
         return fates
     end
 
+    local plain_submit_group = submit_group
+
+    -- For how long the owners of jobs have to wait that may not submit them now, by place. Each new job counts, whatever becomes of
+    -- it.
+    local function waits_of(group)
+        local waits, ids = {}, {}
+        for place = 1, group.number do
+            ids[place] = ARGV[group.first - 2 + 2 * place]
+        end
+        for place, standing in ipairs(look_up('HMGET', JOB, ids)) do
+            -- As it will be kept, but for where it stands.
+            waits[place] = not standing
+                and gates.submits(string.rep('\0', ORIGIN - 2) .. ARGV[group.first - 1 + 2 * place])
+        end
+        gates.flush()
+        return waits
+    end
+
+    -- How many may wait in a queue, and whether one of them makes room for a new one.
+    local function backlog_of(queue)
+        local said = string.find(gates.ruled() or '', 'b', 1, true) and redis.call('HGET', RULES, '\2queue:' .. queue)
+        if said then
+            local most, drops = string.match(said, '^(%d+) (%d)$')
+            return tonumber(most), drops == '1'
+        end
+    end
+
+    -- The last of those in a range that still wait; others have no business there.
+    local function last_waiting(line, from, to)
+        while true do
+            local member = redis.call('ZRANGE', line, to, from, 'BYLEX', 'REV', 'LIMIT', 0, 1)[1]
+            local job = member and find(sub(member, -16))
+            if not member or job and job.status <= SCHEDULED then
+                return job
+            end
+            redis.call('ZREM', line, member)
+        end
+    end
+
+    -- The first of the least urgent ready jobs.
+    local function oldest_ready(queue)
+        local from, to = ready_range(queue, 0)
+        local last = redis.call('ZRANGE', READY, to, from, 'BYLEX', 'REV', 'LIMIT', 0, 1)[1]
+        if last then
+            local level, head = sub(last, 1, #queue + 3), #queue + 11
+            local first = redis.call('ZRANGE', READY, '[' .. level, '+', 'BYLEX', 'LIMIT', 0, 1)[1]
+            return find(sub(first, head + 1, head + 16))
+        end
+    end
+
+    -- The job of a queue that makes room for a new one: the oldest of the least urgent that are ready, or another one that waits.
+    local function drops_first(queue)
+        local from, to = '[' .. queue .. '\0', '(' .. queue .. '\1'
+        local suspects_from, suspects_to = ready_range(queue, 1)
+        return oldest_ready(queue) or last_waiting(HELD, from, to) or last_waiting(READY, suspects_from, suspects_to)
+            or last_waiting(DUE, from, to)
+    end
+
+    -- A job of a group that found its queue full is kept in place of one that waits, if any does. What becomes of it.
+    local function in_place_of_another(group, place, most, taken)
+        flush_jobs()
+        kept, firsts, known = {}, {}, {}
+        local oldest = drops_first(group.queue)
+        if not oldest then
+            return -1
+        end
+        withdraw(oldest)
+        local one, outcomes = {
+            number = 1, priority = group.priority, queue = group.queue, first = group.first + 2 * (place - 1),
+            status = group.status, at = group.at, unique = group.unique,
+        }, {}
+        plain_submit_group(one, math.max(most, 1), false, outcomes, taken)
+        local outcome = outcomes[1]
+        return type(outcome) == 'number' and outcome > 0 and 'r' .. oldest.id or outcome
+    end
+
+    submit_group = function(group, limit, emitted, outcomes, taken)
+        if emitted then
+            return plain_submit_group(group, limit, emitted, outcomes, taken)
+        end
+        if string.find(gates.ruled() or '', 'o', 1, true) then
+            group.waits = waits_of(group)
+            if group.unique and group.waits[1] then
+                outcomes[#outcomes + 1] = -2 - group.waits[1]
+                return
+            end
+        end
+        local most, drops = backlog_of(group.queue)
+        most = most and math.min(most, limit or most) or limit
+        local before = #outcomes
+        plain_submit_group(group, most, emitted, outcomes, taken)
+        for place = 1, drops and not FULL and group.number or 0 do
+            if outcomes[before + place] == -1 then
+                outcomes[before + place] = in_place_of_another(group, place, most, taken)
+            end
+        end
+    end
+
     local function held_range(queue, gate)
         local line = queue .. '\0' .. gate
         return '[' .. line .. '\0', '(' .. line .. '\1', #line

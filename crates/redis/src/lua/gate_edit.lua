@@ -1,8 +1,9 @@
 -- gate_edit: writes the rule at a gate, if it is the expected one; or holds a bucket. ARGV: gate, the expected rule or '', the
 -- rule or '', whether jobs are to be counted anew, for how long the bucket is held or '', the kind by which it is shared or the
--- weight or ''.
+-- weight or '', how many may wait and whether one of them makes room, or ''.
 -- Returns whether it was written.
-local gate, expected, rule, anew, hold, share = take(), take(), take(), take() == '1', tonumber(take()), take()
+local gate, expected, rule, anew, hold = take(), take(), take(), take() == '1', tonumber(take())
+local share, backlog = take(), take()
 if hold then
     local its = gates.ruled() and gates.terms(gate)
     if its and its.interval then
@@ -19,10 +20,12 @@ if rule == '' then
 else
     redis.call('HSET', RULES, gate, rule)
 end
-if share == '' then
-    redis.call('HDEL', RULES, '\1' .. gate)
-else
-    redis.call('HSET', RULES, '\1' .. gate, share)
+for mark, said in pairs({ ['\1'] = share, ['\2'] = backlog }) do
+    if said == '' then
+        redis.call('HDEL', RULES, mark .. gate)
+    else
+        redis.call('HSET', RULES, mark .. gate, said)
+    end
 end
 
 local function mark_kinds()
@@ -31,7 +34,8 @@ local function mark_kinds()
         some = some or name ~= ''
         each = each or string.match(name, '^key') or string.match(name, '^handler:')
         local of_shares = string.match(name, '^\1queue:') and 's' or string.match(name, '^\1') and 'w'
-        kinds[of_shares or string.match(name, '^key:') and 'k' or string.match(name, '^handler:') and 'h' or ''] = true
+        local of_submissions = string.match(name, '^\2') and 'b' or string.match(name, '^owner') and 'o'
+        kinds[of_shares or of_submissions or string.match(name, '^key:') and 'k' or string.match(name, '^handler:') and 'h' or ''] = true
     end
     -- 'l' where no rule is for jobs by themselves.
     local said = each and '-' or '-l'

@@ -51,11 +51,12 @@ do
     -- What holds at a gate, with what is said of all keys of its kind; or nothing.
     local function combine(gate)
         local kind = string.match(gate, '^key:([^:]*):')
-        if not kind then
+        local each = kind and 'keys:' .. kind or sub(gate, 1, 6) == 'owner:' and 'owners'
+        if not each then
             return rule_at(gate)
         end
-        local own = string.find(ruled(), 'k', 1, true) and rule_at(gate)
-        local all = rule_at('keys:' .. kind)
+        local own = (not kind or string.find(ruled(), 'k', 1, true)) and rule_at(gate)
+        local all = rule_at(each)
         if not own or not all then
             return own or all
         end
@@ -406,10 +407,26 @@ do
         return opened_for_it
     end
 
-    -- Whether what is said at a gate holds at another: at itself, or at a key of its kind.
+    -- A job is submitted: for how long its owner has to wait, if it has submitted as many as it may. `first` is what is kept of it.
+    local function submits(first)
+        local _, _, _, _, _, _, _, _, _, owner = unpack_struct(FIRST, first)
+        local gate = 'owner:' .. owner
+        local rule = owner ~= '' and terms(gate)
+        if not rule or not rule.interval then
+            return nil
+        end
+        local room, opens = room_at(gate, rule, false)
+        if room == 0 then
+            return math.max(opens - now, 0)
+        end
+        set_bucket(gate, math.max(bucket_at(gate), now) + rule.interval)
+    end
+
+    -- Whether what is said at a gate holds at another: at itself, at a key of its kind, or at an owner.
     local function covers(gate, other)
         local kind = string.match(gate, '^keys:(.*)$')
-        return gate == other or kind and sub(other, 1, #kind + 5) == 'key:' .. kind .. ':'
+        return gate == other or gate == 'owners' and sub(other, 1, 6) == 'owner:'
+            or kind and sub(other, 1, #kind + 5) == 'key:' .. kind .. ':'
     end
 
     -- A job that waited has been canceled.
@@ -440,6 +457,6 @@ do
     gates.room_back, gates.bucket_at, gates.set_bucket, gates.open = room_back, bucket_at, set_bucket, open
     gates.wait, gates.next_opening, gates.of, gates.count_slots = wait, next_opening, gates_of, count_slots
     gates.closed_to, gates.pass, gates.leave, gates.pass_on, gates.covers = closed_to, pass, leave_all, pass_on, covers
-    gates.withdraw, gates.keys_of = withdraw, keys_of
+    gates.withdraw, gates.keys_of, gates.submits = withdraw, keys_of, submits
     gates.open_lines, gates.pass_lines, gates.only_lines = open_lines, pass_lines, only_lines
 end

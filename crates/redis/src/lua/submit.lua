@@ -1,7 +1,8 @@
 -- submit: keeps the jobs whose ids are new, unless their queue holds as many waiting jobs as it may.
 -- ARGV, in groups of jobs that go to one place in one queue: how many, priority, delay or '', moment or '', queue; then of
 -- each its id and what was submitted.
--- Returns for each its status, 0 where the id is taken, -1 where the queue or the server's memory is full.
+-- Returns for each its status, 0 where the id is taken, -1 where the queue or the server's memory is full, -2 and less where its
+-- owner has to wait for so long.
 
 -- How many jobs wait in a queue, with those of this turn.
 local waiting = {}
@@ -93,6 +94,8 @@ local function submit_group(group, limit, emitted, outcomes, taken)
         if standing[place] then
             outcome = 0
             taken[#taken + 1] = ids[place]
+        elseif group.waits and group.waits[place] then
+            outcome = -2 - group.waits[place]
         elseif many >= room then
             outcome = -1
         else

@@ -38,7 +38,7 @@ local function is_all_there_is()
 end
 
 local rules = call('HGET', KEYS[17], '')
-if rules and (most or string.find(rules, 's', 1, true)) or most and not is_all_there_is() then
+if rules and (most or string.find(rules, '[sob]')) or most and not is_all_there_is() then
     return false
 end
 

@@ -1,7 +1,7 @@
 -- A turn that does nothing but submit, in a script that is quick to set up. ARGV and what it returns are exchange's.
--- Or nothing, and nothing is done, where a queue is shared.
+-- Or nothing, and nothing is done, where a queue is shared, or rules hold for submissions.
 cursor = 6
-if string.find(redis.call('HGET', RULES, '') or '', 's', 1, true) then
+if string.find(redis.call('HGET', RULES, '') or '', '[sob]') then
     return false
 end
 local outcomes, standing = submit_all()

@@ -2,7 +2,8 @@
 -- turn:kind:value, and claims take from the lines in turn. A line's next start has a stamp in virtual time; the earliest goes, and
 -- each start moves it on by what it costs a line of its weight (start-time fair queueing, as store::turns has it). All other
 -- ready jobs of the queue are one more line, ''.
--- Who shares, and which weight a key has, is in the rules under '\1' and the gate.
+-- Who shares, and which weight a key has, is in the rules under '\1' and the gate; how many may wait in a queue under '\2' and its
+-- gate.
 local turns = {}
 do
     local COST = 1048576

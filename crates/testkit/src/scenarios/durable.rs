@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use windlass_core::gate::Edit;
-use windlass_core::{Job, Limits, NewJob, Payload, Rate, Share, Status, Timestamp};
+use windlass_core::{Backlog, Job, Limits, NewJob, Payload, Rate, Share, Status, Timestamp};
 use windlass_store::{Extension, Fate, Outcome, SubmitOutcome, Swept};
 
-use crate::jobs::{complete, delayed, fail, fragile, job, many, plain, progress, retry, waiting_in};
+use crate::jobs::{complete, delayed, fail, fragile, job, many, owner_named, plain, progress, retry, waiting_in};
 use crate::probe::{LEASE, Probe};
 use crate::suite::Verdict;
 
@@ -98,6 +98,22 @@ pub async fn rules_survive_with_who_waits_and_who_holds(probe: Probe) -> Verdict
     assert_eq!(probe.take_from(&["paused"], 9).await.len(), 1);
     probe.limit("keys:user", Limits::default()).await;
     assert_eq!(probe.take_ids(9).await, [second.id]);
+    Verdict::Passed
+}
+
+pub async fn rules_for_submissions_survive(probe: Probe) -> Verdict {
+    let of_ann = || job(|draft| draft.owner(Some(owner_named("ann"))));
+    probe.limit("owners", Limits::rate(Rate::new(1, MINUTE).expect("valid"))).await;
+    probe.edit("queue:default", Edit::Backlog(Backlog::most(2).drop_oldest())).await;
+    let first = of_ann();
+    probe.submit(&first).await;
+    let before = probe.gates().list_gates(None, 9).await.expect("listed");
+
+    let Some(probe) = probe.reopen().await else { return NOT_KEPT };
+    assert_eq!(probe.gates().list_gates(None, 9).await.expect("listed"), before);
+    assert_eq!(probe.submit(&of_ann()).await, SubmitOutcome::OverRate { retry_after: MINUTE }, "the bucket kept count");
+    let answers = probe.submit_all(&[plain(), plain()]).await;
+    assert_eq!(answers, [SubmitOutcome::Created(Status::Queued), SubmitOutcome::Replaced(first.id)]);
     Verdict::Passed
 }
 

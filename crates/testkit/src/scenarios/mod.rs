@@ -12,6 +12,7 @@ pub mod gates;
 pub mod hints;
 pub mod import;
 pub mod in_order;
+pub mod intake;
 pub mod lease;
 pub mod limits;
 pub mod order;
