@@ -250,15 +250,19 @@ pub struct Rule {
     /// How many jobs may wait in a queue.
     #[serde(default)]
     pub backlog: Backlog,
+    /// In how long a job that waits in a queue rises by one level of priority.
+    #[serde(default)]
+    pub aging: Option<Duration>,
 }
 
 /// The last parts are not there at all where nothing is said, as in records from before there were any: records have no names of
 /// fields, so that only last ones may be missing.
 impl Serialize for Rule {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let with_backlog = !self.backlog.is_none();
+        let with_aging = self.aging.is_some();
+        let with_backlog = with_aging || !self.backlog.is_none();
         let with_share = with_backlog || !self.share.is_none();
-        let fields = 2 + usize::from(with_share) + usize::from(with_backlog);
+        let fields = 2 + usize::from(with_share) + usize::from(with_backlog) + usize::from(with_aging);
         let mut rule = serializer.serialize_struct("Rule", fields)?;
         rule.serialize_field("paused", &self.paused)?;
         rule.serialize_field("limits", &self.limits)?;
@@ -267,6 +271,9 @@ impl Serialize for Rule {
         }
         if with_backlog {
             rule.serialize_field("backlog", &self.backlog)?;
+        }
+        if with_aging {
+            rule.serialize_field("aging", &self.aging)?;
         }
         rule.end()
     }
@@ -424,6 +431,8 @@ pub enum Edit {
     Share(Share),
     /// Another number that may wait; the default for any. What waits already stays.
     Backlog(Backlog),
+    /// Another time in which a job rises by one level of priority; `None` for never.
+    Aging(Option<Duration>),
     /// No attempt starts for so long, where a rate is set: whoever stands behind said when to come back.
     Hold(Duration),
 }
@@ -433,7 +442,7 @@ impl Edit {
     ///
     /// # Errors
     ///
-    /// When it says by what a queue is shared or how many may wait in it elsewhere than at a queue, what a key gets elsewhere than at
+    /// When it says by what a queue is shared, how many may wait in it or how its jobs age elsewhere than at a queue, what a key gets elsewhere than at
     /// keys, anything but how many may be submitted in a period at owners, or for how long a kind of gates is held.
     pub fn check(&self, gate: &Gate) -> Result<(), InvalidInput> {
         let of_owners = matches!(gate, Gate::Owner(_) | Gate::Owners);
@@ -441,6 +450,12 @@ impl Edit {
             Self::Share(share) => share.check(gate),
             Self::Backlog(backlog) if !backlog.is_none() && !matches!(gate, Gate::Queue(_)) => {
                 Err(InvalidInput::new("backlog", "is set at the gate of a queue"))
+            }
+            Self::Aging(Some(_)) if !matches!(gate, Gate::Queue(_)) => {
+                Err(InvalidInput::new("aging", "is set at the gate of a queue"))
+            }
+            Self::Aging(Some(span)) if span.as_micros() == 0 || *span > DELAY_MAX => {
+                Err(InvalidInput::new("aging", "must be a microsecond or more and ten years or less"))
             }
             Self::Hold(_) if matches!(gate, Gate::Keys(_) | Gate::Owners) => {
                 Err(InvalidInput::new("gate", "of a kind of gates cannot be held; hold one of them"))
@@ -458,7 +473,8 @@ impl Edit {
 impl Rule {
     /// Whether nothing holds.
     pub fn is_none(&self) -> bool {
-        self.paused.is_none() && self.limits.is_none() && self.share.is_none() && self.backlog.is_none()
+        let starts = self.paused.is_none() && self.limits.is_none();
+        starts && self.share.is_none() && self.backlog.is_none() && self.aging.is_none()
     }
 
     /// This rule with what another says where this one is silent.
@@ -467,7 +483,7 @@ impl Rule {
         let rate = self.limits.rate.or(other.limits.rate);
         let paused = self.paused.clone().or_else(|| other.paused.clone());
         let share = Share { by: self.share.by.clone(), weight: self.share.weight.or(other.share.weight) };
-        Self { paused, limits: Limits { running, in_order, rate }, share, backlog: self.backlog }
+        Self { paused, limits: Limits { running, in_order, rate }, share, backlog: self.backlog, aging: self.aging }
     }
 
     /// What an edit makes of it. A hold is not a matter of the rule.
@@ -480,6 +496,7 @@ impl Rule {
             Edit::Rate { .. } => {}
             Edit::Share(share) => self.share = share.clone(),
             Edit::Backlog(backlog) => self.backlog = *backlog,
+            Edit::Aging(aging) => self.aging = *aging,
             Edit::Hold(_) => {}
         }
         self
@@ -644,6 +661,17 @@ mod tests {
         let rule = Rule::default().edited(&Edit::Pause("why".into())).edited(&backlog);
         assert_eq!((rule.backlog, rule.paused.is_some()), (Backlog { most: Some(5), drops: true }, true));
         assert!(rule.edited(&Edit::Backlog(Backlog::default())).edited(&Edit::Resume).is_none());
+    }
+
+    #[test]
+    fn jobs_of_queues_age() {
+        let aging = |micros| Edit::Aging(Some(Duration::from_micros(micros)));
+        let queue: Gate = "queue:mail".parse().expect("valid");
+        assert!(aging(1).check(&queue).is_ok() && aging(0).check(&queue).is_err());
+        assert!(Edit::Aging(Some(DELAY_MAX + Duration::from_secs(1))).check(&queue).is_err());
+        assert!(aging(1).check(&Gate::Everything).is_err() && Edit::Aging(None).check(&Gate::Everything).is_ok());
+        let rule = Rule::default().edited(&aging(5));
+        assert!(!rule.is_none() && rule.edited(&Edit::Aging(None)).is_none());
     }
 
     /// Rules had no share and no backlog when the first of them were written.

@@ -1,10 +1,12 @@
 //! What a claim takes out of a line, and how it begins to run.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rusqlite::{Params, Row};
 use windlass_core::state::Event;
-use windlass_core::{NewJob, QueueName, Status, Timestamp};
+use windlass_core::{NewJob, Priority, QueueName, Status, Timestamp};
+use windlass_store::aging::by_age;
 use windlass_store::{Claim, ClaimedJob, Lease, Token};
 
 use crate::fault::Checked;
@@ -16,6 +18,7 @@ const CLAIM_READY: &str = include_str!("sql/claim_ready.sql");
 const TURN_READY: &str = include_str!("sql/turn_ready.sql");
 const TURN_ONE: &str = include_str!("sql/turn_one.sql");
 const TURN_DUE: &str = include_str!("sql/turn_due.sql");
+const LEVEL_READY: &str = include_str!("sql/level_ready.sql");
 const CLAIM_START: &str = include_str!("sql/claim_start.sql");
 
 /// Which ready jobs of a line.
@@ -60,6 +63,27 @@ pub(crate) fn in_line(
 pub(crate) fn due(ledger: &Ledger<'_>, queue: QueueRef, name: &QueueName, most: usize) -> Checked<Vec<Candidate>> {
     let most = i64::try_from(most).unwrap_or(i64::MAX);
     read(ledger, TURN_DUE, (queue.id(), ledger.now.as_micros(), most), name)
+}
+
+/// The first ready jobs of a line in which jobs rise by one level of priority in every `span`; no suspects.
+pub(crate) fn ready_by_age(
+    ledger: &Ledger<'_>,
+    queue: QueueRef,
+    name: &QueueName,
+    span: Duration,
+    room: usize,
+) -> Checked<Vec<Candidate>> {
+    let mut levels = Vec::with_capacity(Priority::LEVELS);
+    for level in 0..Priority::LEVELS {
+        let mut statement = ledger.conn.prepare_cached(LEVEL_READY)?;
+        let most = i64::try_from(room).unwrap_or(i64::MAX);
+        let its = statement.query_map((queue.id(), level as i64, most), |row| {
+            Ok((Timestamp::from_micros(row.get(1)?), row.get::<_, i64>(0)?))
+        })?;
+        levels.push(its.collect::<Result<Vec<_>, _>>()?.into_iter());
+    }
+    let chosen = by_age(levels, span).take(room).filter_map(|seq| one(ledger, name, seq).transpose());
+    chosen.collect()
 }
 
 /// One job of a line.

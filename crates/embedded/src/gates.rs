@@ -6,7 +6,7 @@ use windlass_core::{Gate, JobId, NewJob, QueueName, Status};
 use windlass_store::gatekeeper::Closed;
 use windlass_store::{Claim, ClaimedJob, Hint, Ruled, codec};
 
-use crate::candidate::{Candidate, Kind, ready, start};
+use crate::candidate::{Candidate, Kind, ready, ready_by_age, start};
 use crate::fault::Checked;
 use crate::ledger::Ledger;
 use crate::mirror::QueueRef;
@@ -63,10 +63,7 @@ pub(crate) fn take(
         let back = look_again(ledger, *queue, name, claim.limit)?;
         let room = usize::try_from(ledger.mirror.keeper.room_for(name, ledger.now)).unwrap_or(usize::MAX);
         let room = room.min(allowed - jobs.len());
-        let candidates = match kind == Kind::Others && ledger.mirror.keeper.takes_turns(name) {
-            true => turns::in_turn(ledger, *queue, name, room)?,
-            false => ready(ledger, *queue, name, kind, room)?,
-        };
+        let candidates = next(ledger, *queue, name, kind, room)?;
         // Those who came back are seen by now; where suspects are looked for, the others would come back one and all.
         if candidates.is_empty() && (kind == Kind::Suspects || back == 0 || jobs.len() == allowed) {
             break;
@@ -78,6 +75,23 @@ pub(crate) fn take(
     }
     keep_buckets(ledger)?;
     Ok(passed_over >= PASSED_OVER_MAX)
+}
+
+/// The first ready jobs of a line.
+fn next(
+    ledger: &mut Ledger<'_>,
+    queue: QueueRef,
+    name: &QueueName,
+    kind: Kind,
+    room: usize,
+) -> Checked<Vec<Candidate>> {
+    if kind == Kind::Others && ledger.mirror.keeper.takes_turns(name) {
+        return turns::in_turn(ledger, queue, name, room);
+    }
+    match ledger.mirror.keeper.aging(name).filter(|_| kind == Kind::Others) {
+        Some(span) => ready_by_age(ledger, queue, name, span, room),
+        None => ready(ledger, queue, name, kind, room),
+    }
 }
 
 /// Those who may start, and how many were stopped. Behind one that handed its room on to others nobody passes any more, but

@@ -1,6 +1,7 @@
 //! How an engine is built.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
 use windlass_core::gate::Edit;
@@ -124,6 +125,12 @@ impl EngineBuilder {
     /// [`Gates::backlog`](crate::Gates::backlog).
     pub fn backlog(self, gate: impl ToString, backlog: Backlog) -> Self {
         self.rule(gate, Edit::Backlog(backlog))
+    }
+
+    /// Sets in how long jobs of a queue rise by one level of priority, when the engine starts, in place of what is set there. See
+    /// [`Gates::aging`](crate::Gates::aging).
+    pub fn aging(self, gate: impl ToString, span: impl Into<Option<Duration>>) -> Self {
+        self.rule(gate, Edit::Aging(span.into()))
     }
 
     fn rule(mut self, gate: impl ToString, edit: Edit) -> Self {

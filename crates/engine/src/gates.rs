@@ -80,6 +80,14 @@ impl Gates {
         self.edit(gate, Edit::Backlog(backlog)).await
     }
 
+    /// Has the jobs of a queue rise by one level of priority in every `span` that they wait, so that none of them waits for ever; `None`
+    /// for not at all. It holds at once, for jobs that are ready; those that wait at a gate come back in their order there, and in
+    /// a queue that is [shared](Self::share) jobs do not age: urgent ones hold up their own key only. Errors as for
+    /// [`pause`](Self::pause), and with `Invalid` elsewhere than at a queue, for no time and for more than ten years.
+    pub async fn aging(&self, gate: impl ToString, span: impl Into<Option<Duration>>) -> Result<(), Error> {
+        self.edit(gate, Edit::Aging(span.into())).await
+    }
+
     /// No attempt starts for so long at a gate with a rate, because whoever stands behind said when to come back. Handlers
     /// that fail with [`rate_limited`](windlass_dispatch::Error::rate_limited) do this by themselves, at the gates of the
     /// handler and of the job's keys. At most for ten years. Errors as for [`pause`](Self::pause), and with `Invalid` at a kind of

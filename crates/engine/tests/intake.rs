@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use windlass_core::{Backlog, Limits, Owner, Rate, Status, Timestamp};
+use windlass_core::{Backlog, Incarnation, JobId, Limits, Owner, QueueName, Rate, Status, Timestamp};
 use windlass_dispatch::{Context, Handler, Json, Result};
 use windlass_engine::{Engine, Error, Settings, Submit};
 use windlass_memory::Memory;
@@ -31,6 +31,13 @@ async fn started(configure: impl FnOnce(&mut Settings)) -> (Engine, Arc<Memory>)
 
 fn one_in(period: Duration) -> Limits {
     Limits::rate(Rate::new(1, period).unwrap())
+}
+
+/// The job that goes next.
+async fn claimed(store: &Memory) -> JobId {
+    let (queues, worker) = (vec![QueueName::default()], Incarnation::random());
+    let claim = Claim { queues, limit: 1, lease: Duration::from_secs(60), worker, suspects: 0 };
+    store.claim(claim).await.unwrap().jobs[0].lease.id
 }
 
 fn ann() -> Owner {
@@ -77,15 +84,7 @@ async fn who_has_patience_gets_in_when_a_full_queue_has_room() {
     let short = Echo.submit(&engine, 2).patience(Duration::from_millis(30)).await;
     assert!(matches!(short, Err(Error::QueueFull { .. })), "nobody made room");
     let waiting = tokio::spawn(Echo.submit(&engine, 2).patience(Duration::from_secs(20)).into_future());
-    let queues = vec![windlass_core::QueueName::default()];
-    let claim = Claim {
-        queues,
-        limit: 1,
-        lease: Duration::from_secs(60),
-        worker: windlass_core::Incarnation::random(),
-        suspects: 0,
-    };
-    assert_eq!(store.claim(claim).await.unwrap().jobs.len(), 1);
+    claimed(&store).await;
     let id = waiting.await.unwrap().unwrap().id;
     assert!(engine.get(id, &Scope::Everything).await.unwrap().is_some());
 }
@@ -117,4 +116,33 @@ async fn a_queue_drops_its_oldest_where_that_is_said() {
     engine.gates().backlog("queue:default", Backlog::most(2)).await.unwrap();
     assert!(matches!(Echo.submit(&engine, 4).await, Err(Error::QueueFull { .. })));
     assert!(matches!(engine.gates().backlog("*", Backlog::most(2)).await, Err(Error::Invalid(_))));
+}
+
+#[tokio::test]
+async fn jobs_rise_in_priority_while_they_wait() {
+    let store = Arc::new(Memory::new());
+    let builder = Engine::builder(store.clone()).handler(Echo).configure(|settings| settings.work = false);
+    let engine = builder.aging("queue:default", Duration::from_micros(1)).start().await.unwrap();
+    let level = |level| windlass_core::Priority::new(level).unwrap();
+    let patient = Echo.submit(&engine, 1).priority(level(9)).await.unwrap();
+    let urgent = loop {
+        let next = Echo.submit(&engine, 2).priority(level(0)).await.unwrap();
+        if next.at > patient.at.after(Duration::from_micros(9)) {
+            break next;
+        }
+    };
+    let first = loop {
+        let next = claimed(&store).await;
+        if [patient.id, urgent.id].contains(&next) {
+            break next;
+        }
+    };
+    assert_eq!(first, patient.id);
+    engine.gates().aging("queue:default", None).await.unwrap();
+    let last = Echo.submit(&engine, 3).priority(level(9)).await.unwrap();
+    assert_ne!(claimed(&store).await, last.id);
+    for span in [Duration::ZERO, Duration::from_secs(1 << 40)] {
+        assert!(matches!(engine.gates().aging("queue:default", span).await, Err(Error::Invalid(_))), "{span:?}");
+    }
+    assert!(matches!(engine.gates().aging("*", Duration::from_secs(1)).await, Err(Error::Invalid(_))));
 }

@@ -61,15 +61,15 @@ fn submission(endpoint: &Description) -> Operation {
     operation.build()
 }
 
-const REFUSED: [(&str, &str); 8] = [
+const REFUSED: [(&str, &str); 9] = [
     ("400", "the body, a header or the input is not valid"),
     ("409", "with Prefer: wait, the job failed"),
     ("410", "with Prefer: wait, the job was canceled"),
     ("413", "the body is too large"),
     ("415", "the media type is not taken"),
     ("422", "the key or id was used for other work, or the job is not valid"),
-    ("431", "headers, route and query values are too large"),
     ("429", "the owner has submitted as many jobs as it may"),
+    ("431", "headers, route and query values are too large"),
     ("503", "the queue is full, or the store is away"),
 ];
 

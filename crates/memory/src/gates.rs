@@ -3,6 +3,7 @@
 
 use windlass_core::gate::Edit;
 use windlass_core::{Gate, NewJob, QueueName, Timestamp};
+use windlass_store::aging::by_age;
 use windlass_store::gatekeeper::Closed;
 use windlass_store::{Claim, Claimed, ClaimedJob};
 
@@ -57,7 +58,10 @@ impl Table {
         let Some(queue) = self.index.queue(name) else { return Vec::new() };
         let room = usize::try_from(self.keeper.room_for(name, now)).unwrap_or(usize::MAX).min(limit);
         if !self.keeper.takes_turns(name) {
-            return choose(queue, room, suspects);
+            let Some(span) = self.keeper.aging(name) else { return choose(queue, room, suspects) };
+            let accepted = |seq| Some((self.jobs.get(seq)?.job.created_at, seq));
+            let levels = queue.levels().map(|level| level.filter_map(accepted));
+            return queue.suspects().take(suspects).chain(by_age(levels, span)).take(room).collect();
         }
         let mut chosen: Vec<Seq> = queue.suspects().take(suspects.min(room)).collect();
         let in_turn = self.choose_in_turn(name, room - chosen.len());

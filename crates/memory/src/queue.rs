@@ -98,6 +98,11 @@ impl Queue {
         self.ready.iter().flatten().copied()
     }
 
+    /// The next jobs that are no suspects, by level.
+    pub(crate) fn levels(&self) -> impl Iterator<Item = impl Iterator<Item = Seq> + '_> + '_ {
+        self.ready.iter().map(|level| level.iter().copied())
+    }
+
     /// Scheduled jobs whose time has come.
     pub(crate) fn due(&self, now: Timestamp) -> impl Iterator<Item = Seq> + '_ {
         self.scheduled.iter().take_while(move |&&(due, _)| due <= now).map(|&(_, seq)| seq)

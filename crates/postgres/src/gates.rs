@@ -48,7 +48,8 @@ async fn write(asking: &Asking<'_>, gate: &Gate, kept: Option<&[u8]>, rule: &Rul
     let (patience, anew) = (rate.map_or(0, |rate| micros(rate.patience())), matches!(edit, Edit::Limit(_)));
     let weight = rule.share.weight.map(i64::from);
     let waiting = rule.backlog.most.map(|most| i64::try_from(most).unwrap_or(i64::MAX));
-    let params: [Param<'_>; 17] = [
+    let aging = rule.aging.map(micros);
+    let params: [Param<'_>; 18] = [
         (&asking.at, Type::INT8),
         (&name, Type::TEXT),
         (&kept, Type::BYTEA),
@@ -66,8 +67,9 @@ async fn write(asking: &Asking<'_>, gate: &Gate, kept: Option<&[u8]>, rule: &Rul
         (&weight, Type::INT8),
         (&waiting, Type::INT8),
         (&rule.backlog.drops, Type::BOOL),
+        (&aging, Type::INT8),
     ];
-    let sql = asking.sql("SELECT windlass.gates_edit($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17)");
+    let sql = asking.sql("SELECT windlass.gates_edit($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18)");
     let rows = asking.client.query_typed(&sql, &params).await?;
     let row = rows.first().ok_or_else(|| Fault::corrupt("a function that always answers did not"))?;
     Ok(row.try_get(0)?)

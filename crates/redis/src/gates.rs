@@ -63,7 +63,7 @@ async fn read(asking: &Asking<'_>) -> Checked<Kept> {
     let rules = groups::<2>(rules)?.into_iter().map(|[gate, rule]| Ok((bytes(gate)?, bytes(rule)?)));
     let rules = rules.collect::<Checked<Vec<_>>>()?;
     // What else is there is for scripts.
-    let rules = rules.into_iter().filter(|(gate, _)| gate.first().is_some_and(|first| *first > 2));
+    let rules = rules.into_iter().filter(|(gate, _)| gate.first().is_some_and(|first| *first > 3));
     let taken = groups::<2>(taken)?.into_iter().map(|[gate, taken]| Ok((parse(&bytes(gate)?)?, count(&taken)?)));
     Ok(Kept {
         rules: rules.map(|(gate, rule)| Ok((parse(&gate)?, rule))).collect::<Checked<_>>()?,
@@ -104,6 +104,7 @@ pub(crate) async fn edit(asking: &Asking<'_>, gate: &Gate, edit: &Edit) -> Check
         let share = rule.share.by.clone().or_else(|| rule.share.weight.map(|weight| weight.to_string()));
         let share = share.unwrap_or_default();
         let backlog = rule.backlog.most.map(|most| format!("{most} {}", u8::from(rule.backlog.drops)));
+        let aging = rule.aging.map(|span| micros(span).to_string());
         let hold = match edit {
             Edit::Hold(span) => micros(*span).to_string(),
             _ => String::new(),
@@ -111,7 +112,7 @@ pub(crate) async fn edit(asking: &Asking<'_>, gate: &Gate, edit: &Edit) -> Check
         let answer = asking.run_acknowledged(&asking.scripts.gate_edit, |question| {
             question.arg(gate.to_string()).arg(kept.as_deref().unwrap_or_default()).arg(&packed);
             question.arg(u8::from(matches!(edit, Edit::Limit(_)))).arg(&hold).arg(&share);
-            question.arg(backlog.as_deref().unwrap_or_default());
+            question.arg(backlog.as_deref().unwrap_or_default()).arg(aging.as_deref().unwrap_or_default());
         });
         if number(&answer.await?)? == 1 {
             return Ok(());

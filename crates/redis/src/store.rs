@@ -185,7 +185,7 @@ impl Shared {
             Edit::Backlog(backlog) => !backlog.is_none(),
             Edit::Rate { rate, .. } => rate.is_some(),
             Edit::Hold(_) => true,
-            Edit::Pause(_) | Edit::Resume | Edit::Share(_) => false,
+            Edit::Pause(_) | Edit::Resume | Edit::Share(_) | Edit::Aging(_) => false,
         };
         if limits && shards.len() > 1 {
             return Err(Fault::config(

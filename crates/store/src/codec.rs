@@ -201,9 +201,11 @@ mod tests {
         let (share, backlog) = (Share::by("tenant").expect("valid"), Backlog::most(7).drop_oldest());
         for share in [Share::default(), share] {
             for backlog in [Backlog::default(), backlog] {
-                let rule = Rule { limits: Limits::running(2), share: share.clone(), backlog, ..Rule::default() };
-                let sealed = seal(&rule).expect("seals");
-                assert_eq!(unseal::<Rule>("rule", &sealed).expect("opens"), rule);
+                for aging in [None, Some(Duration::from_secs(7))] {
+                    let rule = Rule { limits: Limits::running(2), share: share.clone(), backlog, aging, paused: None };
+                    let sealed = seal(&rule).expect("seals");
+                    assert_eq!(unseal::<Rule>("rule", &sealed).expect("opens"), rule);
+                }
             }
         }
     }

@@ -109,6 +109,8 @@ pub struct Gatekeeper {
     owners: bool,
     /// Whether it is said of some queue how many may wait.
     backlogs: bool,
+    /// Whether the jobs of some queue age.
+    ages: bool,
     /// Whether jobs keep their slots between attempts at some gate, and at one of a queue or of everything.
     order: bool,
     line_order: bool,
@@ -179,6 +181,7 @@ impl Gatekeeper {
         let any = |wanted: fn(&Gate) -> bool| self.rules.now.keys().any(wanted);
         self.lines_ruled = any(is_of_line);
         self.keys = any(|gate| matches!(gate, Gate::Key(_) | Gate::Keys(_)));
+        self.ages = self.rules.now.values().any(|rule| rule.aging.is_some());
         self.backlogs = self.rules.now.values().any(|rule| !rule.backlog.is_none());
         self.owners = any(|gate| matches!(gate, Gate::Owner(_) | Gate::Owners));
         self.handlers = self.rules.now.keys().any(|gate| matches!(gate, Gate::Handler(_)));
@@ -211,6 +214,14 @@ impl Gatekeeper {
         let Some(rate) = terms.limits.rate.filter(|_| slots > 0) else { return Room { jobs: slots, opens: None } };
         let bucket = self.buckets.get(gate).copied().unwrap_or_default();
         Room { jobs: slots.min(bucket.room(&rate, now)), opens: Some(bucket.opens(&rate)) }
+    }
+
+    /// In how long jobs of a queue rise by one level of priority, if they do.
+    pub fn aging(&self, queue: &QueueName) -> Option<Duration> {
+        match self.ages {
+            true => self.rule(&Gate::Queue(queue.clone())).aging,
+            false => None,
+        }
     }
 
     /// How many jobs may wait in a queue, where a process says the same of all queues.

@@ -11,6 +11,7 @@
 //! - [`gates`]: [`Gates`], the capability of keeping rules about which jobs may start
 //! - [`gatekeeper`]: [`Gatekeeper`](gatekeeper::Gatekeeper), those rules at work in a store that one process has to itself
 //! - [`turns`]: [`Turns`](turns::Turns), whose turn it is in the shared queues of such a store
+//! - [`aging`]: [`by_age`](aging::by_age), who goes next in such a store where jobs rise in priority while they wait
 //! - [`codec`]: the bytes that backends keep where they have no column
 //! - [`retention`]: [`Retention`], how long finished jobs stay
 //! - [`scope`]: [`Scope`], whose jobs a question is about
@@ -27,6 +28,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod aging;
 pub mod capability;
 pub mod codec;
 pub mod error;

@@ -336,6 +336,17 @@ macro_rules! for_each_scenario {
                 emitted_jobs_drop_nobody_and_are_not_refused
                 a_full_queue_stays_full_however_many_submit
             }
+            core aging {
+                a_job_rises_by_a_level_in_every_span
+                the_last_level_waits_nine_spans_and_no_longer
+                equals_still_go_in_order_of_submission
+                levels_are_merged_claim_by_claim
+                a_retried_job_ages_from_its_acceptance
+                it_holds_at_once_and_ends_at_once
+                other_queues_do_not_age
+                a_limit_lets_pass_who_is_oldest
+                a_shared_queue_goes_by_turns
+            }
             core shares {
                 keys_take_turns
                 keys_take_turns_one_by_one_too

@@ -278,10 +278,16 @@ impl Model {
     fn ready_in(&mut self, queue: &QueueName) -> Vec<u64> {
         let its =
             self.kept.iter().filter(|(_, kept)| kept.job.status == Status::Queued && kept.job.new.queue == *queue);
-        let mut places: Vec<_> = its.map(|(place, kept)| (kept.job.new.priority, *place)).collect();
+        // Who waits rises by one level in every span.
+        let span = self.rules.aging(queue).filter(|_| its.clone().all(|(_, kept)| kept.line.is_none()));
+        let due = |kept: &Kept| {
+            let level = kept.job.new.priority.level();
+            span.map(|span| kept.job.created_at.after(span.saturating_mul(level.into())))
+        };
+        let mut places: Vec<_> = its.map(|(place, kept)| (due(kept), kept.job.new.priority, *place)).collect();
         places.sort();
         let in_lines: Vec<(Line, u64)> =
-            places.into_iter().map(|(_, place)| (self.kept[&place].line.clone(), place)).collect();
+            places.into_iter().map(|(_, _, place)| (self.kept[&place].line.clone(), place)).collect();
         self.turns.order(queue, &in_lines, |line| self.rules.weight(line.as_ref()))
     }
 

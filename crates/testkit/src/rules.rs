@@ -74,6 +74,11 @@ impl Rules {
         (bucket.room(&rate, now) == 0).then(|| Some(bucket.opens(&rate)))
     }
 
+    /// In how long jobs of a queue rise by one level of priority.
+    pub fn aging(&self, queue: &QueueName) -> Option<Duration> {
+        self.at(&Gate::Queue(queue.clone())).aging
+    }
+
     /// How many may wait in a queue.
     pub fn backlog(&self, queue: &QueueName, of_all: Option<u64>) -> Backlog {
         let Backlog { most, drops } = self.at(&Gate::Queue(queue.clone())).backlog;

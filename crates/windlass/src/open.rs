@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
 use windlass_core::{Backlog, Limits, QueueName, Share};
 use windlass_dispatch::{Application, Handler};
@@ -120,6 +121,13 @@ impl WindlassBuilder {
     pub fn backlog(self, gate: impl ToString, backlog: Backlog) -> Self {
         let gate = gate.to_string();
         self.part(move |engine| engine.backlog(gate, backlog))
+    }
+
+    /// Has the jobs of a queue rise by one level of priority in every span that they wait, from the start:
+    /// `.aging("queue:default", 30.seconds())` (docs/fairness.md). See [`Gates::aging`](windlass_engine::Gates::aging).
+    pub fn aging(self, gate: impl ToString, span: impl Into<Option<Duration>>) -> Self {
+        let (gate, span) = (gate.to_string(), span.into());
+        self.part(move |engine| engine.aging(gate, span))
     }
 
     /// Adds a schedule, which is declared at the start: `.schedule(report.cron("nightly", "0 3 * * *", input))`

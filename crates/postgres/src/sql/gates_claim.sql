@@ -21,10 +21,14 @@ DECLARE
     places tid[];
     passed bigint[];
     stopped bigint[];
+    -- In how long jobs of the line rise by a level.
+    span bigint;
 BEGIN
     FOREACH kind IN ARRAY ARRAY[true, false] LOOP
         FOREACH line IN ARRAY lines LOOP
             passed_over := 0;
+            span := CASE WHEN NOT kind AND NOT windlass.turns_any(line)
+                THEN (SELECT rule.aging FROM windlass.rule WHERE rule.gate = 'queue:' || line) END;
             WHILE passed_over < 1000 LOOP
                 back := windlass.gates_look_again(now, line, wanted);
                 room := CASE WHEN kind THEN least(suspects, wanted) ELSE wanted END - taken;
@@ -33,6 +37,9 @@ BEGIN
                 END IF;
                 IF room > 0 AND NOT kind AND windlass.turns_any(line) THEN
                     SELECT c.seqs, c.places INTO seqs, places FROM windlass.turns_choose(line, room) AS c;
+                    span := NULL;
+                ELSIF span IS NOT NULL THEN
+                    SELECT c.seqs, c.places INTO seqs, places FROM windlass.gates_by_age(line, span, room) AS c;
                 ELSE
                     SELECT coalesce(array_agg(f.seq), '{}'), array_agg(f.place) INTO seqs, places
                     FROM (
@@ -68,7 +75,7 @@ BEGIN
                 SELECT started.seq, job.id, started.token, job.name, job.queue, job.priority, job.owner, job.created_at, job.spec,
                     job.payload, started.retries, started.crashes, now
                 FROM started JOIN windlass.job ON job.seq = started.seq
-                ORDER BY job.priority, job.seq;
+                ORDER BY CASE WHEN span IS NOT NULL THEN job.created_at + job.priority * span END, job.priority, job.seq;
                 GET DIAGNOSTICS found_now = ROW_COUNT;
                 taken := taken + found_now;
                 -- Those behind one that handed its room on stay ready, in their lines.

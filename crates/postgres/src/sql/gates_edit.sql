@@ -4,7 +4,7 @@ CREATE OR REPLACE FUNCTION windlass.gates_edit(
     at bigint, its_gate text, expected bytea, its_paused boolean, its_running bigint, its_in_order boolean, its_apart bigint,
     its_tolerance bigint, its_patience bigint, its_record bytea, anew boolean, hold bigint, channel text,
     its_kind text DEFAULT NULL, its_weight bigint DEFAULT NULL,
-    its_waiting bigint DEFAULT NULL, its_drops boolean DEFAULT false
+    its_waiting bigint DEFAULT NULL, its_drops boolean DEFAULT false, its_aging bigint DEFAULT NULL
 ) RETURNS boolean
 LANGUAGE plpgsql VOLATILE
 SET jit = off AS $$
@@ -37,8 +37,8 @@ BEGIN
     DELETE FROM windlass.rule WHERE rule.gate = its_gate;
     IF its_record IS NOT NULL THEN
         INSERT INTO windlass.rule VALUES (its_gate, its_paused, its_running, its_in_order, its_apart, its_tolerance,
-            its_patience, its_record, its_kind, its_weight, its_waiting, its_drops),
-            ('', false, NULL, false, NULL, 0, 0, '', NULL, NULL, NULL, false)
+            its_patience, its_record, its_kind, its_weight, its_waiting, its_drops, its_aging),
+            ('', false, NULL, false, NULL, 0, 0, '', NULL, NULL, NULL, false, NULL)
         ON CONFLICT DO NOTHING;
     END IF;
     IF anew THEN

@@ -3,9 +3,10 @@
 -- Returns id, state and what was submitted of each job, no state where this is the first thing that happens to it; whether jobs are left; how long until one is due, or -1.
 local PROMOTED_MAX = 1000
 
--- Takes the first ids of a queue out of the line, at most so many, and writes the block anew that they do not empty.
-local function pop(queue, suspect, most)
-    local from, to = ready_range(queue, suspect)
+-- Takes the first ids of a queue, or of one level of it, out of the line, at most so many, and writes the block anew that they do
+-- not empty.
+local function pop(queue, suspect, most, level)
+    local from, to = ready_range(queue, suspect, level)
     local number, head = #queue + 4, #queue + 11
     local ids, ahead = {}, math.ceil(most / BLOCK)
     repeat

@@ -279,18 +279,77 @@ do
         return more, next_due
     end
 
+    -- In how long jobs of a queue rise by one level of priority.
+    local function aging_of(queue)
+        return string.find(gates.ruled() or '', 'a', 1, true) and tonumber(redis.call('HGET', RULES, '\3queue:' .. queue))
+    end
+
+    -- The first ids of a level, which stay in their line, and when their jobs were accepted.
+    local function head_of(queue, level, most)
+        local from, to = ready_range(queue, 0, level)
+        local ids, moments, head = {}, {}, #queue + 11
+        for _, block in ipairs(redis.call('ZRANGE', READY, from, to, 'BYLEX', 'LIMIT', 0, most)) do
+            for place = head + 1, #block, 16 do
+                ids[#ids + 1] = sub(block, place, place + 15)
+            end
+            if #ids >= most then
+                break
+            end
+        end
+        for place, first in ipairs(look_up('HMGET', JOB, ids)) do
+            moments[place] = first and select(5, unpack_struct('<BdBdd', first)) or now
+        end
+        return ids, moments
+    end
+
+    -- The next ids of a queue whose jobs rise by one level in every span, as store::aging has it; out of their line.
+    local function pop_by_age(queue, most, span)
+        local heads, taken, chosen = {}, {}, {}
+        for level = 0, 9 do
+            local ids, moments = head_of(queue, level, most)
+            heads[level], taken[level] = { ids = ids, moments = moments }, 0
+        end
+        while #chosen < most do
+            local first, due
+            for level = 0, 9 do
+                local accepted = heads[level].moments[taken[level] + 1]
+                if accepted and (not first or accepted + level * span < due) then
+                    first, due = level, accepted + level * span
+                end
+            end
+            if not first then
+                break
+            end
+            taken[first] = taken[first] + 1
+            named(chosen, heads[first].ids[taken[first]])
+        end
+        for level = 0, 9 do
+            if taken[level] > 0 then
+                pop(queue, 0, taken[level], level)
+            end
+        end
+        return chosen
+    end
+
+    -- The next ids of a queue, out of their line.
+    local function pop_next(queue, suspect, room)
+        if suspect == 0 and turns.any(queue) then
+            return turns.in_turn(queue, room, pop)
+        end
+        local span = suspect == 0 and aging_of(queue)
+        if span then
+            return pop_by_age(queue, room, span)
+        end
+        return pop(queue, suspect, room)
+    end
+
     local function claim_from(queue, suspect, all, given, limit, lease, worker)
         local passed_over = 0
         while passed_over < PASSED_OVER_MAX do
             local back = look_again(queue, limit)
             local left = all - #given / 3
             local room = left > 0 and math.min(left, room_for(queue)) or 0
-            local ids = {}
-            if room > 0 and suspect == 0 and turns.any(queue) then
-                ids = turns.in_turn(queue, room, pop)
-            elseif room > 0 then
-                ids = pop(queue, suspect, room)
-            end
+            local ids = room > 0 and pop_next(queue, suspect, room) or {}
             -- Those who came back are seen by now; where suspects are looked for, the others would come back one and all.
             if #ids == 0 and (suspect == 1 or back == 0 or left <= 0) then
                 break

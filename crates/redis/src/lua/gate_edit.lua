@@ -1,9 +1,9 @@
 -- gate_edit: writes the rule at a gate, if it is the expected one; or holds a bucket. ARGV: gate, the expected rule or '', the
 -- rule or '', whether jobs are to be counted anew, for how long the bucket is held or '', the kind by which it is shared or the
--- weight or '', how many may wait and whether one of them makes room, or ''.
+-- weight or '', how many may wait and whether one of them makes room, or '', in how long jobs rise by a level or ''.
 -- Returns whether it was written.
 local gate, expected, rule, anew, hold = take(), take(), take(), take() == '1', tonumber(take())
-local share, backlog = take(), take()
+local share, backlog, aging = take(), take(), take()
 if hold then
     local its = gates.ruled() and gates.terms(gate)
     if its and its.interval then
@@ -20,7 +20,7 @@ if rule == '' then
 else
     redis.call('HSET', RULES, gate, rule)
 end
-for mark, said in pairs({ ['\1'] = share, ['\2'] = backlog }) do
+for mark, said in pairs({ ['\1'] = share, ['\2'] = backlog, ['\3'] = aging }) do
     if said == '' then
         redis.call('HDEL', RULES, mark .. gate)
     else
@@ -35,7 +35,8 @@ local function mark_kinds()
         each = each or string.match(name, '^key') or string.match(name, '^handler:')
         local of_shares = string.match(name, '^\1queue:') and 's' or string.match(name, '^\1') and 'w'
         local of_submissions = string.match(name, '^\2') and 'b' or string.match(name, '^owner') and 'o'
-        kinds[of_shares or of_submissions or string.match(name, '^key:') and 'k' or string.match(name, '^handler:') and 'h' or ''] = true
+        local of_age = string.match(name, '^\3') and 'a'
+        kinds[of_shares or of_submissions or of_age or string.match(name, '^key:') and 'k' or string.match(name, '^handler:') and 'h' or ''] = true
     end
     -- 'l' where no rule is for jobs by themselves.
     local said = each and '-' or '-l'

@@ -177,7 +177,10 @@ end
 local got_ready, got_due = {}, {}
 
 -- The ready jobs of a queue as a range; of one kind where `suspect` says which.
-local function ready_range(queue, suspect)
+local function ready_range(queue, suspect, level)
+    if level then
+        return '[' .. queue .. pack_struct('BBB', 0, suspect, level), '(' .. queue .. pack_struct('BBB', 0, suspect, level + 1)
+    end
     if suspect then
         return '[' .. queue .. pack_struct('BB', 0, suspect), '(' .. queue .. pack_struct('BB', 0, suspect + 1)
     end

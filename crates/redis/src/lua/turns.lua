@@ -3,7 +3,7 @@
 -- each start moves it on by what it costs a line of its weight (start-time fair queueing, as store::turns has it). All other
 -- ready jobs of the queue are one more line, ''.
 -- Who shares, and which weight a key has, is in the rules under '\1' and the gate; how many may wait in a queue under '\2' and its
--- gate.
+-- gate, in how long its jobs rise by a level under '\3' and its gate.
 local turns = {}
 do
     local COST = 1048576
