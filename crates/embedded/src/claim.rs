@@ -24,9 +24,11 @@ pub(crate) fn claim(ledger: &mut Ledger<'_>, claim: &Claim, mut jobs: Vec<Claime
     }
     let mut early = take(ledger, claim, &lines, Kind::Suspects, &mut jobs)?;
     early |= take(ledger, claim, &lines, Kind::Others, &mut jobs)?;
+    // First: where a line has no room, it says when to look again.
+    let more = more(ledger, &lines)?;
     // Who stopped early goes on at once.
     let next_due = if early { Some(Duration::ZERO) } else { next_due(ledger, &lines)? };
-    Ok(Claimed { jobs, next_due, more: more(ledger, &lines)?, ..Claimed::default() })
+    Ok(Claimed { jobs, next_due, more, ..Claimed::default() })
 }
 
 /// Lines in which nothing waits need no query at all.

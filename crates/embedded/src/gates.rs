@@ -59,13 +59,13 @@ pub(crate) fn take(
     jobs: &mut Vec<ClaimedJob>,
 ) -> Checked<bool> {
     let mut passed_over = 0;
-    while passed_over < PASSED_OVER_MAX {
+    while passed_over < PASSED_OVER_MAX && jobs.len() < allowed {
         let back = look_again(ledger, *queue, name, claim.limit)?;
         let room = usize::try_from(ledger.mirror.keeper.room_for(name, ledger.now)).unwrap_or(usize::MAX);
         let room = room.min(allowed - jobs.len());
         let candidates = next(ledger, *queue, name, kind, room)?;
         // Those who came back are seen by now; where suspects are looked for, the others would come back one and all.
-        if candidates.is_empty() && (kind == Kind::Suspects || back == 0 || jobs.len() == allowed) {
+        if candidates.is_empty() && (kind == Kind::Suspects || back == 0) {
             break;
         }
         let (passed, stopped) = those_that_pass(ledger, *queue, candidates)?;

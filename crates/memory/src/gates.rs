@@ -30,11 +30,11 @@ impl Table {
     pub(crate) fn claim_through_gates(&mut self, claim: &Claim, now: Timestamp) -> Claimed {
         let (mut jobs, mut suspects, mut passed_over) = (Vec::new(), claim.suspects, 0);
         for name in &claim.queues {
-            while passed_over < PASSED_OVER_MAX {
+            while passed_over < PASSED_OVER_MAX && jobs.len() < claim.limit {
                 let before = jobs.len();
                 let back = self.look_again(name, claim.limit, now);
                 let chosen = self.choose_for(name, claim.limit - before, suspects, now);
-                if chosen.is_empty() && (back == 0 || before == claim.limit) {
+                if chosen.is_empty() && back == 0 {
                     break;
                 }
                 let mut stops = Stops::default();

@@ -30,11 +30,14 @@ BEGIN
             span := CASE WHEN NOT kind AND NOT windlass.turns_any(line)
                 THEN (SELECT rule.aging FROM windlass.rule WHERE rule.gate = 'queue:' || line) END;
             WHILE passed_over < 1000 LOOP
-                back := windlass.gates_look_again(now, line, wanted);
                 room := CASE WHEN kind THEN least(suspects, wanted) ELSE wanted END - taken;
-                IF room > 0 THEN
-                    room := least(room, (SELECT its.room FROM windlass.gates_room_for(now, line) AS its));
-                END IF;
+                EXIT WHEN room <= 0;
+                -- Most often there are no suspects, and none can come back from a gate.
+                EXIT WHEN kind
+                    AND NOT EXISTS (SELECT 1 FROM windlass.ready AS r WHERE r.queue = line AND r.suspect)
+                    AND NOT EXISTS (SELECT 1 FROM windlass.opening AS o WHERE o.queue = line AND o.at <= now);
+                back := windlass.gates_look_again(now, line, wanted);
+                room := least(room, (SELECT its.room FROM windlass.gates_room_for(now, line) AS its));
                 IF room > 0 AND NOT kind AND windlass.turns_any(line) THEN
                     SELECT c.seqs, c.places INTO seqs, places FROM windlass.turns_choose(line, room) AS c;
                     span := NULL;
@@ -52,7 +55,7 @@ BEGIN
                         LIMIT greatest(room, 0)) AS f;
                 END IF;
                 -- Those who came back are seen by now; where suspects are looked for, the others would come back one and all.
-                EXIT WHEN cardinality(seqs) = 0 AND (kind OR back = 0 OR room <= 0);
+                EXIT WHEN cardinality(seqs) = 0 AND (kind OR back = 0);
                 SELECT pass.passed, pass.stopped INTO passed, stopped FROM windlass.gates_pass(now, line, seqs, places) AS pass;
                 passed_over := passed_over + cardinality(stopped);
                 IF passed_over >= 1000 THEN

@@ -343,15 +343,24 @@ do
         return pop(queue, suspect, room)
     end
 
+    -- Whether no suspect is ready, and none can come back from a gate.
+    local function no_suspects(queue)
+        local at = gates.next_opening(queue)
+        return not any_ready(queue, 1) and not (at and at <= now)
+    end
+
     local function claim_from(queue, suspect, all, given, limit, lease, worker)
         local passed_over = 0
         while passed_over < PASSED_OVER_MAX do
-            local back = look_again(queue, limit)
             local left = all - #given / 3
-            local room = left > 0 and math.min(left, room_for(queue)) or 0
+            if left <= 0 or suspect == 1 and no_suspects(queue) then
+                break
+            end
+            local back = look_again(queue, limit)
+            local room = math.min(left, room_for(queue))
             local ids = room > 0 and pop_next(queue, suspect, room) or {}
             -- Those who came back are seen by now; where suspects are looked for, the others would come back one and all.
-            if #ids == 0 and (suspect == 1 or back == 0 or left <= 0) then
+            if #ids == 0 and (suspect == 1 or back == 0) then
                 break
             end
             local passed, over = those_that_pass(queue, suspect, ids)
