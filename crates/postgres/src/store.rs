@@ -11,7 +11,7 @@ use tokio::sync::broadcast;
 use tokio_postgres::Client;
 use tokio_postgres::types::{FromSql, Type};
 use windlass_core::gate::Edit;
-use windlass_core::{Gate, Incarnation, Job, JobId, NewJob, Payload, ScheduleName};
+use windlass_core::{Gate, Incarnation, Job, JobId, NewJob, Payload, QueueName, ScheduleName};
 use windlass_store::schedules::{DueSchedules, Kept, Revision, Write};
 use windlass_store::{
     Admin, Canceled, Counts, Error, ErrorKind, Exchange, Exchanged, Fate, Filter, Gates, Hint, Hints, Import, Imported,
@@ -249,6 +249,11 @@ impl Shared {
         client.answered(whole::counts(&self.asking(&client)).await)
     }
 
+    async fn oldest_waiting(&self, queues: &[QueueName]) -> Checked<Vec<Option<Duration>>> {
+        let client = self.client().await?;
+        client.answered(whole::oldest_waiting(&self.asking(&client), queues).await)
+    }
+
     async fn list(&self, filter: &Filter) -> Checked<Page> {
         let client = self.client().await?;
         client.answered(whole::list(&self.asking(&client), filter).await)
@@ -412,6 +417,10 @@ impl Import for Postgres {
 impl Query for Postgres {
     async fn counts(&self) -> Result<Counts> {
         Ok(self.shared.in_time(self.shared.counts()).await?)
+    }
+
+    async fn oldest_waiting(&self, queues: &[QueueName]) -> Result<Vec<Option<Duration>>> {
+        Ok(self.shared.in_time(self.shared.oldest_waiting(queues)).await?)
     }
 
     async fn list(&self, filter: &Filter) -> Result<Page> {

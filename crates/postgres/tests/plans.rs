@@ -8,6 +8,7 @@ use serde_json::Value;
 use tokio_postgres::NoTls;
 use windlass_core::{Clock, Incarnation, JobError, NewJob, Payload, QueueName, Start, Status, SystemClock};
 use windlass_postgres::Postgres;
+use windlass_store::capability::HEAD;
 use windlass_store::{
     Admin, Claim, ClaimedJob, Exchange, Extend, Filter, Import, Outcome, Query, Replayed, Scope, Settlement, Store,
     Verbs,
@@ -173,6 +174,8 @@ async fn every_verb(watched: &mut Watched) {
     single_jobs(watched, &store).await;
     store.sweep(100).await.unwrap();
     watched.check("sweep", 100);
+    assert!(store.oldest_waiting(&[QueueName::default()]).await.unwrap()[0].is_some());
+    watched.check("oldest waiting", HEAD);
 }
 
 async fn single_jobs(watched: &mut Watched, store: &Postgres) {

@@ -37,6 +37,7 @@ pub(crate) struct Scripts {
     pub(crate) import: Script,
     pub(crate) list: Script,
     pub(crate) counts: Script,
+    pub(crate) oldest: Script,
     pub(crate) held: Script,
     pub(crate) promote: Script,
     pub(crate) lost: Script,
@@ -139,6 +140,7 @@ impl Scripts {
             import: with(false, "", &[JOB, include_str!("lua/import.lua")]),
             list: with(false, flags, &[JOB, BLOCKS, include_str!("lua/list.lua")]),
             counts: script(include_str!("lua/counts.lua")),
+            oldest: with(false, flags, &[JOB, MORE_KEYS, include_str!("lua/oldest.lua")]).with_all_keys(),
             held: with(false, flags, &[include_str!("lua/held.lua")]),
             promote: with(false, flags, &[JOB, NO_SUBMIT, MORE_KEYS, GATES, TURNS, include_str!("lua/promote.lua")])
                 .with_all_keys(),

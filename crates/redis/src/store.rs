@@ -9,7 +9,7 @@ use tokio::runtime::{self, Handle};
 use tokio::sync::broadcast;
 use windlass_core::gate::Edit;
 use windlass_core::limits::PAGE_MAX;
-use windlass_core::{Gate, Incarnation, Job, JobId, Schedule, ScheduleName};
+use windlass_core::{Gate, Incarnation, Job, JobId, QueueName, Schedule, ScheduleName};
 use windlass_store::schedules::{DueSchedules, Kept, Revision, Write};
 use windlass_store::{
     Admin, Canceled, Counts, Exchange, Exchanged, Filter, Gates, Hint, Hints, Import, Imported, Lease, Page, Query,
@@ -135,6 +135,13 @@ impl Shared {
             counts = whole::count(&shard, counts).await?;
         }
         Ok(counts)
+    }
+
+    async fn oldest_waiting(&self, queues: &[QueueName]) -> Checked<Vec<Option<Duration>>> {
+        let all = self.shards.all(&self.asking());
+        let waits = ask_all(&all, |shard| whole::oldest_waiting(shard, queues)).await?;
+        let of_all = |place: usize| waits.iter().filter_map(|of_shard| of_shard.get(place).copied().flatten()).max();
+        Ok((0..queues.len()).map(of_all).collect())
     }
 
     async fn list(&self, filter: &Filter) -> Checked<Page> {
@@ -307,6 +314,10 @@ impl Import for Redis {
 impl Query for Redis {
     async fn counts(&self) -> Result<Counts> {
         Ok(self.shared.counts().await?)
+    }
+
+    async fn oldest_waiting(&self, queues: &[QueueName]) -> Result<Vec<Option<Duration>>> {
+        Ok(self.shared.oldest_waiting(queues).await?)
     }
 
     async fn list(&self, filter: &Filter) -> Result<Page> {

@@ -88,6 +88,7 @@ const EXCUSED: &[&str] = &[
     "query::a_filter_counts_its_own_pages",
     "query::a_queue_and_a_name_filter",
     "query::a_scope_filters",
+    "query::of_jobs_submitted_together_the_rest_waits_on",
     "query::pages_are_complete_and_without_duplicates",
     "query::pages_hold_still_while_jobs_come",
     "query::the_list_is_in_order_of_acceptance",

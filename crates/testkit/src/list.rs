@@ -471,6 +471,17 @@ macro_rules! for_each_scenario {
                 counts_know_every_queue_and_status
                 counts_are_what_the_list_finds
                 counts_follow_sweeps_and_pruning
+                nobody_waits_where_nothing_is_ready
+                the_oldest_job_waits_since_its_acceptance
+                of_jobs_submitted_together_the_rest_waits_on
+                the_oldest_job_is_found_in_every_priority
+                a_suspect_waits_like_others
+                a_delayed_job_and_a_retry_wait_from_when_they_are_due
+                who_comes_back_hides_nobody
+                who_waits_in_a_paused_queue_gets_older
+                who_is_held_at_a_gate_waits_on
+                who_waits_for_a_turn_waits_too
+                nobody_waits_for_less_than_nothing
                 a_listed_job_is_the_job
                 the_list_is_in_order_of_acceptance
                 pages_are_complete_and_without_duplicates

@@ -384,6 +384,12 @@ impl Model {
         counts
     }
 
+    /// For how long the job of a queue that has been ready longest has waited.
+    pub fn oldest_waiting(&self, now: Timestamp, queue: &QueueName) -> Option<Duration> {
+        let ready = self.jobs().filter(|job| job.status == Status::Queued && job.new.queue == *queue);
+        ready.map(|job| job.updated_at.until(now)).max()
+    }
+
     /// One page of jobs.
     pub fn list(&self, filter: &Filter) -> Page {
         let limit = filter.limit.min(PAGE_MAX);
