@@ -480,6 +480,7 @@ macro_rules! for_each_scenario {
                 who_comes_back_hides_nobody
                 who_waits_in_a_paused_queue_gets_older
                 who_is_held_at_a_gate_waits_on
+                who_was_canceled_at_a_gate_hides_nobody
                 who_waits_for_a_turn_waits_too
                 nobody_waits_for_less_than_nothing
                 a_listed_job_is_the_job

@@ -5,6 +5,7 @@ use std::time::Duration;
 use windlass_core::gate::Edit;
 use windlass_core::limits::PAGE_MAX;
 use windlass_core::{JobId, NewJob, Share, Start, Status};
+use windlass_store::capability::HEAD;
 use windlass_store::{Filter, Outcome, Query};
 
 use crate::invariants::accounting;
@@ -215,6 +216,21 @@ pub async fn who_is_held_at_a_gate_waits_on(probe: Probe) -> Verdict {
     assert_eq!(waits(query, ["default", "mail"]).await, [Some(4), Some(2)]);
     probe.cancel(jobs[1].id).await;
     assert_eq!(waits(query, ["default", "mail"]).await, [None, Some(2)]);
+    Verdict::Passed
+}
+
+pub async fn who_was_canceled_at_a_gate_hides_nobody(probe: Probe) -> Verdict {
+    let Some(query) = probe.query() else { return NO_QUERY };
+    let canceled = many(HEAD + 1);
+    probe.submit_all(&canceled).await;
+    probe.submit(&plain()).await;
+    probe.edit("handler:Scenario", pause()).await;
+    assert!(probe.take(99).await.is_empty());
+    for job in canceled {
+        probe.cancel(job.id).await;
+    }
+    probe.advance(seconds(4));
+    assert_eq!(waits(query, ["default"]).await, [Some(4)]);
     Verdict::Passed
 }
 
