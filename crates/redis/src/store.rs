@@ -26,7 +26,7 @@ use crate::opening;
 use crate::options::RedisOptions;
 use crate::scripts::{PLAIN, Scripts};
 use crate::shards::{Shards, ask_all};
-use crate::{gates, schedules, whole};
+use crate::{expiry, gates, schedules, whole};
 
 /// Hints that a slow subscriber may be behind before it gets `Ready` in place of what it missed.
 const HINTS: usize = 1_024;
@@ -206,6 +206,9 @@ impl Shared {
 
     async fn replay(&self, id: JobId, scope: &Scope) -> Checked<Option<Replayed>> {
         let replayed = whole::change(&self.with(id), &self.scripts.replay, id, scope).await?;
+        if let Some((1, job)) = &replayed {
+            expiry::note_accepted(&self.with(id), std::slice::from_ref(job)).await?;
+        }
         Ok(replayed.map(|(said, job)| if said == 1 { Replayed::Done(job) } else { Replayed::NotFailed(job) }))
     }
 }

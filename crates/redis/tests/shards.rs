@@ -25,6 +25,7 @@ const EXCUSED: &[&str] = &[
     "emit::emitted_jobs_come_before_submissions_of_the_same_turn",
     "emit::emitted_jobs_come_in_the_order_of_their_settlements",
     // Limits hold in one shard, and order between shards.
+    "expiry::who_expires_gives_its_place_to_the_next",
     "gates::a_burst_goes_at_once_and_the_rest_at_the_rate",
     "gates::a_canceled_job_takes_nobodys_room",
     "gates::a_changed_rate_holds_at_once",

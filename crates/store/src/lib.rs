@@ -12,6 +12,7 @@
 //! - [`gatekeeper`]: [`Gatekeeper`](gatekeeper::Gatekeeper), those rules at work in a store that one process has to itself
 //! - [`turns`]: [`Turns`](turns::Turns), whose turn it is in the shared queues of such a store
 //! - [`codec`]: the bytes that backends keep where they have no column
+//! - [`expiry`]: what becomes of jobs that wait until they are not worth running
 //! - [`retention`]: [`Retention`], how long finished jobs stay
 //! - [`scope`]: [`Scope`], whose jobs a question is about
 //! - [`hint`]: [`Hint`], the wake channel
@@ -31,6 +32,7 @@ pub mod capability;
 pub mod codec;
 pub mod error;
 pub mod exchange;
+pub mod expiry;
 pub mod gatekeeper;
 pub mod gates;
 pub mod hint;

@@ -305,10 +305,23 @@ impl Model {
                 _ => swept.stopped += 1,
             }
         }
+        swept.expired = self.end_expired(now, limit);
         swept.pruned = self.prune(now, limit);
         let taken_back = swept.reclaimed + swept.quarantined + swept.stopped;
-        swept.more = limit > 0 && [swept.promoted, taken_back, swept.pruned].contains(&limit);
+        swept.more = limit > 0 && [swept.promoted, taken_back, swept.expired, swept.pruned].contains(&limit);
         swept
+    }
+
+    /// Fails those that wait past the moment from which on they are not worth running.
+    fn end_expired(&mut self, now: Timestamp, limit: usize) -> usize {
+        let is_over = |kept: &&mut Kept| kept.job.status.is_waiting() && kept.expired_at().is_some_and(|at| at <= now);
+        let over = self.kept.values_mut().filter(is_over).take(limit);
+        over.map(|kept| {
+            kept.step(now, Event::Expire);
+            kept.job.error = kept.expired_at().map(JobError::expired);
+            self.rules.leave(kept.job.new.id, true);
+        })
+        .count()
     }
 
     fn prune(&mut self, now: Timestamp, limit: usize) -> usize {
@@ -447,6 +460,10 @@ impl Kept {
             attempts: Vec::new(),
         };
         Self { job, token: Token(0), expiry: now, worker: None, settled: false, line: None }
+    }
+
+    fn expired_at(&self) -> Option<Timestamp> {
+        self.job.new.expires_at(self.job.created_at)
     }
 
     fn is_held(&self, now: Timestamp) -> bool {

@@ -14,6 +14,7 @@ DROP FUNCTION IF EXISTS windlass.gates_edit(
     bigint, text, bytea, boolean, bigint, boolean, bigint, bigint, bigint, bytea, boolean, bigint, text
 );
 DROP FUNCTION IF EXISTS windlass.gates_leave(bigint, uuid[], boolean[]);
+DROP FUNCTION IF EXISTS windlass.withdraw(bigint, text, smallint, bigint);
 
 -- And those that answer more than they did.
 DROP FUNCTION IF EXISTS windlass.outlook(bigint, text[], bigint[]);
