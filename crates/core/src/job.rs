@@ -145,6 +145,17 @@ pub enum Expiry {
     At(Timestamp),
 }
 
+impl Conditions {
+    /// The moment from which on no attempt of the job, accepted at `accepted`, starts.
+    pub fn expires_at(&self, accepted: Timestamp) -> Option<Timestamp> {
+        let expires = self.expires.map(|expires| match expires {
+            Expiry::After(span) => accepted.after(span),
+            Expiry::At(moment) => moment,
+        });
+        expires.into_iter().chain(self.deadline).min()
+    }
+}
+
 impl NewJob {
     /// Starts a job with default settings. Errors in `name` come out of [`JobBuilder::finish`].
     pub fn build(name: impl AsRef<str>, payload: Payload) -> JobBuilder {
@@ -167,12 +178,7 @@ impl NewJob {
 
     /// The moment from which on no attempt of the job, accepted at `accepted`, starts.
     pub fn expires_at(&self, accepted: Timestamp) -> Option<Timestamp> {
-        let conditions = self.conditions.as_ref()?;
-        let expires = conditions.expires.map(|expires| match expires {
-            Expiry::After(span) => accepted.after(span),
-            Expiry::At(moment) => moment,
-        });
-        expires.into_iter().chain(conditions.deadline).min()
+        self.conditions.as_ref()?.expires_at(accepted)
     }
 
     /// Whose work it is, or on what.

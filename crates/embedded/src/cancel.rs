@@ -5,9 +5,9 @@ use windlass_core::{Job, JobId, Status};
 use windlass_store::{Canceled, Hint, Replayed, Scope};
 
 use crate::fault::{Checked, Fault};
-use crate::gates;
 use crate::ledger::{Ledger, expect_one};
 use crate::whole::{self, Found};
+use crate::{expiry, gates};
 
 const CANCEL: &str = include_str!("sql/cancel.sql");
 const CANCEL_REQUEST: &str = include_str!("sql/cancel_request.sql");
@@ -58,6 +58,7 @@ pub(crate) fn replay(ledger: &mut Ledger<'_>, id: JobId, scope: &Scope) -> Check
     expect_one(statement.execute((found.seq, status.code(), ledger.now.as_micros()))?)?;
     let queue = ledger.queue_of(&found.job)?;
     ledger.enter(queue, None);
+    expiry::note(ledger, &found.job.new, found.job.created_at)?;
     ledger.news.hints.push(Hint::Ready);
     Ok(Some(Replayed::Done(reread(ledger, id)?)))
 }

@@ -4,9 +4,9 @@ use windlass_core::{Job, Timestamp};
 use windlass_store::{Imported, codec, is_importable};
 
 use crate::fault::Checked;
-use crate::history;
 use crate::ledger::Ledger;
 use crate::submit::keep_job;
+use crate::{expiry, history};
 
 const IMPORT_STATE: &str = include_str!("sql/import_state.sql");
 
@@ -32,6 +32,7 @@ fn take(ledger: &mut Ledger<'_>, job: &Job) -> Checked<Imported> {
     history::import(ledger.conn, seq, &job.attempts)?;
     if job.status.is_waiting() {
         ledger.enter(queue, job.scheduled_at);
+        expiry::note(ledger, &job.new, job.created_at)?;
     }
     Ok(Imported::Kept)
 }

@@ -9,7 +9,7 @@
 //! - `store`: [`Embedded`], the handle; `options`: [`EmbeddedOptions`]
 //! - `inbox`, `request`, `writer`, `syncer`: the way to the one thread that writes, what it is asked, its group commit,
 //!   and the sync that each answer waits for
-//! - `exchange`, `settle`, `extend`, `submit`, `handover`, `claim`, `promote`, `sweep`, `cancel`,
+//! - `exchange`, `settle`, `extend`, `submit`, `handover`, `claim`, `promote`, `sweep`, `expiry`, `cancel`,
 //!   `import`, `schedules`, `gates`, `turns`: one file per verb; `unique`: who holds the keys of unique jobs; `sql/` holds their statements
 //! - `candidate`: how a ready job begins to run
 //! - `mirror`, `ledger`: what the writer keeps in memory (leases, lines), and what a verb works on
@@ -45,6 +45,7 @@ mod claim;
 mod connection;
 mod directory;
 mod exchange;
+mod expiry;
 mod extend;
 mod fault;
 mod gates;

@@ -7,12 +7,13 @@ use crate::fault::{Checked, Fault};
 
 /// In order; the place in the list, from 1, is the `user_version` that a migration leads to. Never edit one that
 /// was released.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("migrations/001_jobs.sql"),
     include_str!("migrations/002_state_of_one_width.sql"),
     include_str!("migrations/003_schedules.sql"),
     include_str!("migrations/004_unique.sql"),
     include_str!("migrations/005_gates.sql"),
+    include_str!("migrations/006_expiring.sql"),
 ];
 
 /// `WIND` in ASCII: tells the file from other databases, for us and for `file(1)`.

@@ -5,11 +5,13 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 use windlass_core::limits::PAGE_MAX;
-use windlass_core::{Incarnation, Job, JobId, QueueName, Status};
+use windlass_core::{Incarnation, Job, JobId, Priority, QueueName, Status, Timestamp};
+use windlass_store::capability::HEAD;
 use windlass_store::{Counts, Error, ErrorKind, Filter, Lease, Page, Result, Scope};
 
 use crate::connection;
@@ -20,6 +22,10 @@ const HELD_BY: &str = include_str!("sql/held_by.sql");
 const LIST: &str = include_str!("sql/list.sql");
 const COUNTS: &str = include_str!("sql/counts.sql");
 const COUNTS_QUEUES: &str = include_str!("sql/counts_queues.sql");
+const OLDEST_WAITING: &str = include_str!("sql/oldest_waiting.sql");
+
+/// Suspects or not, and the same for jobs that are held.
+const SUSPECTS: i64 = 4;
 
 const THREADS: usize = 2;
 /// Questions that may wait; a caller beyond that is told to come back.
@@ -161,6 +167,30 @@ fn tally(conn: &Connection) -> Checked<HashMap<(i64, u8), u64>> {
         *tally.entry((row.get(0)?, row.get(1)?)).or_default() += 1;
     }
     Ok(tally)
+}
+
+/// For how long the jobs of each queue that have been ready longest have waited, as of one moment.
+pub(crate) fn oldest_waiting(
+    conn: &Connection,
+    queues: &[QueueName],
+    now: Timestamp,
+) -> Checked<Vec<Option<Duration>>> {
+    let _snapshot = conn.unchecked_transaction()?;
+    queues.iter().map(|queue| Ok(ready_since(conn, queue)?.map(|since| since.until(now)))).collect()
+}
+
+/// Those that are held are in the same index, by kind and priority, wherever they wait.
+fn ready_since(conn: &Connection, queue: &QueueName) -> Checked<Option<Timestamp>> {
+    let mut statement = conn.prepare_cached(OLDEST_WAITING)?;
+    let mut earliest: Option<i64> = None;
+    for suspect in 0..SUSPECTS {
+        for level in 0..Priority::LEVELS {
+            let since = statement
+                .query_row((queue.as_str(), suspect, level as i64, HEAD as i64), |row| row.get::<_, Option<i64>>(0))?;
+            earliest = earliest.into_iter().chain(since).min();
+        }
+    }
+    Ok(earliest.map(Timestamp::from_micros))
 }
 
 /// The leases of running jobs that `worker` was given.

@@ -4,11 +4,12 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::broadcast;
 use windlass_core::gate::Edit;
-use windlass_core::{Clock, Gate, Incarnation, Job, JobId, ScheduleName};
+use windlass_core::{Clock, Gate, Incarnation, Job, JobId, QueueName, ScheduleName};
 use windlass_store::schedules::{DueSchedules, Kept, Revision, Write};
 use windlass_store::{
     Admin, Canceled, Counts, Exchange, Exchanged, Filter, Gates, Hint, Hints, Import, Imported, Lease, Page, Query,
@@ -237,6 +238,11 @@ impl Import for Embedded {
 impl Query for Embedded {
     async fn counts(&self) -> Result<Counts> {
         self.shared.readers.ask(reader::counts).await
+    }
+
+    async fn oldest_waiting(&self, queues: &[QueueName]) -> Result<Vec<Option<Duration>>> {
+        let (queues, now) = (queues.to_vec(), self.shared.clock.now());
+        self.shared.readers.ask(move |conn| reader::oldest_waiting(conn, &queues, now)).await
     }
 
     async fn list(&self, filter: &Filter) -> Result<Page> {

@@ -14,7 +14,7 @@ use crate::handover::Handover;
 use crate::ledger::Ledger;
 use crate::mirror::QueueRef;
 use crate::unique::{self, Way};
-use crate::{gates, record, turns, whole};
+use crate::{expiry, gates, record, turns, whole};
 
 const SUBMIT_JOB: &str = include_str!("sql/submit_job.sql");
 const DROPS_FIRST: &str = include_str!("sql/submit_drops_first.sql");
@@ -142,6 +142,7 @@ impl<'c> Intake<'c> {
             return outcome.ok_or_else(|| Fault::corrupt("a job's id is taken by no job"));
         }
         ledger.mirror.take_seq();
+        expiry::note(ledger, new, ledger.now)?;
         let queue = queue.map_or_else(|| ledger.add_queue(&new.queue), Ok)?;
         if let Some(handover) = handover
             && handover.start(ledger, seq, queue, new)?

@@ -1,4 +1,5 @@
-//! Sweep: what time alone does to jobs. Due ones become ready, expired leases are taken back, old ones are removed.
+//! Sweep: what time alone does to jobs. Due ones become ready, expired leases are taken back, those that wait too long fail, old
+//! ones are removed.
 
 use windlass_core::state::Event;
 use windlass_core::{AttemptOutcome, JobError, JobId, Status, Timestamp};
@@ -8,7 +9,7 @@ use crate::fault::Checked;
 use crate::ledger::{Ledger, expect_one, target};
 use crate::mirror::Running;
 use crate::promote::promote;
-use crate::{gates, history, unique};
+use crate::{expiry, gates, history, unique};
 
 const SWEEP_RECLAIM: &str = include_str!("sql/sweep_reclaim.sql");
 const SWEEP_FINISHED: &str = include_str!("sql/sweep_finished.sql");
@@ -26,9 +27,11 @@ pub(crate) fn sweep(ledger: &mut Ledger<'_>, limit: usize, retention: Retention)
             _ => swept.reclaimed += 1,
         }
     }
+    let (looked_at, too_late) = expiry::sweep(ledger, limit)?;
+    swept.expired = too_late;
     swept.pruned = prune_all(ledger, limit, retention)?;
     gates::sweep(ledger)?;
-    swept.more = limit > 0 && [swept.promoted, expired.len(), swept.pruned].contains(&limit);
+    swept.more = limit > 0 && [swept.promoted, expired.len(), looked_at, swept.pruned].contains(&limit);
     if swept.promoted + swept.reclaimed > 0 {
         ledger.news.hints.push(Hint::Ready);
     }

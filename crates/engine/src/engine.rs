@@ -17,7 +17,7 @@ use crate::health::Health;
 use crate::phase::Phase;
 use crate::settings::Settings;
 use crate::shared::Shared;
-use crate::signals::QueueSignals;
+use crate::signals::{Backlog, QueueSignals};
 use crate::trace;
 use crate::turn::Submittal;
 
@@ -209,7 +209,7 @@ impl Engine {
     }
 
     /// Reads the signals of every queue that this process serves or that has jobs, for operators and autoscalers. One count
-    /// of the store, meant to be asked every few seconds; rates are since the reading a minute ago, or the oldest since. Ask
+    /// of the store and a look at who has waited longest, meant to be asked every few seconds; rates are since the reading a minute ago, or the oldest since. Ask
     /// a process that works: how long attempts take is not stored.
     ///
     /// # Errors
@@ -217,9 +217,9 @@ impl Engine {
     /// `Unsupported` when the store cannot count its jobs; `Store` when it does not answer.
     pub async fn signals(&self) -> Result<Vec<QueueSignals>, Error> {
         let query = self.shared.store.query().ok_or(Error::Unsupported { what: "counts" })?;
-        let counts = query.counts().await?;
+        let backlog = Backlog::of(query).await?;
         let Shared { readings, traffic, settings, slots, .. } = &*self.shared;
-        Ok(readings.add(Instant::now().into_std(), &counts, traffic, &settings.queues, slots.count()))
+        Ok(readings.add(Instant::now().into_std(), &backlog, traffic, &settings.queues, slots.count()))
     }
 
     /// Ends when shutdown has begun.

@@ -14,7 +14,7 @@
 //! | `windlass_exchange_seconds` | histogram | seconds | `store` | one round trip to the store |
 //! | `windlass_exchange_items` | histogram | items | `store` | settlements, submissions and claimed jobs in one round trip |
 //! | `windlass_store_errors_total` | counter | calls | `store`, `verb` = `exchange`, `extend`, `sweep`, `schedules` | failed calls |
-//! | `windlass_swept_total` | counter | jobs | `store`, `what` = `promoted`, `reclaimed`, `quarantined`, `stopped`, `pruned` | what sweeps did |
+//! | `windlass_swept_total` | counter | jobs | `store`, `what` = `promoted`, `reclaimed`, `quarantined`, `stopped`, `expired`, `pruned` | what sweeps did |
 //! | `windlass_ticks_total` | counter | jobs | `store` | jobs that this process submitted for ticks of schedules |
 //! | `windlass_breaker_open` | gauge | | `job` | 1 while the breaker of the handler is open or a few attempts probe, as far as this process knows; else 0 |
 //! | `windlass_breaker_opened_total` | counter | times | `job` | how often this process opened it, after failed probes too |
@@ -49,7 +49,7 @@ pub(crate) struct Metrics {
     pub(crate) sweep_errors: Counter,
     pub(crate) schedule_errors: Counter,
     pub(crate) ticks: Counter,
-    swept: [Counter; 5],
+    swept: [Counter; 6],
     handlers: HashMap<JobName, HandlerMetrics>,
 }
 
@@ -86,7 +86,7 @@ impl Metrics {
             sweep_errors: errors("sweep"),
             schedule_errors: errors("schedules"),
             ticks: counter!("windlass_ticks_total", "store" => store),
-            swept: ["promoted", "reclaimed", "quarantined", "stopped", "pruned"].map(swept),
+            swept: ["promoted", "reclaimed", "quarantined", "stopped", "expired", "pruned"].map(swept),
             handlers: handlers.map(|name| (name.clone(), HandlerMetrics::new(name))).collect(),
         }
     }
@@ -122,7 +122,7 @@ impl Metrics {
     }
 
     pub(crate) fn swept(&self, swept: &Swept) {
-        let counts = [swept.promoted, swept.reclaimed, swept.quarantined, swept.stopped, swept.pruned];
+        let counts = [swept.promoted, swept.reclaimed, swept.quarantined, swept.stopped, swept.expired, swept.pruned];
         for (counter, count) in self.swept.iter().zip(counts) {
             counter.increment(count as u64);
         }

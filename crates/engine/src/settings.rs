@@ -59,7 +59,7 @@ pub struct Settings {
     pub retry_delay_cap: Duration,
     /// Lost leases after which a job is taken for the cause. Default 3.
     pub max_crashes: u32,
-    /// How often to take back expired leases and to prune. Each process keeps a random phase. Default 1.5 s.
+    /// How often to take back expired leases, to fail jobs that waited too long, and to prune. Each process keeps a random phase. Default 1.5 s.
     #[serde(with = "duration")]
     pub sweep_interval: Duration,
     /// How long running jobs may go on after shutdown began. Default 30 s.

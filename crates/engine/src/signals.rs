@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use windlass_core::{QueueName, Status};
-use windlass_store::Counts;
+use windlass_store::{Counts, Query};
 
 use crate::traffic::{Ended, Traffic};
 
@@ -27,6 +27,13 @@ pub struct QueueSignals {
     pub queue: QueueName,
     /// Jobs that are ready and wait for a worker.
     pub waiting: u64,
+    /// For how long the job that has been ready longest has waited, by the store's clock: a delayed job and a retry from when
+    /// the store found them due. In a paused queue it grows. Never more than it is; it is less where many jobs that came back
+    /// stand before the oldest (see [`Query::oldest_waiting`]). Zero where none waits. A number of seconds where it is serialised.
+    ///
+    /// [`Query::oldest_waiting`]: windlass_store::Query::oldest_waiting
+    #[serde(serialize_with = "seconds")]
+    pub oldest_waiting: Duration,
     /// Jobs that a worker has.
     pub running: u64,
     /// Attempts that became ready in a second, retries and delayed jobs included: what ended and by how much the queue grew.
@@ -40,10 +47,35 @@ pub struct QueueSignals {
     pub wanted_workers: u64,
 }
 
+fn seconds<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(span.as_secs_f64())
+}
+
+/// What a store knows at one time: how many jobs there are, and for how long the oldest of each queue has waited.
+#[derive(Debug, Default)]
+pub(crate) struct Backlog {
+    pub(crate) counts: Counts,
+    pub(crate) waits: BTreeMap<QueueName, Duration>,
+}
+
+impl Backlog {
+    /// Asks a store. Queues in which nothing waits are not asked for.
+    pub(crate) async fn of(query: &dyn Query) -> windlass_store::Result<Self> {
+        let counts = query.counts().await?;
+        let waiting = counts.0.iter().filter(|((_, status), count)| *status == Status::Queued && **count > 0);
+        let queues: Vec<QueueName> = waiting.map(|((queue, _), _)| queue.clone()).collect();
+        let waits = if queues.is_empty() { Vec::new() } else { query.oldest_waiting(&queues).await? };
+        // One that has begun to run meanwhile waits no more.
+        let waits = queues.into_iter().zip(waits).filter_map(|(queue, wait)| Some((queue, wait?)));
+        Ok(Self { counts, waits: waits.collect() })
+    }
+}
+
 /// What was known of one queue at one time.
 #[derive(Clone, Copy, Debug, Default)]
 struct Level {
     waiting: u64,
+    oldest_waiting: Duration,
     running: u64,
     ended: Ended,
 }
@@ -64,14 +96,16 @@ impl Readings {
     pub(crate) fn add(
         &self,
         now: Instant,
-        counts: &Counts,
+        backlog: &Backlog,
         traffic: &Traffic,
         served: &[QueueName],
         slots: usize,
     ) -> Vec<QueueSignals> {
+        let Backlog { counts, waits } = backlog;
         let queues: BTreeSet<_> = counts.0.keys().map(|(queue, _)| queue).chain(served).collect();
         let level = |queue: &QueueName| Level {
             waiting: counts.get(queue, Status::Queued),
+            oldest_waiting: waits.get(queue).copied().unwrap_or_default(),
             running: counts.get(queue, Status::InProgress),
             ended: traffic.ended(queue),
         };
@@ -95,6 +129,7 @@ impl Reading {
             QueueSignals {
                 queue: queue.clone(),
                 waiting: level.waiting,
+                oldest_waiting: level.oldest_waiting,
                 running: level.running,
                 arrival_rate,
                 service_rate,
@@ -167,19 +202,20 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn counts(waiting: u64, running: u64) -> Counts {
+    fn backlog(waiting: u64, running: u64) -> Backlog {
         let cells = [(Status::Queued, waiting), (Status::InProgress, running)];
-        Counts(cells.map(|(status, count)| ((QueueName::default(), status), count)).into())
+        let counts = Counts(cells.map(|(status, count)| ((QueueName::default(), status), count)).into());
+        Backlog { counts, ..Backlog::default() }
     }
 
     /// Attempts of a second each, on four slots here, and what the store counts ten seconds later.
     fn after_ten_seconds(ended: u32, from: (u64, u64), to: (u64, u64)) -> QueueSignals {
         let (queues, start) = ([QueueName::default()], Instant::now());
         let (traffic, readings) = (Traffic::of(&queues), Readings::default());
-        let first = readings.add(start, &counts(from.0, from.1), &traffic, &queues, 4);
+        let first = readings.add(start, &backlog(from.0, from.1), &traffic, &queues, 4);
         assert_eq!((first[0].arrival_rate, first[0].service_rate), (None, None));
         (0..ended).for_each(|_| traffic.note(&queues[0], SECOND, SECOND));
-        readings.add(start + 10 * SECOND, &counts(to.0, to.1), &traffic, &queues, 4).remove(0)
+        readings.add(start + 10 * SECOND, &backlog(to.0, to.1), &traffic, &queues, 4).remove(0)
     }
 
     #[test]
@@ -223,7 +259,7 @@ mod tests {
         let (queues, start) = ([QueueName::default()], Instant::now());
         let (traffic, readings) = (Traffic::of(&queues), Readings::default());
         for second in 0..600 {
-            readings.add(start + second * SECOND / 2, &counts(0, 0), &traffic, &queues, 4);
+            readings.add(start + second * SECOND / 2, &backlog(0, 0), &traffic, &queues, 4);
         }
         let kept = readings.0.lock().expect("whole").len();
         assert!((60..=62).contains(&kept), "{kept}");

@@ -1,4 +1,4 @@
-//! Takes back what dead processes held, makes due jobs ready, and removes what retention says.
+//! Takes back what dead processes held, makes due jobs ready, fails those that wait too long, and removes what retention says.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,6 +61,9 @@ impl Sweeper {
         }
         if swept.quarantined > 0 {
             tracing::error!(jobs = swept.quarantined, "gave up jobs that ended their process too often");
+        }
+        if swept.expired > 0 {
+            tracing::warn!(jobs = swept.expired, "gave up jobs that waited until they were not worth running");
         }
     }
 }

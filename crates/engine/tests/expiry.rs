@@ -4,11 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use windlass_core::{Clock, Job, JobError, JobId, ManualClock, Status, SystemClock, Timestamp};
+use windlass_core::{
+    Clock, Expiry, Job, JobError, JobId, ManualClock, NewJob, Payload, Status, SystemClock, Timestamp,
+};
 use windlass_dispatch::{Context, Handler, NoInput, Result};
 use windlass_engine::{Engine, Error, Submission, Submit};
 use windlass_memory::Memory;
-use windlass_store::Scope;
+use windlass_store::{Scope, Verbs};
 
 const EVERYTHING: Scope = Scope::Everything;
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -92,4 +94,17 @@ async fn an_expiry_that_is_none_is_refused() {
         let refused = Quick.submit(&engine, ()).start_within(span).await.unwrap_err();
         assert!(matches!(refused, Error::Invalid(error) if error.what() == "expiry"));
     }
+}
+
+#[tokio::test]
+async fn nobody_needs_to_work_for_a_job_to_expire() {
+    let clock = ManualClock::default();
+    let store = Arc::new(Memory::with_clock(Arc::new(clock.clone())));
+    let new = NewJob::build(Quick::NAME, Payload::empty()).expires(Expiry::After(MINUTE)).finish(clock.now()).unwrap();
+    let id = new.id;
+    let _created = store.submit(vec![new]).await.unwrap();
+    clock.advance(MINUTE);
+    let idle = Engine::builder(store).configure(|settings| settings.work = false).handler(Quick).start().await.unwrap();
+    let job = ended(&idle, id).await;
+    assert_eq!((job.status, code(&job), job.attempts.len()), (Status::Failed, Some(JobError::EXPIRED), 0));
 }

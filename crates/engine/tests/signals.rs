@@ -4,10 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use windlass_core::{Clock, NewJob, Payload, QueueName, SystemClock};
+use windlass_core::gate::Edit;
+use windlass_core::{Clock, ManualClock, NewJob, Payload, QueueName, SystemClock};
 use windlass_dispatch::{Context, Handler, NoInput, Result};
 use windlass_engine::{Engine, QueueSignals};
 use windlass_memory::Memory;
+use windlass_store::Gates;
 
 struct Rest;
 
@@ -48,5 +50,23 @@ async fn a_backlog_is_seen_to_be_worked_off() {
     }
     let last = default_queue(&engine).await;
     assert_eq!((last.waiting, last.running), (0, 0));
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_paused_queue_tells_for_how_long_its_oldest_job_waits() {
+    let clock = ManualClock::default();
+    let store = Memory::with_clock(Arc::new(clock.clone()));
+    store.edit_gate(&"queue:default".parse().unwrap(), Edit::Pause("for a test".into())).await.unwrap();
+    let engine = Engine::builder(Arc::new(store)).handler(Rest).start().await.unwrap();
+    assert_eq!(default_queue(&engine).await.oldest_waiting, Duration::ZERO);
+    let job = || NewJob::build(Rest::NAME, Payload::empty()).finish(clock.now()).unwrap();
+    for _ in 0..2 {
+        let _created = engine.submit_all(vec![job()]).await.unwrap();
+        clock.advance(Duration::from_millis(45_250));
+    }
+    let signals = default_queue(&engine).await;
+    assert_eq!((signals.waiting, signals.oldest_waiting), (2, Duration::from_millis(90_500)));
+    assert_eq!(serde_json::to_value(signals).unwrap()["oldest_waiting"], 90.5);
     engine.shutdown().await;
 }

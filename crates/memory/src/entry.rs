@@ -87,6 +87,11 @@ impl Entry {
         job
     }
 
+    /// The moment from which on no attempt starts.
+    pub(crate) fn expires_at(&self) -> Option<Timestamp> {
+        self.job.new.expires_at(self.job.created_at)
+    }
+
     /// Whether one more lost lease would make it poisoned.
     pub(crate) fn is_suspect(&self) -> bool {
         self.job.new.retry.is_suspect(self.job.crashes)

@@ -11,7 +11,8 @@ use crate::entry::{Entry, Seq};
 use crate::options::MemoryOptions;
 use crate::queue::Queue;
 
-/// Every job is in its queue, which it knows by its place. Running and finished jobs are in one more set each.
+/// Every job is in its queue, which it knows by its place. Running and finished jobs are in one more set each, and
+/// so are those among the waiting ones that expire.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Index {
     /// Ordered, so that nothing that a caller can see depends on a hash.
@@ -26,6 +27,8 @@ pub(crate) struct Index {
     held: HashMap<Token, (JobId, Seq), RandomState>,
     /// Finished jobs by when they are to be removed.
     finished: BTreeSet<(Timestamp, Seq)>,
+    /// Jobs that wait by when they are not worth running any more, where there is such a moment.
+    expiring: BTreeSet<(Timestamp, Seq)>,
     options: MemoryOptions,
     /// The queues whose `fresh` is set.
     fresh: Vec<usize>,
@@ -42,6 +45,7 @@ impl Index {
             leases: BTreeSet::new(),
             held: HashMap::default(),
             finished: BTreeSet::new(),
+            expiring: BTreeSet::new(),
             options,
             fresh: Vec::new(),
             sooner: false,
@@ -94,7 +98,7 @@ impl Index {
                 self.held.insert(entry.token, (entry.job.new.id, entry.seq));
             }
             status if status.is_finished() => drop(self.finished.insert((self.prune_at(entry), entry.seq))),
-            _ => {}
+            _ => self.expiring.extend(entry.expires_at().map(|at| (at, entry.seq))),
         }
     }
 
@@ -107,7 +111,11 @@ impl Index {
                 self.held.remove(&entry.token);
             }
             status if status.is_finished() => drop(self.finished.remove(&(self.prune_at(entry), entry.seq))),
-            _ => {}
+            _ => {
+                if let Some(at) = entry.expires_at() {
+                    self.expiring.remove(&(at, entry.seq));
+                }
+            }
         }
     }
 
@@ -136,6 +144,11 @@ impl Index {
     /// At most `limit` running jobs whose leases have ended.
     pub(crate) fn expired(&self, now: Timestamp, limit: usize) -> Vec<Seq> {
         until(&self.leases, now, limit)
+    }
+
+    /// At most `limit` waiting jobs that are not worth running any more.
+    pub(crate) fn too_late(&self, now: Timestamp, limit: usize) -> Vec<Seq> {
+        until(&self.expiring, now, limit)
     }
 
     /// At most `limit` finished jobs whose retention has ended.

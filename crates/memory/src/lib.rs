@@ -58,11 +58,12 @@ mod turns;
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::broadcast;
 use windlass_core::gate::Edit;
-use windlass_core::{Clock, Gate, Incarnation, Job, JobId, ScheduleName, SystemClock, Timestamp};
+use windlass_core::{Clock, Gate, Incarnation, Job, JobId, QueueName, ScheduleName, SystemClock, Timestamp};
 use windlass_store::schedules::{DueSchedules, Kept, Revision, Write};
 use windlass_store::{
     Admin, Canceled, Counts, Error, ErrorKind, Exchange, Exchanged, Filter, Gates, Hint, Hints, Import, Imported,
@@ -255,6 +256,10 @@ impl Import for Memory {
 impl Query for Memory {
     async fn counts(&self) -> Result<Counts> {
         self.with(|table, _| table.counts())
+    }
+
+    async fn oldest_waiting(&self, queues: &[QueueName]) -> Result<Vec<Option<Duration>>> {
+        self.with(|table, now| queues.iter().map(|queue| table.oldest_waiting(queue, now)).collect())
     }
 
     async fn list(&self, filter: &Filter) -> Result<Page> {

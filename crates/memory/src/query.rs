@@ -1,7 +1,9 @@
 //! Lists and counts.
 
+use std::time::Duration;
+
 use windlass_core::limits::PAGE_MAX;
-use windlass_core::{Job, Status};
+use windlass_core::{Job, QueueName, Status, Timestamp};
 use windlass_store::{Counts, Filter, Page};
 
 use crate::entry::{Entry, Seq};
@@ -72,5 +74,11 @@ impl Table {
         let cells =
             self.index.queues().flat_map(|queue| queue.counts().map(|(status, n)| ((queue.name.clone(), status), n)));
         Counts(cells.filter(|&(_, count)| count > 0).collect())
+    }
+
+    /// For how long the job of a queue that has been ready longest has waited.
+    pub(crate) fn oldest_waiting(&self, queue: &QueueName, now: Timestamp) -> Option<Duration> {
+        let heads = self.index.queue(queue)?.heads();
+        heads.filter_map(|seq| self.jobs.get(seq)).map(|entry| entry.job.updated_at.until(now)).max()
     }
 }

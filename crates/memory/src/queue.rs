@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use windlass_core::{Gate, Priority, QueueName, Status, Timestamp};
+use windlass_store::capability::{HEAD, LINES};
 use windlass_store::gatekeeper::Closed;
 
 use crate::entry::{Entry, Seq};
@@ -103,6 +104,15 @@ impl Queue {
         self.ready.iter().map(|level| level.iter().copied())
     }
 
+    /// The first jobs of every line in which some wait, by priority.
+    pub(crate) fn heads(&self) -> impl Iterator<Item = Seq> + '_ {
+        let ready = self.ready.iter().flat_map(|level| level.iter().take(HEAD).copied());
+        let suspects = levels().flat_map(|level| {
+            self.suspects.range((level, Seq::MIN)..=(level, Seq::MAX)).take(HEAD).map(|&(_, seq)| seq)
+        });
+        ready.chain(suspects).chain(self.held.values().take(LINES).flat_map(heads_at))
+    }
+
     /// Scheduled jobs whose time has come.
     pub(crate) fn due(&self, now: Timestamp) -> impl Iterator<Item = Seq> + '_ {
         self.scheduled.iter().take_while(move |&&(due, _)| due <= now).map(|&(_, seq)| seq)
@@ -155,6 +165,19 @@ type Place = (bool, Priority, Seq);
 
 fn place(closed: &Closed, entry: &Entry) -> Place {
     (!closed.first, entry.job.new.priority, entry.seq)
+}
+
+/// The first jobs that wait at a gate, by priority: those that have their slots there, and those that have none.
+fn heads_at(line: &BTreeSet<Place>) -> impl Iterator<Item = Seq> + '_ {
+    let behind = [false, true].into_iter();
+    let groups = behind.flat_map(|behind| levels().map(move |level| (behind, level)));
+    groups.flat_map(|(behind, level)| {
+        line.range((behind, level, Seq::MIN)..=(behind, level, Seq::MAX)).take(HEAD).map(|&(_, _, seq)| seq)
+    })
+}
+
+fn levels() -> impl Iterator<Item = Priority> {
+    (0..=u8::MAX).map_while(|level| Priority::new(level).ok())
 }
 
 fn due_key(entry: &Entry) -> (Timestamp, Seq) {

@@ -8,16 +8,19 @@ use crate::entry::{Entry, Seq};
 use crate::table::Table;
 
 impl Table {
-    /// Makes due jobs ready, takes back ended leases, and forgets jobs past their retention: at most `limit` each.
+    /// Makes due jobs ready, takes back ended leases, fails jobs that wait too long, and forgets jobs past their retention: at
+    /// most `limit` each.
     pub(crate) fn sweep(&mut self, limit: usize, now: Timestamp) -> Swept {
         let due: Vec<Seq> = self.index.queues().flat_map(|queue| queue.due(now)).take(limit).collect();
         let expired = self.index.expired(now, limit);
         let outdated = self.index.outdated(now, limit);
+        let too_late = self.index.too_late(now, limit);
         let full = |list: &Vec<Seq>| limit > 0 && list.len() == limit;
-        let more = full(&due) || full(&expired) || full(&outdated);
+        let more = full(&due) || full(&expired) || full(&too_late) || full(&outdated);
         let mut swept = Swept { pruned: outdated.len(), more, ..Swept::default() };
         due.into_iter().for_each(|seq| self.promote(seq, now, &mut swept));
         expired.into_iter().for_each(|seq| self.reclaim(seq, now, &mut swept));
+        too_late.into_iter().for_each(|seq| self.expire(seq, now, &mut swept));
         outdated.into_iter().for_each(|seq| self.remove(seq));
         self.holders.sweep(now, limit);
         self.keeper.sweep(now);
@@ -29,6 +32,13 @@ impl Table {
             self.announce(seq, now);
             swept.promoted += 1;
         }
+    }
+
+    fn expire(&mut self, seq: Seq, now: Timestamp, swept: &mut Swept) {
+        let failed = self.apply(seq, Event::Expire, now, |entry, _| {
+            entry.job.error = entry.expires_at().map(JobError::expired);
+        });
+        swept.expired += usize::from(failed.is_some());
     }
 
     fn reclaim(&mut self, seq: Seq, now: Timestamp, swept: &mut Swept) {

@@ -85,7 +85,7 @@ impl Table {
                         self.keeper.leave_line(&entry.job.new.queue, now);
                     }
                     self.keeper.leave(entry.job.new.id, status.is_finished(), now);
-                    if status == Status::Canceled {
+                    if status == Status::Canceled || (!ran && status.is_finished()) {
                         self.keeper.pass_on(&entry.job.new, now);
                     }
                 }

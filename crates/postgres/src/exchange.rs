@@ -5,6 +5,7 @@ use tokio_postgres::Row;
 use windlass_store::{Claimed, Exchange, Exchanged, Fate};
 
 use crate::asking::Asking;
+use crate::expiry::{self, Notes};
 use crate::fault::Checked;
 use crate::news::News;
 use crate::settle::Endings;
@@ -53,8 +54,9 @@ pub(crate) async fn exchange(asking: &Asking<'_>, turn: &Exchange) -> Checked<Ex
 
 /// A turn that only submits is one statement, and a statement is a transaction.
 async fn attempt(asking: &Asking<'_>, turn: &Exchange, limit: Option<i64>) -> Checked<Answers> {
-    if !turn.settle.is_empty() || !turn.extend.is_empty() || turn.claim.is_some() {
-        return asking.in_transaction(send(asking, turn, limit)).await;
+    let notes = notes(turn);
+    if !turn.settle.is_empty() || !turn.extend.is_empty() || turn.claim.is_some() || notes.is_some() {
+        return asking.in_transaction(send(asking, turn, limit, notes.as_ref())).await;
     }
     let columns = Columns::of(turn.submit.iter().map(|new| &**new))?;
     // With a test's clock every submission is told of, so that what is heard depends on no other time.
@@ -64,7 +66,13 @@ async fn attempt(asking: &Asking<'_>, turn: &Exchange, limit: Option<i64>) -> Ch
     Ok(Answers { submit, ..Answers::default() })
 }
 
-async fn send(asking: &Asking<'_>, turn: &Exchange, limit: Option<i64>) -> Checked<Answers> {
+/// Of those jobs that expire, submitted or emitted.
+fn notes(turn: &Exchange) -> Option<Notes> {
+    let emitted = turn.settle.iter().flat_map(|settlement| &settlement.emitted);
+    Notes::of(turn.submit.iter().chain(emitted).map(|new| &**new))
+}
+
+async fn send(asking: &Asking<'_>, turn: &Exchange, limit: Option<i64>, notes: Option<&Notes>) -> Checked<Answers> {
     let endings = Endings::of(&turn.settle)?;
     let columns = Columns::of(turn.submit.iter().map(|new| &**new))?;
     let some = |wanted: bool| wanted.then_some(());
@@ -79,8 +87,10 @@ async fn send(asking: &Asking<'_>, turn: &Exchange, limit: Option<i64>) -> Check
         turn.claim.as_ref().map(|wanted| claim::outlook(asking, wanted, froms.as_deref())).into();
     let brings_work = !turn.settle.is_empty() || !turn.submit.is_empty();
     let announce: OptionFuture<_> = some(brings_work).map(|()| asking.announce()).into();
-    let (settle, extend, submit, claim, outlook, announced) =
-        futures_util::join!(settle, extend, submit, claim, outlook, announce);
+    let note: OptionFuture<_> = notes.map(|notes| expiry::note(asking, notes)).into();
+    let (noted, settle, extend, submit, claim, outlook, announced) =
+        futures_util::join!(note, settle, extend, submit, claim, outlook, announce);
+    noted.transpose()?;
     let answers = Answers {
         settle: settle.transpose()?.unwrap_or_default(),
         extend: extend.transpose()?.unwrap_or_default(),

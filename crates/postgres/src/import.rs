@@ -7,6 +7,7 @@ use windlass_store::codec::{Spec, seal};
 use windlass_store::{Imported, is_importable};
 
 use crate::asking::{Asking, Param};
+use crate::expiry::{Notes, with_notes};
 use crate::fault::{Checked, Fault};
 use crate::submit::keys;
 
@@ -58,7 +59,9 @@ pub(crate) async fn import(asking: &Asking<'_>, jobs: &[Job]) -> Checked<Vec<Imp
     params.extend(columns.params());
     let places: Vec<String> = (1..=params.len()).map(|place| format!("${place}")).collect();
     let sql = asking.sql(&format!("SELECT kept FROM windlass.import({})", places.join(",")));
-    let rows = asking.client.query_typed(&sql, &params).await?;
+    let notes = Notes::of_accepted(jobs);
+    let imported = async { Ok(asking.client.query_typed(&sql, &params).await?) };
+    let rows = with_notes(asking, notes.as_ref(), imported).await?;
     let mut kept = rows.iter();
     let answer = |job: &Job| {
         if !is_importable(job) {

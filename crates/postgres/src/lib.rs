@@ -10,7 +10,7 @@
 //! - `address`: where the database is, and encryption on the way
 //! - `driver`: a thread for what must go on when all others are blocked
 //! - `asking`, `exchange`: a turn as one pipelined transaction
-//! - `submit`, `settle`, `extend`, `claim`, `sweep`, `import`, `schedules`, `gates`: what each verb sends and reads; `sql/` holds their functions in the
+//! - `submit`, `settle`, `extend`, `claim`, `sweep`, `expiry`, `import`, `schedules`, `gates`: what each verb sends and reads; `sql/` holds their functions in the
 //!   database, one file per verb
 //! - `marks`, `rooms`: where a line's ready jobs begin, and how many more it can take
 //! - `within`, `within_sqlx`: the verbs in transactions of the caller's own
@@ -34,6 +34,7 @@ mod asking;
 mod claim;
 mod driver;
 mod exchange;
+mod expiry;
 mod extend;
 mod fault;
 mod gates;

@@ -9,20 +9,22 @@ use windlass_store::codec::Spec;
 use crate::fault::{Checked, Fault};
 
 /// In order. A number once released never changes.
-const MIGRATIONS: [(i32, &str); 6] = [
+const MIGRATIONS: [(i32, &str); 8] = [
     (1, include_str!("migrations/0001_tables.sql")),
     (2, include_str!("migrations/0002_schedules.sql")),
     (3, include_str!("migrations/0003_unique.sql")),
     (4, include_str!("migrations/0004_gates.sql")),
     (5, include_str!("migrations/0005_turns.sql")),
     (6, include_str!("migrations/0006_backlog_and_aging.sql")),
+    (7, include_str!("migrations/0007_waits.sql")),
+    (8, include_str!("migrations/0008_expiring.sql")),
 ];
 
 /// Raised with every change of a function, so that an older program that starts beside newer ones leaves theirs alone.
 const RELEASE: i32 = 14;
 
 /// One file per verb, in the order of their needs. Replaced by programs of a later release.
-const FUNCTIONS: [&str; 55] = [
+const FUNCTIONS: [&str; 59] = [
     include_str!("sql/dropped.sql"),
     include_str!("sql/clock.sql"),
     include_str!("sql/recent.sql"),
@@ -74,10 +76,14 @@ const FUNCTIONS: [&str; 55] = [
     include_str!("sql/cancel.sql"),
     include_str!("sql/replay.sql"),
     include_str!("sql/counts.sql"),
+    include_str!("sql/oldest_waiting.sql"),
     include_str!("sql/enqueue.sql"),
     include_str!("sql/import.sql"),
     include_str!("sql/schedule_write.sql"),
     include_str!("sql/gates_sweep.sql"),
+    include_str!("sql/expiring_note.sql"),
+    include_str!("sql/expiring_due.sql"),
+    include_str!("sql/expire.sql"),
 ];
 
 /// What all statements call the schema before they learn its name.

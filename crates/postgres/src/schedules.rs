@@ -7,6 +7,7 @@ use windlass_core::{ScheduleName, Timestamp};
 use windlass_store::schedules::{DueSchedules, Kept, Revision, Write};
 
 use crate::asking::{Asking, Param};
+use crate::expiry::{Notes, with_notes};
 use crate::fault::{Checked, Fault};
 use crate::submit::Columns;
 
@@ -28,7 +29,9 @@ pub(crate) async fn write(asking: &Asking<'_>, write: &Write) -> Checked<Option<
     params.push(columns.rules());
     let places: Vec<String> = (1..=params.len()).map(|place| format!("${place}")).collect();
     let sql = asking.sql(&format!("SELECT windlass.schedule_write({})", places.join(",")));
-    let rows = asking.client.query_typed(&sql, &params).await?;
+    let notes = Notes::of(write.jobs.iter().map(|job| &**job));
+    let written = async { Ok(asking.client.query_typed(&sql, &params).await?) };
+    let rows = with_notes(asking, notes.as_ref(), written).await?;
     let row = rows.first().ok_or_else(|| Fault::corrupt("a function that always answers did not"))?;
     Ok(row.try_get::<_, Option<i64>>(0)?.map(|revision| Revision(revision as u64)))
 }

@@ -11,7 +11,7 @@ use tokio::sync::broadcast;
 use tokio_postgres::Client;
 use tokio_postgres::types::{FromSql, Type};
 use windlass_core::gate::Edit;
-use windlass_core::{Gate, Incarnation, Job, JobId, NewJob, Payload, ScheduleName};
+use windlass_core::{Gate, Incarnation, Job, JobId, NewJob, Payload, QueueName, ScheduleName};
 use windlass_store::schedules::{DueSchedules, Kept, Revision, Write};
 use windlass_store::{
     Admin, Canceled, Counts, Error, ErrorKind, Exchange, Exchanged, Fate, Filter, Gates, Hint, Hints, Import, Imported,
@@ -22,6 +22,7 @@ use crate::address::Address;
 use crate::asking::{Asking, Rules};
 use crate::driver::Driver;
 use crate::exchange::exchange;
+use crate::expiry::Notes;
 use crate::fault::{Checked, Fault};
 use crate::import::import;
 use crate::lent::Lent;
@@ -32,7 +33,7 @@ use crate::news::{News, tell};
 use crate::options::PostgresOptions;
 use crate::rooms::Rooms;
 use crate::within::{OwnTransaction, Terms};
-use crate::{gates, schedules, sweep, whole, within};
+use crate::{expiry, gates, schedules, sweep, whole, within};
 
 /// Hints that a slow subscriber may be behind before it gets `Ready` in place of what it missed.
 const HINTS: usize = 1_024;
@@ -249,6 +250,11 @@ impl Shared {
         client.answered(whole::counts(&self.asking(&client)).await)
     }
 
+    async fn oldest_waiting(&self, queues: &[QueueName]) -> Checked<Vec<Option<Duration>>> {
+        let client = self.client().await?;
+        client.answered(whole::oldest_waiting(&self.asking(&client), queues).await)
+    }
+
     async fn list(&self, filter: &Filter) -> Checked<Page> {
         let client = self.client().await?;
         client.answered(whole::list(&self.asking(&client), filter).await)
@@ -271,6 +277,12 @@ impl Shared {
 
     async fn replay(&self, id: JobId, scope: &Scope) -> Checked<Option<Replayed>> {
         let replayed = self.change("replay", id, scope).await?;
+        if let Some((true, job)) = &replayed
+            && let Some(notes) = Notes::of_accepted(std::slice::from_ref(job))
+        {
+            let client = self.client().await?;
+            client.answered(expiry::note(&self.asking(&client), &notes).await)?;
+        }
         Ok(replayed.map(|(done, job)| if done { Replayed::Done(job) } else { Replayed::NotFailed(job) }))
     }
 }
@@ -412,6 +424,10 @@ impl Import for Postgres {
 impl Query for Postgres {
     async fn counts(&self) -> Result<Counts> {
         Ok(self.shared.in_time(self.shared.counts()).await?)
+    }
+
+    async fn oldest_waiting(&self, queues: &[QueueName]) -> Result<Vec<Option<Duration>>> {
+        Ok(self.shared.in_time(self.shared.oldest_waiting(queues)).await?)
     }
 
     async fn list(&self, filter: &Filter) -> Result<Page> {

@@ -9,6 +9,7 @@ use windlass_core::{JobError, Status};
 use windlass_store::{Retention, Swept, codec};
 
 use crate::asking::Asking;
+use crate::expiry;
 use crate::fault::{Checked, Fault};
 use crate::record::{counter, micros, status};
 use crate::settle::target;
@@ -21,10 +22,12 @@ pub(crate) async fn sweep(asking: &Asking<'_>, limit: usize, retention: Retentio
     asking.client.query_typed(&sql, &[(&asking.at, Type::INT8), (&most, Type::INT4)]).await?;
     let mut swept = Swept { promoted: promote(asking, most).await?, ..Swept::default() };
     let lost = reclaim(asking, most, &mut swept).await?;
+    let (looked_at, expired) = expiry::sweep(asking, most).await?;
+    swept.expired = expired;
     for status in [Status::Completed, Status::Canceled, Status::Failed] {
         swept.pruned += prune(asking, status, retention, limit - swept.pruned).await?;
     }
-    swept.more = limit > 0 && [swept.promoted, lost, swept.pruned].contains(&limit);
+    swept.more = limit > 0 && [swept.promoted, lost, looked_at, swept.pruned].contains(&limit);
     Ok(swept)
 }
 

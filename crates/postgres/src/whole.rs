@@ -1,10 +1,13 @@
 //! Jobs with everything that is known of them, read through the `jobs` view.
 
+use std::time::Duration;
+
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 use windlass_core::limits::PAGE_MAX;
-use windlass_core::{Attempt, AttemptOutcome, Incarnation, Job, JobId, Owner, Payload, Status, Timestamp};
+use windlass_core::{Attempt, AttemptOutcome, Incarnation, Job, JobId, Owner, Payload, QueueName, Status, Timestamp};
+use windlass_store::capability::HEAD;
 use windlass_store::codec::{payload_of, unseal};
 use windlass_store::{Counts, Filter, Lease, Page, Scope, Token};
 
@@ -79,10 +82,21 @@ pub(crate) async fn counts(asking: &Asking<'_>) -> Checked<Counts> {
     let sql = asking.sql("SELECT line, status, jobs FROM windlass.counts()");
     let mut counts = Counts::default();
     for row in asking.client.query_typed(&sql, &[]).await? {
-        let queue = windlass_core::QueueName::new(row.try_get::<_, &str>(0)?)?;
+        let queue = QueueName::new(row.try_get::<_, &str>(0)?)?;
         counts.0.insert((queue, status(row.try_get(1)?)?), row.try_get::<_, i64>(2)? as u64);
     }
     Ok(counts)
+}
+
+/// For how long the job of each queue that has been ready longest has waited.
+pub(crate) async fn oldest_waiting(asking: &Asking<'_>, queues: &[QueueName]) -> Checked<Vec<Option<Duration>>> {
+    let sql = asking.sql("SELECT windlass.oldest_waiting($1, $2, $3)");
+    let lines: Vec<&str> = queues.iter().map(QueueName::as_str).collect();
+    let params = [(&asking.at as _, Type::INT8), (&lines as _, Type::TEXT_ARRAY), (&(HEAD as i32) as _, Type::INT4)];
+    let rows = asking.client.query_typed(&sql, &params).await?;
+    let row = rows.first().ok_or_else(|| Fault::corrupt("nothing was said about waiting jobs"))?;
+    let waits: Vec<Option<i64>> = row.try_get(0)?;
+    Ok(waits.into_iter().map(|wait| wait.map(|micros| Duration::from_micros(micros.unsigned_abs()))).collect())
 }
 
 /// The owner that a query asks for; `None` for everybody.

@@ -8,6 +8,7 @@ use windlass_core::{JobId, NewJob, Payload};
 use windlass_store::{Fate, Lease, Outcome, Settlement, Submitted};
 
 use crate::asking::Param;
+use crate::expiry::Notes;
 use crate::fault::{Checked, Fault};
 use crate::migrate::localised;
 use crate::record::{Fields, NEW_JOB, new_job};
@@ -67,6 +68,10 @@ pub(crate) struct Terms<'a> {
 /// Submits jobs.
 pub(crate) async fn submit(mut within: impl Ask, terms: &Terms<'_>, jobs: &[NewJob]) -> Checked<Vec<Submitted>> {
     let columns = Columns::of(jobs)?;
+    if let Some(notes) = Notes::of(jobs) {
+        let (sql, params) = notes.question(&terms.at);
+        within.ask(&localised(sql, terms.schema), &params).await?;
+    }
     let (sql, params) = submit::question(&terms.at, &columns, &None, &terms.announced_on);
     let rows = within.ask(&localised(&sql, terms.schema), &params).await?;
     let mut answers = Vec::with_capacity(jobs.len());

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio_postgres::NoTls;
-use windlass_core::{Clock, Incarnation, JobError, NewJob, Payload, QueueName, Start, Status, SystemClock};
+use windlass_core::job::Conditions;
+use windlass_core::{Clock, Expiry, Incarnation, JobError, NewJob, Payload, QueueName, Start, Status, SystemClock};
 use windlass_postgres::Postgres;
+use windlass_store::capability::HEAD;
 use windlass_store::{
     Admin, Claim, ClaimedJob, Exchange, Extend, Filter, Import, Outcome, Query, Replayed, Scope, Settlement, Store,
     Verbs,
@@ -28,6 +30,11 @@ const EXPLAINING: &str = "-c session_preload_libraries=auto_explain -c auto_expl
 
 fn new_job(start: Start) -> NewJob {
     NewJob::build("Job", Payload::empty()).start(start).finish(SystemClock.now()).unwrap()
+}
+
+/// Of a job that is not worth running any more.
+fn over() -> Conditions {
+    Conditions { expires: Some(Expiry::At(SystemClock.now())), ..Conditions::default() }
 }
 
 fn jobs(count: usize) -> Vec<NewJob> {
@@ -173,6 +180,13 @@ async fn every_verb(watched: &mut Watched) {
     single_jobs(watched, &store).await;
     store.sweep(100).await.unwrap();
     watched.check("sweep", 100);
+    let late = || NewJob { conditions: Some(Box::new(over())), ..new_job(Start::Now) };
+    let _ = store.submit((0..10).map(|_| late()).collect()).await.unwrap();
+    watched.check("submit expired", 10);
+    assert_eq!(store.sweep(100).await.unwrap().expired, 10);
+    watched.check("expire", 10);
+    assert!(store.oldest_waiting(&[QueueName::default()]).await.unwrap()[0].is_some());
+    watched.check("oldest waiting", HEAD);
 }
 
 async fn single_jobs(watched: &mut Watched, store: &Postgres) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio_postgres::{Client, IsolationLevel, NoTls};
 use windlass_core::gate::Edit;
-use windlass_core::{Clock, Gate, Incarnation, JobId, NewJob, Payload, QueueName, Share, Status, SystemClock};
+use windlass_core::{Clock, Expiry, Gate, Incarnation, JobId, NewJob, Payload, QueueName, Share, Status, SystemClock};
 use windlass_postgres::Postgres;
 use windlass_store::{Claim, ClaimedJob, Fate, Gates, Hint, Scope, Store, Verbs};
 use windlass_testkit::servers::PostgresServer;
@@ -157,4 +157,26 @@ async fn a_transaction_that_has_lined_a_job_up_keeps_nobody_waiting() {
     transaction.commit().await.unwrap();
     shop.store.sweep(100).await.unwrap();
     assert_eq!(shop.claim().await.lease.id, id);
+}
+
+#[tokio::test]
+async fn a_job_that_expires_does_so_from_within_a_transaction_too() {
+    let mut shop = Shop::open().await;
+    let mut ids = Vec::new();
+    for commit in [true, false] {
+        let expires = Expiry::At(SystemClock.now());
+        let new = NewJob::build("Ship", Payload::empty()).expires(expires).finish(SystemClock.now()).unwrap();
+        ids.push(new.id);
+        let transaction = shop.client.transaction().await.unwrap();
+        let _ = shop.store.submit_in(&transaction, vec![new]).await.unwrap();
+        match commit {
+            true => transaction.commit().await.unwrap(),
+            false => transaction.rollback().await.unwrap(),
+        }
+    }
+    assert_eq!(shop.count("windlass.expiring").await, 1);
+    assert_eq!(shop.store.sweep(10).await.unwrap().expired, 1);
+    let job = shop.store.get(ids[0], &Scope::Everything).await.unwrap().unwrap();
+    assert_eq!(job.status, Status::Failed);
+    assert_eq!(shop.count("windlass.expiring").await, 0);
 }

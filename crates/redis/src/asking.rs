@@ -10,7 +10,7 @@ use crate::options::Replicas;
 use crate::scripts::{Script, Scripts};
 
 /// The keys in the order that `lua/ledger.lua` gives.
-const KEYS: [&str; 30] = [
+const KEYS: [&str; 31] = [
     "job",
     "state",
     "result",
@@ -41,6 +41,7 @@ const KEYS: [&str; 30] = [
     "opens",
     "turns",
     "stamps",
+    "expiring",
 ];
 
 /// What every question begins with.

@@ -8,6 +8,7 @@ use windlass_store::{Claim, Claimed, ClaimedJob, Exchange, Exchanged, Extend, Ex
 
 use crate::answer::{bytes, exactly, groups, list, number, one_or_two, some_bytes};
 use crate::asking::Asking;
+use crate::expiry;
 use crate::fault::Checked;
 use crate::record::{self, First, State, micros};
 use crate::scripts::Script;
@@ -19,6 +20,7 @@ pub(crate) async fn exchange(asking: &Asking<'_>, turn: &Exchange) -> Checked<Ex
     if turn.is_empty() {
         return Ok(Exchanged::default());
     }
+    expiry::note_turn(asking, turn).await?;
     if asking.replicas.is_some()
         && let Some(claim) = &turn.claim
     {

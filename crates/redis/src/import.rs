@@ -7,6 +7,7 @@ use windlass_store::{Imported, is_importable};
 
 use crate::answer::{list, number};
 use crate::asking::Asking;
+use crate::expiry;
 use crate::fault::{Checked, Fault};
 use crate::record;
 
@@ -15,6 +16,7 @@ struct Parts([Vec<u8>; 8]);
 
 /// Keeps each job whose id is new just as it stands.
 pub(crate) async fn import(asking: &Asking<'_>, jobs: &[Job]) -> Checked<Vec<Imported>> {
+    expiry::note_accepted(asking, jobs).await?;
     let importable = jobs.iter().filter(|job| is_importable(job));
     let parts = importable.map(Parts::of).collect::<Checked<Vec<_>>>()?;
     let answer = asking.run_acknowledged(&asking.scripts.import, |question| {

@@ -11,7 +11,7 @@
 //! - `address`: which server, cluster or group of sentinels; `link`: the way there, made again when it breaks
 //! - `driver`: a thread for what must go on when all others are blocked
 //! - `scripts`: the scripts in `lua/`, one file per verb, and what `core::state` decides for them; `asking`: running one
-//! - `submit`, `settle`, `exchange`, `sweep`, `import`, `schedules`, `gates`, `whole`: what each verb sends and reads
+//! - `submit`, `settle`, `exchange`, `sweep`, `expiry`, `import`, `schedules`, `gates`, `whole`: what each verb sends and reads
 //! - `shards`: which job is where in a store that is spread, and how one turn becomes several
 //! - `record`: the bytes that are kept; `answer`: the server's answers taken apart
 //! - `opening`: what a server must be like; `listen`: the connection that hears hints
@@ -31,6 +31,7 @@ mod answer;
 mod asking;
 mod driver;
 mod exchange;
+mod expiry;
 mod fault;
 mod gates;
 mod import;

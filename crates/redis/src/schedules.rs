@@ -7,6 +7,7 @@ use windlass_store::schedules::{DueSchedules, Kept, Revision, Write};
 
 use crate::answer::{bytes, exactly, groups, number};
 use crate::asking::Asking;
+use crate::expiry;
 use crate::fault::{Checked, Fault};
 use crate::record::Bytes;
 use crate::submit::Group;
@@ -14,6 +15,7 @@ use crate::submit::Group;
 /// Writes a schedule's next state and submits what goes with it, if nobody was faster.
 pub(crate) async fn write(asking: &Asking<'_>, write: &Write) -> Checked<Option<Revision>> {
     let groups = Group::all(&write.jobs)?;
+    expiry::note(asking, write.jobs.iter().map(|new| &**new)).await?;
     let answer = asking.run_acknowledged(&asking.scripts.schedule_write, |question| {
         question.arg(write.name.as_str()).arg(write.expected.map(|revision| revision.0).map_or(Vec::new(), digits));
         question.arg(write.due.map(Timestamp::as_micros).map_or(Vec::new(), digits)).arg(&write.record);

@@ -37,12 +37,16 @@ pub(crate) struct Scripts {
     pub(crate) import: Script,
     pub(crate) list: Script,
     pub(crate) counts: Script,
+    pub(crate) oldest: Script,
     pub(crate) held: Script,
     pub(crate) promote: Script,
     pub(crate) lost: Script,
     pub(crate) reclaim: Script,
     pub(crate) prune: Script,
     pub(crate) opening: Script,
+    pub(crate) expiring_note: Script,
+    pub(crate) expiring_due: Script,
+    pub(crate) expire: Script,
     pub(crate) schedule_write: Script,
     pub(crate) schedule_remove: Script,
     pub(crate) schedules: Script,
@@ -58,11 +62,11 @@ const SUBMIT: &str = include_str!("lua/submit.lua");
 
 /// How many keys `lua/ledger.lua` lists for every script, and how many there are.
 const KEYS_OF_JOBS: usize = 17;
-const ALL_KEYS: usize = 30;
+const ALL_KEYS: usize = 31;
 
 /// The others.
-const MORE_KEYS: &str = "local SCHEDULES, SCHEDULES_DUE, UNIQUE, UNIQUE_UNTIL, UNIQUE_OF, SLOTS, TAKEN, BUCKETS, HELD, LINES, OPENS, TURNS, STAMPS = \
-                         KEYS[18], KEYS[19], KEYS[20], KEYS[21], KEYS[22], KEYS[23], KEYS[24], KEYS[25], KEYS[26], KEYS[27], KEYS[28], KEYS[29], KEYS[30]\n";
+const MORE_KEYS: &str = "local SCHEDULES, SCHEDULES_DUE, UNIQUE, UNIQUE_UNTIL, UNIQUE_OF, SLOTS, TAKEN, BUCKETS, HELD, LINES, OPENS, TURNS, STAMPS, EXPIRING = \
+                         KEYS[18], KEYS[19], KEYS[20], KEYS[21], KEYS[22], KEYS[23], KEYS[24], KEYS[25], KEYS[26], KEYS[27], KEYS[28], KEYS[29], KEYS[30], KEYS[31]\n";
 
 /// What a script says that knows of no gates.
 const NO_GATES: &str = "local gates, turns = nil, nil\n";
@@ -139,6 +143,7 @@ impl Scripts {
             import: with(false, "", &[JOB, include_str!("lua/import.lua")]),
             list: with(false, flags, &[JOB, BLOCKS, include_str!("lua/list.lua")]),
             counts: script(include_str!("lua/counts.lua")),
+            oldest: with(false, flags, &[JOB, MORE_KEYS, include_str!("lua/oldest.lua")]).with_all_keys(),
             held: with(false, flags, &[include_str!("lua/held.lua")]),
             promote: with(false, flags, &[JOB, NO_SUBMIT, MORE_KEYS, GATES, TURNS, include_str!("lua/promote.lua")])
                 .with_all_keys(),
@@ -147,6 +152,10 @@ impl Scripts {
             gate_edit: with(false, flags, &[JOB, MORE_KEYS, GATES, include_str!("lua/gate_edit.lua")]).with_all_keys(),
             gates_list: with(false, flags, &[MORE_KEYS, include_str!("lua/gates_list.lua")]).with_all_keys(),
             prune: with(false, flags, &[JOB, BLOCKS, MORE_KEYS, include_str!("lua/prune.lua")]).with_all_keys(),
+            expiring_note: with(false, flags, &[MORE_KEYS, include_str!("lua/expiring_note.lua")]).with_all_keys(),
+            expiring_due: with(false, flags, &[JOB, MORE_KEYS, include_str!("lua/expiring_due.lua")]).with_all_keys(),
+            expire: with(false, flags, &[JOB, NO_SUBMIT, MORE_KEYS, GATES, TURNS, include_str!("lua/expire.lua")])
+                .with_all_keys(),
             opening: with(false, "", &[include_str!("lua/opening.lua")]),
             schedule_write: with(
                 false,

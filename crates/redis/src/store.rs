@@ -9,7 +9,7 @@ use tokio::runtime::{self, Handle};
 use tokio::sync::broadcast;
 use windlass_core::gate::Edit;
 use windlass_core::limits::PAGE_MAX;
-use windlass_core::{Gate, Incarnation, Job, JobId, Schedule, ScheduleName};
+use windlass_core::{Gate, Incarnation, Job, JobId, QueueName, Schedule, ScheduleName};
 use windlass_store::schedules::{DueSchedules, Kept, Revision, Write};
 use windlass_store::{
     Admin, Canceled, Counts, Exchange, Exchanged, Filter, Gates, Hint, Hints, Import, Imported, Lease, Page, Query,
@@ -26,7 +26,7 @@ use crate::opening;
 use crate::options::RedisOptions;
 use crate::scripts::{PLAIN, Scripts};
 use crate::shards::{Shards, ask_all};
-use crate::{gates, schedules, whole};
+use crate::{expiry, gates, schedules, whole};
 
 /// Hints that a slow subscriber may be behind before it gets `Ready` in place of what it missed.
 const HINTS: usize = 1_024;
@@ -137,6 +137,13 @@ impl Shared {
         Ok(counts)
     }
 
+    async fn oldest_waiting(&self, queues: &[QueueName]) -> Checked<Vec<Option<Duration>>> {
+        let all = self.shards.all(&self.asking());
+        let waits = ask_all(&all, |shard| whole::oldest_waiting(shard, queues)).await?;
+        let of_all = |place: usize| waits.iter().filter_map(|of_shard| of_shard.get(place).copied().flatten()).max();
+        Ok((0..queues.len()).map(of_all).collect())
+    }
+
     async fn list(&self, filter: &Filter) -> Checked<Page> {
         let all = self.shards.all(&self.asking());
         let found = ask_all(&all, |shard| whole::some_after(shard, filter)).await?;
@@ -200,6 +207,9 @@ impl Shared {
 
     async fn replay(&self, id: JobId, scope: &Scope) -> Checked<Option<Replayed>> {
         let replayed = whole::change(&self.with(id), &self.scripts.replay, id, scope).await?;
+        if let Some((1, job)) = &replayed {
+            expiry::note_accepted(&self.with(id), std::slice::from_ref(job)).await?;
+        }
         Ok(replayed.map(|(said, job)| if said == 1 { Replayed::Done(job) } else { Replayed::NotFailed(job) }))
     }
 }
@@ -308,6 +318,10 @@ impl Import for Redis {
 impl Query for Redis {
     async fn counts(&self) -> Result<Counts> {
         Ok(self.shared.counts().await?)
+    }
+
+    async fn oldest_waiting(&self, queues: &[QueueName]) -> Result<Vec<Option<Duration>>> {
+        Ok(self.shared.oldest_waiting(queues).await?)
     }
 
     async fn list(&self, filter: &Filter) -> Result<Page> {

@@ -7,6 +7,7 @@ use windlass_store::{Retention, Swept, codec};
 
 use crate::answer::{bytes, groups, list, number};
 use crate::asking::Asking;
+use crate::expiry;
 use crate::fault::{Checked, Fault};
 use crate::record::micros;
 use crate::submit::status;
@@ -20,10 +21,13 @@ pub(crate) async fn sweep(asking: &Asking<'_>, limit: usize, retention: Retentio
     swept.promoted += count(&promoted.await?)?;
     let most = limit - (swept.reclaimed + swept.quarantined + swept.stopped);
     let lost = reclaim(asking, most, &mut swept).await?;
+    let left = limit - swept.expired;
+    let (looked_at, expired) = expiry::sweep(asking, left).await?;
+    swept.expired += expired;
     for status in [Status::Completed, Status::Failed] {
         swept.pruned += prune(asking, status, retention, limit - swept.pruned).await?;
     }
-    swept.more |= limit > 0 && (swept.promoted == limit || lost == most || swept.pruned == limit);
+    swept.more |= limit > 0 && (swept.promoted == limit || lost == most || looked_at == left || swept.pruned == limit);
     Ok(swept)
 }
 

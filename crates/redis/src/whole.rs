@@ -1,8 +1,11 @@
 //! Jobs with everything that is known of them.
 
+use std::time::Duration;
+
 use redis::Value;
 use windlass_core::limits::PAGE_MAX;
 use windlass_core::{Incarnation, Job, JobId, Owner, QueueName, Status, Timestamp};
+use windlass_store::capability::{HEAD, LINES};
 use windlass_store::codec::unseal;
 use windlass_store::{Counts, Filter, Lease, Page, Scope, Token};
 
@@ -15,6 +18,8 @@ use crate::submit::status;
 
 /// Jobs that one call of `list` looks at; a page may take several.
 const LOOKS: usize = 1_000;
+/// Queues that one call of `oldest` looks at.
+const QUEUES: usize = 16;
 
 /// The job of that id, if it exists and `scope` may see it.
 pub(crate) async fn find(asking: &Asking<'_>, id: JobId, scope: &Scope) -> Checked<Option<Job>> {
@@ -104,6 +109,23 @@ pub(crate) async fn count(asking: &Asking<'_>, mut counts: Counts) -> Checked<Co
         }
     }
     Ok(counts)
+}
+
+/// For how long the job of each queue that has been ready longest has waited.
+pub(crate) async fn oldest_waiting(asking: &Asking<'_>, queues: &[QueueName]) -> Checked<Vec<Option<Duration>>> {
+    let mut waits = Vec::new();
+    for some in queues.chunks(QUEUES) {
+        let answer = asking.run(&asking.scripts.oldest, |question| {
+            question.arg(HEAD).arg(LINES);
+            for queue in some {
+                question.arg(queue.as_str());
+            }
+        });
+        for wait in list(answer.await?)? {
+            waits.push(u64::try_from(number(&wait)?).ok().map(Duration::from_micros));
+        }
+    }
+    Ok(waits)
 }
 
 /// The owner that a question asks for; nothing for everybody.

@@ -35,6 +35,7 @@ const EXCUSED: &[&str] = &[
     "emit::emitted_jobs_come_before_submissions_of_the_same_turn",
     "emit::emitted_jobs_come_in_the_order_of_their_settlements",
     // Limits hold in one shard, and order between shards.
+    "expiry::who_expires_gives_its_place_to_the_next",
     "gates::a_burst_goes_at_once_and_the_rest_at_the_rate",
     "gates::a_canceled_job_takes_nobodys_room",
     "gates::a_changed_rate_holds_at_once",
@@ -118,6 +119,7 @@ const EXCUSED: &[&str] = &[
     "query::a_filter_counts_its_own_pages",
     "query::a_queue_and_a_name_filter",
     "query::a_scope_filters",
+    "query::of_jobs_submitted_together_the_rest_waits_on",
     "query::pages_are_complete_and_without_duplicates",
     "query::pages_hold_still_while_jobs_come",
     "query::the_list_is_in_order_of_acceptance",

@@ -13,6 +13,7 @@
 //! - [`turns`]: [`Turns`](turns::Turns), whose turn it is in the shared queues of such a store
 //! - [`aging`]: [`by_age`](aging::by_age), who goes next in such a store where jobs rise in priority while they wait
 //! - [`codec`]: the bytes that backends keep where they have no column
+//! - [`expiry`]: what becomes of jobs that wait until they are not worth running
 //! - [`retention`]: [`Retention`], how long finished jobs stay
 //! - [`scope`]: [`Scope`], whose jobs a question is about
 //! - [`hint`]: [`Hint`], the wake channel
@@ -33,6 +34,7 @@ pub mod capability;
 pub mod codec;
 pub mod error;
 pub mod exchange;
+pub mod expiry;
 pub mod gatekeeper;
 pub mod gates;
 pub mod hint;

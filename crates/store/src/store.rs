@@ -35,8 +35,9 @@ pub trait Store: Send + Sync + 'static {
     /// Cancels a waiting or failed job, or asks the handler of a running one to stop. `None` as for [`get`](Self::get).
     async fn cancel(&self, id: JobId, scope: &Scope) -> Result<Option<Canceled>>;
 
-    /// Makes due jobs ready, takes back expired leases, and removes finished jobs whose time is over: at most
-    /// `limit` of each. Safe to call from any process at any time.
+    /// Makes due jobs ready, takes back expired leases, fails waiting jobs that have expired, and removes finished jobs whose
+    /// time is over: at most `limit` of each. A job that ran when it expired and came back fails within
+    /// [`AGAIN`](crate::expiry::AGAIN) and a sweep. Safe to call from any process at any time.
     async fn sweep(&self, limit: usize) -> Result<Swept>;
 
     /// The leases that `worker` was given and that nothing has ended: neither a settlement nor a sweep, though they may have
@@ -107,6 +108,8 @@ pub struct Swept {
     pub quarantined: usize,
     /// Canceled jobs whose lease had run out and that ended as canceled.
     pub stopped: usize,
+    /// Jobs that still waited when they were not worth running any more, and that failed as expired.
+    pub expired: usize,
     /// Finished jobs removed by retention.
     pub pruned: usize,
     /// Whether some list was full, so that sweeping again at once pays.

@@ -12,7 +12,7 @@ use windlass_store::{Canceled, Claim, ErrorKind, Exchange, Exchanged, Extend, Fi
 
 use crate::compare::{self, Difference, same};
 use crate::harness::{Fixture, Harness};
-use crate::invariants::{Ledger, accounting};
+use crate::invariants::{Ledger, accounting, waits};
 use crate::jobs::{progress, queue_named};
 use crate::model::Model;
 use crate::operation::{Change, IDS, Op, Turn, Want, edit, histories, id, importation, settlement, submission};
@@ -191,7 +191,9 @@ impl Play {
     /// Counts and lists agree with each other after every history, and with the model on what exists, in order.
     async fn last_accounts(&self) -> Result<(), Difference> {
         let Some(query) = self.fixture.store.query() else { return Ok(()) };
-        let listed: Vec<JobId> = accounting(query).await?.iter().map(|job| job.new.id).collect();
+        let jobs = accounting(query).await?;
+        waits(query, self.now(), &jobs).await?;
+        let listed: Vec<JobId> = jobs.iter().map(|job| job.new.id).collect();
         let expected = accounting_of(&self.model);
         same("listed jobs", &expected, &listed)
     }

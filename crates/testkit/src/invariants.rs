@@ -2,8 +2,9 @@
 //! I12 (accounts are right).
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
 
-use windlass_core::{Job, JobId, Status};
+use windlass_core::{Job, JobId, QueueName, Status, Timestamp};
 use windlass_store::{Counts, Fate, Filter, Lease, Query, Token};
 
 use crate::compare::{Difference, same};
@@ -65,6 +66,19 @@ pub async fn accounting(query: &dyn Query) -> Result<Vec<Job>, Difference> {
     counts.0.retain(|_, count| *count > 0);
     same("I12: counts", &Counts(found), &counts)?;
     Ok(jobs)
+}
+
+/// I12: of each queue, the ready job that is listed with the earliest change is the one that has waited longest.
+pub async fn waits(query: &dyn Query, now: Timestamp, jobs: &[Job]) -> Result<(), Difference> {
+    let mut found: BTreeMap<QueueName, Option<Duration>> = BTreeMap::new();
+    for job in jobs {
+        let wait = (job.status == Status::Queued).then(|| job.updated_at.until(now));
+        let longest = found.entry(job.new.queue.clone()).or_default();
+        *longest = wait.max(*longest);
+    }
+    let queues: Vec<QueueName> = found.keys().cloned().collect();
+    let waits = query.oldest_waiting(&queues).await.map_err(|error| error.to_string())?;
+    same("I12: oldest waiting", &found.into_values().collect::<Vec<_>>(), &waits)
 }
 
 async fn everything(query: &dyn Query) -> Result<Vec<Job>, Difference> {

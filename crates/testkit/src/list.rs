@@ -207,6 +207,26 @@ macro_rules! for_each_scenario {
                 a_full_list_of_one_kind_does_not_starve_the_others
                 all_queues_are_swept
             }
+            core expiry {
+                a_ready_job_expires_at_its_moment
+                the_earlier_of_expiry_and_deadline_counts
+                a_delayed_job_expires_before_it_is_due
+                a_retry_expires_with_its_history
+                a_running_job_does_not_expire
+                a_job_that_comes_back_too_late_expires
+                a_job_that_is_taken_back_too_late_expires
+                who_is_canceled_does_not_expire
+                who_waits_in_a_paused_queue_expires
+                who_is_held_at_a_gate_expires
+                who_waits_for_a_turn_expires
+                who_expires_gives_its_place_to_the_next
+                an_emitted_job_expires
+                a_key_is_free_when_its_job_expires
+                a_repetition_brings_no_expiry
+                a_repetition_puts_no_expiry_off
+                a_far_moment_is_kept
+                a_sweep_expires_no_more_than_it_may
+            }
             core poison {
                 a_job_is_quarantined_after_its_last_strike
                 a_quarantined_job_is_a_whole_dead_letter
@@ -498,12 +518,25 @@ macro_rules! for_each_scenario {
                 moments_before_1970_are_due_too
                 a_large_record_is_kept_whole
                 schedules_survive
+                a_job_of_a_tick_expires
             }
             optional query {
                 an_empty_store_lists_and_counts_nothing
                 counts_know_every_queue_and_status
                 counts_are_what_the_list_finds
                 counts_follow_sweeps_and_pruning
+                nobody_waits_where_nothing_is_ready
+                the_oldest_job_waits_since_its_acceptance
+                of_jobs_submitted_together_the_rest_waits_on
+                the_oldest_job_is_found_in_every_priority
+                a_suspect_waits_like_others
+                a_delayed_job_and_a_retry_wait_from_when_they_are_due
+                who_comes_back_hides_nobody
+                who_waits_in_a_paused_queue_gets_older
+                who_is_held_at_a_gate_waits_on
+                who_was_canceled_at_a_gate_hides_nobody
+                who_waits_for_a_turn_waits_too
+                nobody_waits_for_less_than_nothing
                 a_listed_job_is_the_job
                 the_list_is_in_order_of_acceptance
                 pages_are_complete_and_without_duplicates
@@ -522,6 +555,7 @@ macro_rules! for_each_scenario {
                 tokens_rise_over_a_replay
                 a_replayed_poisoned_job_is_no_suspect
                 only_dead_letters_are_replayed
+                a_replayed_job_that_has_expired_expires_again
                 an_unknown_job_is_not_replayed
                 a_strangers_dead_letter_is_not_replayed
                 a_replayed_job_outlives_its_first_retention
@@ -546,6 +580,7 @@ macro_rules! for_each_scenario {
                 imported_work_wakes
                 nothing_to_import_is_an_empty_answer
                 imported_jobs_survive
+                an_imported_job_expires
             }
             optional durable {
                 jobs_in_every_status_survive
@@ -564,6 +599,7 @@ macro_rules! for_each_scenario {
                 strikes_survive
                 a_requested_cancellation_survives
                 emitted_jobs_survive_with_their_cause
+                an_expiry_survives
             }
         }
     };

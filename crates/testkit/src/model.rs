@@ -340,10 +340,23 @@ impl Model {
                 _ => swept.stopped += 1,
             }
         }
+        swept.expired = self.end_expired(now, limit);
         swept.pruned = self.prune(now, limit);
         let taken_back = swept.reclaimed + swept.quarantined + swept.stopped;
-        swept.more = limit > 0 && [swept.promoted, taken_back, swept.pruned].contains(&limit);
+        swept.more = limit > 0 && [swept.promoted, taken_back, swept.expired, swept.pruned].contains(&limit);
         swept
+    }
+
+    /// Fails those that wait past the moment from which on they are not worth running.
+    fn end_expired(&mut self, now: Timestamp, limit: usize) -> usize {
+        let is_over = |kept: &&mut Kept| kept.job.status.is_waiting() && kept.expired_at().is_some_and(|at| at <= now);
+        let over = self.kept.values_mut().filter(is_over).take(limit);
+        over.map(|kept| {
+            kept.step(now, Event::Expire);
+            kept.job.error = kept.expired_at().map(JobError::expired);
+            self.rules.leave(kept.job.new.id, true);
+        })
+        .count()
     }
 
     fn prune(&mut self, now: Timestamp, limit: usize) -> usize {
@@ -419,6 +432,12 @@ impl Model {
         counts
     }
 
+    /// For how long the job of a queue that has been ready longest has waited.
+    pub fn oldest_waiting(&self, now: Timestamp, queue: &QueueName) -> Option<Duration> {
+        let ready = self.jobs().filter(|job| job.status == Status::Queued && job.new.queue == *queue);
+        ready.map(|job| job.updated_at.until(now)).max()
+    }
+
     /// One page of jobs.
     pub fn list(&self, filter: &Filter) -> Page {
         let limit = filter.limit.min(PAGE_MAX);
@@ -476,6 +495,10 @@ impl Kept {
             attempts: Vec::new(),
         };
         Self { job, token: Token(0), expiry: now, worker: None, settled: false, line: None }
+    }
+
+    fn expired_at(&self) -> Option<Timestamp> {
+        self.job.new.expires_at(self.job.created_at)
     }
 
     fn is_held(&self, now: Timestamp) -> bool {

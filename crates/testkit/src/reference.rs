@@ -2,11 +2,12 @@
 //! where a test needs the simplest store there is.
 
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::broadcast;
 use windlass_core::gate::Edit;
-use windlass_core::{Clock, Gate, Incarnation, Job, JobId, ScheduleName, Status, Timestamp};
+use windlass_core::{Clock, Gate, Incarnation, Job, JobId, QueueName, ScheduleName, Status, Timestamp};
 use windlass_store::schedules::{DueSchedules, Kept, Revision, Write};
 use windlass_store::{
     Admin, Canceled, Counts, Exchange, Exchanged, Fate, Filter, Gates, Hint, Hints, Import, Imported, Lease, Page,
@@ -182,6 +183,11 @@ impl Import for Reference {
 impl Query for Reference {
     async fn counts(&self) -> Result<Counts> {
         Ok(self.at_now().0.counts())
+    }
+
+    async fn oldest_waiting(&self, queues: &[QueueName]) -> Result<Vec<Option<Duration>>> {
+        let (model, now) = self.at_now();
+        Ok(queues.iter().map(|queue| model.oldest_waiting(now, queue)).collect())
     }
 
     async fn list(&self, filter: &Filter) -> Result<Page> {

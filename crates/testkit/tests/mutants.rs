@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
-use windlass_core::{Incarnation, Job, JobId, ManualClock};
+use windlass_core::{Incarnation, Job, JobId, ManualClock, QueueName};
 use windlass_store::{
-    Admin, Canceled, Exchange, Exchanged, Fate, Gates, Hints, Import, Lease, Outcome, Query, Result, Schedules, Scope,
-    Store, Swept, Token,
+    Admin, Canceled, Counts, Exchange, Exchanged, Fate, Filter, Gates, Hints, Import, Lease, Outcome, Page, Query,
+    Result, Schedules, Scope, Store, Swept, Token,
 };
 use windlass_testkit::history::play;
 use windlass_testkit::operation::histories;
@@ -32,6 +33,7 @@ enum Mistake {
     SweepForgotten,
     CancelForgotten,
     ErrorLost,
+    WaitsUnknown,
 }
 
 struct Mistaken {
@@ -81,7 +83,7 @@ impl Mistaken {
 
 fn forget_delay(outcome: &mut Outcome) {
     if let Outcome::Retry { delay, .. } | Outcome::Snooze { delay } = outcome {
-        *delay = std::time::Duration::ZERO;
+        *delay = Duration::ZERO;
     }
 }
 
@@ -136,7 +138,7 @@ impl Store for Mistaken {
     }
 
     fn query(&self) -> Option<&dyn Query> {
-        self.inner.query()
+        Some(self)
     }
 
     fn admin(&self) -> Option<&dyn Admin> {
@@ -153,6 +155,25 @@ impl Store for Mistaken {
 
     fn importer(&self) -> Option<&dyn Import> {
         self.inner.importer()
+    }
+}
+
+#[async_trait]
+impl Query for Mistaken {
+    async fn counts(&self) -> Result<Counts> {
+        self.inner.counts().await
+    }
+
+    async fn oldest_waiting(&self, queues: &[QueueName]) -> Result<Vec<Option<Duration>>> {
+        let waits = self.inner.oldest_waiting(queues).await?;
+        Ok(match self.mistake {
+            Mistake::WaitsUnknown => vec![None; waits.len()],
+            _ => waits,
+        })
+    }
+
+    async fn list(&self, filter: &Filter) -> Result<Page> {
+        self.inner.list(filter).await
     }
 }
 
@@ -198,6 +219,7 @@ caught! {
     a_sweep_that_does_nothing_is_caught: SweepForgotten
     a_cancellation_that_does_nothing_is_caught: CancelForgotten
     a_lost_error_is_caught: ErrorLost
+    an_untold_wait_is_caught: WaitsUnknown
 }
 
 #[tokio::test]

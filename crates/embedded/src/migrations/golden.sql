@@ -46,6 +46,12 @@ CREATE TABLE bucket (
     full_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE expiring (
+    look_at INTEGER NOT NULL,
+    id BLOB NOT NULL,
+    PRIMARY KEY (look_at, id)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE gate (
     name TEXT NOT NULL PRIMARY KEY,
     rule BLOB NOT NULL

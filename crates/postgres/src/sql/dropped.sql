@@ -26,6 +26,7 @@ DROP FUNCTION IF EXISTS windlass.submit(
 DROP FUNCTION IF EXISTS windlass.submit_few(
     bigint, bigint, uuid[], text[], text[], smallint[], text[], bigint[], bigint[], bigint[], bytea[], bytea[], text, text[]
 );
+DROP FUNCTION IF EXISTS windlass.withdraw(bigint, text, smallint, bigint);
 
 -- And those that answer more than they did.
 DROP FUNCTION IF EXISTS windlass.outlook(bigint, text[], bigint[]);

@@ -1,5 +1,7 @@
--- Cancels a job that waits; whether it did.
-CREATE OR REPLACE FUNCTION windlass.withdraw(now bigint, its_queue text, its_priority smallint, its_seq bigint) RETURNS boolean
+-- Ends a job that waits: cancels it, or what `stand` says, for a reason; whether it did.
+CREATE OR REPLACE FUNCTION windlass.withdraw(
+    now bigint, its_queue text, its_priority smallint, its_seq bigint, stand smallint DEFAULT 6, reason bytea DEFAULT NULL
+) RETURNS boolean
 LANGUAGE plpgsql VOLATILE
 SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 BEGIN
@@ -10,7 +12,8 @@ BEGIN
         RETURNING *
     )
     INSERT INTO windlass.done
-    SELECT seq, 6, now, token, retries, crashes, false, now, started_at, worker, progress, error FROM gone;
+    SELECT seq, stand, now, token, retries, crashes, false, now, started_at, worker, progress, coalesce(reason, error)
+    FROM gone;
     IF FOUND THEN
         PERFORM windlass.gates_withdraw(now, its_seq);
         RETURN true;
@@ -19,7 +22,8 @@ BEGIN
         DELETE FROM windlass.held WHERE held.seq = its_seq RETURNING *
     )
     INSERT INTO windlass.done
-    SELECT seq, 6, now, token, retries, crashes, false, now, started_at, worker, progress, error FROM gone;
+    SELECT seq, stand, now, token, retries, crashes, false, now, started_at, worker, progress, coalesce(reason, error)
+    FROM gone;
     IF FOUND THEN
         PERFORM windlass.gates_withdraw(now, its_seq);
         RETURN true;
@@ -28,7 +32,8 @@ BEGIN
         DELETE FROM windlass.scheduled WHERE scheduled.seq = its_seq RETURNING *
     )
     INSERT INTO windlass.done
-    SELECT seq, 6, now, token, retries, crashes, false, now, started_at, worker, progress, error FROM gone;
+    SELECT seq, stand, now, token, retries, crashes, false, now, started_at, worker, progress, coalesce(reason, error)
+    FROM gone;
     IF FOUND THEN
         PERFORM windlass.gates_withdraw(now, its_seq);
         RETURN true;

@@ -429,11 +429,23 @@ do
             or kind and sub(other, 1, #kind + 5) == 'key:' .. kind .. ':'
     end
 
-    -- A job that waited has been canceled.
+    -- A job is nowhere held any more, as far as is known of its gates.
+    local function let_loose(job, its)
+        for _, gate in ipairs(its) do
+            for behind = 0, 1 do
+                local place = pack_struct('>BBBBI8', 0, behind, job.priority, job.suspect, job.seq)
+                redis.call('ZREM', HELD, job.queue .. '\0' .. gate .. place .. job.id)
+            end
+        end
+    end
+
+    -- A job that waited has ended.
     local function withdraw(id)
         if ruled() then
+            local its = gates_of(firsts[id])
+            let_loose(find(id), its)
             leave_all(id, true)
-            pass_on(gates_of(firsts[id]))
+            pass_on(its)
             flush_all()
         end
     end

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use windlass_core::{AttemptOutcome, Job, Status};
+use windlass_core::{AttemptOutcome, Expiry, Job, Status};
 use windlass_store::{Admin, Claim, Fate, Outcome, Replayed, Scope};
 
-use crate::jobs::{complete, delayed, fail, fragile, owned_by, plain, retry, scope_of};
+use crate::jobs::{complete, delayed, fail, fragile, job, owned_by, plain, retry, scope_of};
 use crate::probe::{LEASE, Probe};
 use crate::suite::Verdict;
 
@@ -122,5 +122,17 @@ pub async fn a_replayed_job_outlives_its_first_retention(probe: Probe) -> Verdic
     probe.advance(Duration::from_secs(30 * 24 * 3600));
     assert_eq!(probe.sweep().await.pruned, 0);
     assert_eq!(probe.status(job.id).await, Status::Queued);
+    Verdict::Passed
+}
+
+pub async fn a_replayed_job_that_has_expired_expires_again(probe: Probe) -> Verdict {
+    let Some(admin) = probe.admin() else { return NO_ADMIN };
+    let new = job(|draft| draft.expires(Expiry::After(LEASE)));
+    probe.submit(&new).await;
+    probe.advance(LEASE);
+    assert_eq!(probe.sweep().await.expired, 1);
+    assert_eq!(done(replay(admin, new.id).await).status, Status::Queued);
+    assert_eq!(probe.sweep().await.expired, 1);
+    assert_eq!(probe.status(new.id).await, Status::Failed);
     Verdict::Passed
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use windlass_core::gate::Edit;
-use windlass_core::{Backlog, Job, Limits, NewJob, Payload, Rate, Share, Status, Timestamp};
+use windlass_core::{Backlog, Expiry, Job, Limits, NewJob, Payload, Rate, Share, Status, Timestamp};
 use windlass_store::{Extension, Fate, Outcome, SubmitOutcome, Swept};
 
 use crate::jobs::{complete, delayed, fail, fragile, job, many, owner_named, plain, progress, retry, waiting_in};
@@ -217,5 +217,15 @@ pub async fn emitted_jobs_survive_with_their_cause(probe: Probe) -> Verdict {
     let Some(probe) = probe.reopen().await else { return NOT_KEPT };
     assert_eq!(probe.status(parent.lease.id).await, Status::Completed);
     assert_eq!(probe.take_ids(1).await, [child.id]);
+    Verdict::Passed
+}
+
+pub async fn an_expiry_survives(probe: Probe) -> Verdict {
+    let new = job(|draft| draft.expires(Expiry::After(LEASE)));
+    probe.submit(&new).await;
+    let Some(probe) = probe.reopen().await else { return NOT_KEPT };
+    probe.advance(LEASE);
+    assert_eq!(probe.sweep().await.expired, 1);
+    assert_eq!(probe.status(new.id).await, Status::Failed);
     Verdict::Passed
 }

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use windlass_core::limits::HISTORY_MAX;
-use windlass_core::{Attempt, AttemptOutcome, Incarnation, Job, JobId, NewJob, Payload, Status};
+use windlass_core::{Attempt, AttemptOutcome, Expiry, Incarnation, Job, JobId, NewJob, Payload, Status};
 use windlass_store::{Hint, Import, Imported, Replayed, Scope, SubmitOutcome, Swept};
 
-use crate::jobs::{complete, delayed, error, fail, fragile, many, plain, progress, ranked, result, retry, snooze};
+use crate::jobs::{complete, delayed, error, fail, fragile, job, many, plain, progress, ranked, result, retry, snooze};
 use crate::probe::{LEASE, Probe, TICK};
 use crate::suite::Verdict;
 
@@ -295,5 +295,17 @@ pub async fn imported_jobs_survive(probe: Probe) -> Verdict {
     let Some(probe) = probe.reopen().await else { return Verdict::Skipped("the store keeps nothing over its end") };
     let ids: Vec<JobId> = jobs.iter().map(|job| job.new.id).collect();
     assert_eq!(read(&probe, &ids).await, jobs);
+    Verdict::Passed
+}
+
+pub async fn an_imported_job_expires(probe: Probe) -> Verdict {
+    let Some(importer) = probe.importer() else { return NO_IMPORT };
+    let job = waiting(&probe, &job(|draft| draft.expires(Expiry::After(MINUTE)))).await;
+    probe.advance(MINUTE / 2);
+    keep(importer, std::slice::from_ref(&job)).await;
+    assert_eq!(probe.sweep().await.expired, 0);
+    probe.advance(MINUTE / 2);
+    assert_eq!(probe.sweep().await.expired, 1);
+    assert_eq!(probe.status(job.new.id).await, Status::Failed);
     Verdict::Passed
 }

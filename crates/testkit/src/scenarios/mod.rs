@@ -8,6 +8,7 @@ pub mod claim;
 pub mod concurrent;
 pub mod durable;
 pub mod emit;
+pub mod expiry;
 pub mod fencing;
 pub mod gates;
 pub mod hints;

@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
+use windlass_core::gate::Edit;
 use windlass_core::limits::PAGE_MAX;
-use windlass_core::{JobId, NewJob, Status};
+use windlass_core::{JobId, NewJob, Share, Start, Status};
+use windlass_store::capability::HEAD;
 use windlass_store::{Filter, Outcome, Query};
 
 use crate::invariants::accounting;
-use crate::jobs::{complete, delayed, fail, job, many, owned_by, plain, queue_named, scope_of, waiting_in};
+use crate::jobs::{
+    complete, delayed, fail, fragile, job, many, owned_by, plain, queue_named, ranked, retry, scope_of, waiting_in,
+};
 use crate::probe::Probe;
 use crate::suite::Verdict;
 
@@ -75,6 +79,183 @@ pub async fn counts_follow_sweeps_and_pruning(probe: Probe) -> Verdict {
     let jobs = accounting(query).await.expect("accounts");
     assert_eq!(jobs.len(), 4, "the completed and the canceled job are gone");
     assert_eq!(query.counts().await.expect("counts").total(Status::Queued), 3);
+    Verdict::Passed
+}
+
+/// For how long the oldest ready job of each queue has waited, in seconds.
+async fn waits<const N: usize>(query: &dyn Query, queues: [&str; N]) -> [Option<u64>; N] {
+    let waits = query.oldest_waiting(&queues.map(queue_named)).await.expect("oldest waiting");
+    assert_eq!(waits.len(), N);
+    let mut waits = waits.into_iter().map(|wait| wait.map(|wait| wait.as_secs()));
+    queues.map(|_| waits.next().expect("one for each"))
+}
+
+fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+fn pause() -> Edit {
+    Edit::Pause("to see who waits".into())
+}
+
+pub async fn nobody_waits_where_nothing_is_ready(probe: Probe) -> Verdict {
+    let Some(query) = probe.query() else { return NO_QUERY };
+    for job in one_of_each(&probe).await.iter().filter(|job| job.start == Start::Now) {
+        probe.cancel(job.id).await;
+    }
+    probe.advance(seconds(9));
+    assert_eq!(waits(query, ["mail", "nowhere"]).await, [None, None]);
+    assert_eq!(waits(query, []).await, []);
+    Verdict::Passed
+}
+
+pub async fn the_oldest_job_waits_since_its_acceptance(probe: Probe) -> Verdict {
+    let Some(query) = probe.query() else { return NO_QUERY };
+    let [first, second] = [waiting_in("mail"), waiting_in("mail")];
+    probe.submit(&first).await;
+    probe.advance(seconds(5));
+    probe.submit_all(&[second.clone(), plain()]).await;
+    assert_eq!(waits(query, ["mail", "default"]).await, [Some(5), Some(0)]);
+    probe.advance(seconds(2));
+    assert_eq!(waits(query, ["default", "nowhere", "mail", "default"]).await, [Some(2), None, Some(7), Some(2)]);
+    probe.cancel(first.id).await;
+    assert_eq!(waits(query, ["mail"]).await, [Some(2)]);
+    probe.take_from(&["mail"], 1).await;
+    assert_eq!(waits(query, ["mail"]).await, [None]);
+    Verdict::Passed
+}
+
+pub async fn of_jobs_submitted_together_the_rest_waits_on(probe: Probe) -> Verdict {
+    let Some(query) = probe.query() else { return NO_QUERY };
+    let jobs = many(70);
+    probe.submit_all(&jobs).await;
+    probe.advance(seconds(3));
+    probe.submit_all(&many(2)).await;
+    probe.take(40).await;
+    probe.cancel(jobs[50].id).await;
+    assert_eq!(waits(query, ["default"]).await, [Some(3)]);
+    probe.take(29).await;
+    assert_eq!(waits(query, ["default"]).await, [Some(0)]);
+    Verdict::Passed
+}
+
+pub async fn the_oldest_job_is_found_in_every_priority(probe: Probe) -> Verdict {
+    let Some(query) = probe.query() else { return NO_QUERY };
+    let jobs = [9, 0, 5].map(ranked);
+    for job in &jobs {
+        probe.submit(job).await;
+        probe.advance(seconds(1));
+    }
+    for (job, wait) in jobs.iter().zip([3, 2, 1]) {
+        assert_eq!(waits(query, ["default"]).await, [Some(wait)], "{:?}", job.priority);
+        probe.cancel(job.id).await;
+    }
+    assert_eq!(waits(query, ["default"]).await, [None]);
+    Verdict::Passed
+}
+
+pub async fn a_suspect_waits_like_others(probe: Probe) -> Verdict {
+    let Some(query) = probe.query() else { return NO_QUERY };
+    probe.run(&fragile(2)).await;
+    probe.crash().await;
+    probe.advance(seconds(4));
+    probe.submit(&plain()).await;
+    assert_eq!(waits(query, ["default"]).await, [Some(4)]);
+    Verdict::Passed
+}
+
+pub async fn a_delayed_job_and_a_retry_wait_from_when_they_are_due(probe: Probe) -> Verdict {
+    let Some(query) = probe.query() else { return NO_QUERY };
+    probe.run_to(&waiting_in("mail"), retry(seconds(60))).await;
+    probe.submit(&delayed(seconds(60))).await;
+    assert_eq!(waits(query, ["default", "mail"]).await, [None, None]);
+    probe.advance(seconds(60));
+    probe.sweep().await;
+    probe.advance(seconds(3));
+    assert_eq!(waits(query, ["default", "mail"]).await, [Some(3), Some(3)]);
+    Verdict::Passed
+}
+
+pub async fn who_comes_back_hides_nobody(probe: Probe) -> Verdict {
+    let Some(query) = probe.query() else { return NO_QUERY };
+    let taken = probe.run(&plain()).await;
+    probe.submit(&plain()).await;
+    probe.advance(seconds(9));
+    probe.finish(taken.lease, Outcome::Release).await;
+    assert_eq!(waits(query, ["default"]).await, [Some(9)]);
+    probe.take(2).await;
+    assert_eq!(waits(query, ["default"]).await, [None]);
+    probe.finish(probe.run(&waiting_in("mail")).await.lease, Outcome::Release).await;
+    assert_eq!(waits(query, ["mail"]).await, [Some(0)], "it waits from now on");
+    Verdict::Passed
+}
+
+pub async fn who_waits_in_a_paused_queue_gets_older(probe: Probe) -> Verdict {
+    let Some(query) = probe.query() else { return NO_QUERY };
+    probe.edit("queue:default", pause()).await;
+    probe.submit(&plain()).await;
+    for age in [6, 12] {
+        probe.advance(seconds(6));
+        assert!(probe.take(9).await.is_empty());
+        assert_eq!(waits(query, ["default"]).await, [Some(age)]);
+    }
+    Verdict::Passed
+}
+
+pub async fn who_is_held_at_a_gate_waits_on(probe: Probe) -> Verdict {
+    let Some(query) = probe.query() else { return NO_QUERY };
+    let jobs = [ranked(7), ranked(2), waiting_in("mail")];
+    for job in &jobs {
+        probe.submit(job).await;
+        probe.advance(seconds(2));
+    }
+    probe.edit("handler:Scenario", pause()).await;
+    assert!(probe.take_from(&["default", "mail"], 9).await.is_empty());
+    assert_eq!(waits(query, ["default", "mail"]).await, [Some(6), Some(2)]);
+    probe.cancel(jobs[0].id).await;
+    assert_eq!(waits(query, ["default", "mail"]).await, [Some(4), Some(2)]);
+    probe.cancel(jobs[1].id).await;
+    assert_eq!(waits(query, ["default", "mail"]).await, [None, Some(2)]);
+    Verdict::Passed
+}
+
+pub async fn who_was_canceled_at_a_gate_hides_nobody(probe: Probe) -> Verdict {
+    let Some(query) = probe.query() else { return NO_QUERY };
+    let canceled = many(HEAD + 1);
+    probe.submit_all(&canceled).await;
+    probe.submit(&plain()).await;
+    probe.edit("handler:Scenario", pause()).await;
+    assert!(probe.take(99).await.is_empty());
+    for job in canceled {
+        probe.cancel(job.id).await;
+    }
+    probe.advance(seconds(4));
+    assert_eq!(waits(query, ["default"]).await, [Some(4)]);
+    Verdict::Passed
+}
+
+pub async fn who_waits_for_a_turn_waits_too(probe: Probe) -> Verdict {
+    let Some(query) = probe.query() else { return NO_QUERY };
+    probe.edit("queue:default", Edit::Share(Share::by("tenant").expect("a kind"))).await;
+    for tenant in ["bob", "ann", "ann", "bob"] {
+        probe.submit(&job(|draft| draft.key("tenant", tenant))).await;
+        probe.advance(seconds(1));
+    }
+    assert_eq!(waits(query, ["default"]).await, [Some(4)]);
+    for _ in 0..4 {
+        let first = probe.take(1).await.remove(0);
+        let left = accounting(query).await.expect("accounts").into_iter().filter(|job| job.status == Status::Queued);
+        let longest = left.map(|job| job.created_at.until(probe.now()).as_secs()).max();
+        assert_eq!(waits(query, ["default"]).await, [longest], "after {}", first.lease.id);
+    }
+    Verdict::Passed
+}
+
+pub async fn nobody_waits_for_less_than_nothing(probe: Probe) -> Verdict {
+    let Some(query) = probe.query() else { return NO_QUERY };
+    probe.submit(&plain()).await;
+    probe.clock().set(probe.now().before(seconds(3600)));
+    assert_eq!(waits(query, ["default"]).await, [Some(0)]);
     Verdict::Passed
 }
 

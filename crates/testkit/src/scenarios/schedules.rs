@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use windlass_core::limits::PAGE_MAX;
-use windlass_core::{JobId, NewJob, Schedule, ScheduleName, Status, Timestamp};
+use windlass_core::{Expiry, JobId, NewJob, Schedule, ScheduleName, Status, Timestamp};
 use windlass_store::schedules::{Kept, Revision, Write};
 use windlass_store::{Hint, Schedules, SubmitOutcome};
 
@@ -298,5 +298,15 @@ pub async fn schedules_survive(probe: Probe) -> Verdict {
     probe.advance(MINUTE);
     assert_eq!(due(schedules, 9).await.0, ["s"]);
     written(schedules, next("s", revision, None)).await;
+    Verdict::Passed
+}
+
+pub async fn a_job_of_a_tick_expires(probe: Probe) -> Verdict {
+    let Some(schedules) = probe.store().schedules() else { return NO_SCHEDULES };
+    let new = of("daily", job(|draft| draft.expires(Expiry::After(MINUTE))));
+    written(schedules, Write { jobs: vec![Arc::new(new.clone())], ..first("daily") }).await;
+    probe.advance(MINUTE);
+    assert_eq!(probe.sweep().await.expired, 1);
+    assert_eq!(probe.status(new.id).await, Status::Failed);
     Verdict::Passed
 }

@@ -1,0 +1,2 @@
+-- Forgets when to look at a job.
+DELETE FROM expiring WHERE look_at = ?1 AND id = ?2
