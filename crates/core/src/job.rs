@@ -342,9 +342,10 @@ impl JobBuilder {
     }
 
     /// There must be one such job at a time. Unless it has an id of its own, it gets one with which it has its place where
-    /// stores that spread jobs look for its key.
-    pub fn unique(mut self, unique: Unique) -> Self {
-        self.unique = Some(unique);
+    /// stores that spread jobs look for its key. Takes the place of what its handler's options say, as `None` does, with which
+    /// there may be any number.
+    pub fn unique(mut self, unique: impl Into<Option<Unique>>) -> Self {
+        self.unique = unique.into();
         self
     }
 

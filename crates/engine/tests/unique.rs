@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use windlass_core::{Status, Unique};
-use windlass_dispatch::{Context, Handler, Json, Result};
-use windlass_engine::{Engine, Error, Submit};
+use windlass_core::{ScheduleName, Status, Unique};
+use windlass_dispatch::{Context, Handler, HandlerOptions, Json, Result};
+use windlass_engine::{Engine, Error, Recur, Submit};
 use windlass_memory::Memory;
 use windlass_store::{Scope, SubmitOutcome};
 
@@ -24,6 +24,23 @@ impl Handler for Index {
     type Input = Json<Change>;
     type Output = ();
     const NAME: &'static str = "Index";
+
+    async fn run(&self, _change: Json<Change>, _cx: Context) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Its jobs are unique unless one is told otherwise.
+struct Publish;
+
+impl Handler for Publish {
+    type Input = Json<Change>;
+    type Output = ();
+    const NAME: &'static str = "Publish";
+
+    fn options(&self) -> HandlerOptions {
+        HandlerOptions { unique: Some(Unique::fields(["document"])), ..HandlerOptions::default() }
+    }
 
     async fn run(&self, _change: Json<Change>, _cx: Context) -> Result<()> {
         Ok(())
@@ -72,4 +89,32 @@ async fn what_cannot_make_a_job_unique_is_refused() {
         let refused = Index.submit(&engine, change(1, "")).unique(unique).await.unwrap_err();
         assert!(matches!(refused, Error::Invalid(_)), "{refused}");
     }
+}
+
+#[tokio::test]
+async fn a_handlers_jobs_are_unique_unless_one_is_told_otherwise() {
+    let engine = idle().await;
+    let publish = |document, text| Publish.submit(&engine, change(document, text));
+    let first = publish(7, "a").await.unwrap();
+    let same = publish(7, "b").await.unwrap();
+    assert_eq!((same.outcome, same.id), (SubmitOutcome::Duplicate, first.id));
+    for other in [publish(7, "c").unique(None), publish(7, "d").unique(Unique::input())] {
+        assert!(matches!(other.await.unwrap().outcome, SubmitOutcome::Created(_)));
+    }
+}
+
+#[tokio::test]
+async fn a_schedules_jobs_are_unique_as_it_says() {
+    let engine = idle().await;
+    let hourly = |name| Publish.every(name, Duration::from_secs(3600), change(7, "a"));
+    hourly("a").declare(&engine).await.unwrap();
+    hourly("b").unique(None).declare(&engine).await.unwrap();
+    hourly("c").unique(Unique::input()).declare(&engine).await.unwrap();
+    let key = async |name| {
+        let found = engine.schedules().get(&ScheduleName::new(name).unwrap()).await.unwrap().unwrap();
+        found.schedule.job.unique().map(|unique| unique.key)
+    };
+    let (a, b, c) = (key("a").await, key("b").await, key("c").await);
+    assert!(a.is_some() && c.is_some() && a != c, "{a:?} {c:?}");
+    assert_eq!(b, None);
 }
