@@ -13,7 +13,8 @@ use crate::time::Timestamp;
 
 /// By what a job is the same as another, for how long, and what becomes of a second one. The first holds the key while it
 /// is waiting or running, or otherwise as [`states`](Self::states) and [`within`](Self::within) say; a second one is refused,
-/// and its submitter is told of the first, unless it [replaces](Self::replace) it.
+/// and its submitter is told of the first, unless it [replaces](Self::replace) it, even
+/// [where it runs](Self::cancel_running).
 ///
 /// Jobs of different handlers and of different owners are never the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,7 @@ pub struct Unique {
     period: Option<Duration>,
     replaces: bool,
     extends: bool,
+    cancels_running: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +63,15 @@ pub struct Uniqueness {
     pub replaces: bool,
     /// Whether a second one that is refused makes the period begin anew.
     pub extends: bool,
+    /// Whether it takes the place of a job that runs, too, which is asked to stop.
+    // Last, and not there at all where it is not so, as in records from before it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub cancels_running: bool,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// Who holds a key.
@@ -81,7 +92,7 @@ pub enum Verdict {
     Free,
     /// The holder stands: it is refused.
     Stands,
-    /// It is accepted, and the holder, which waits, is canceled.
+    /// It is accepted in place of the holder, which is canceled if it waits, and asked to stop if it runs.
     Replaces,
 }
 
@@ -103,7 +114,15 @@ impl Unique {
     }
 
     fn by(by: By) -> Self {
-        Self { by, in_queue: false, states: None, period: None, replaces: false, extends: false }
+        Self {
+            by,
+            in_queue: false,
+            states: None,
+            period: None,
+            replaces: false,
+            extends: false,
+            cancels_running: false,
+        }
     }
 
     /// Jobs in different queues are not the same.
@@ -132,6 +151,16 @@ impl Unique {
         self
     }
 
+    /// As [`replace`](Self::replace), and a first one that runs makes way too: its handler is asked to stop, as by any
+    /// cancellation, and the second holds the key from then on.
+    ///
+    /// Nobody waits until the first has stopped. Where only one may run, give both a [key](crate::Key) with a limit of one
+    /// ([`Limits::running`](crate::Limits::running)).
+    pub fn cancel_running(mut self) -> Self {
+        self.cancels_running = true;
+        self.replace()
+    }
+
     /// A second one that is refused makes the period begin anew.
     pub fn extend(mut self) -> Self {
         self.extends = true;
@@ -151,7 +180,8 @@ impl Unique {
             return Err(InvalidInput::new("unique states", "must be one or more"));
         }
         let key = self.key_of(job)?;
-        Ok(Uniqueness { key, states, period: self.period, replaces: self.replaces, extends: self.extends })
+        let Self { period, replaces, extends, cancels_running, .. } = *self;
+        Ok(Uniqueness { key, states, period, replaces, extends, cancels_running })
     }
 
     fn key_of(&self, job: Subject<'_>) -> Result<JobId, InvalidInput> {
@@ -236,6 +266,7 @@ impl Uniqueness {
         match (in_time && in_state, holder.status) {
             (false, _) => Verdict::Free,
             (true, Some(status)) if self.replaces && status.is_waiting() => Verdict::Replaces,
+            (true, Some(Status::InProgress)) if self.cancels_running => Verdict::Replaces,
             (true, _) => Verdict::Stands,
         }
     }
@@ -346,5 +377,24 @@ mod tests {
         assert_eq!(meets(&replacing, Some(Status::Scheduled), None), Verdict::Replaces);
         assert_eq!(meets(&replacing, Some(Status::InProgress), None), Verdict::Stands);
         assert_eq!(meets(&replacing, Some(Status::Completed), None), Verdict::Free);
+    }
+
+    #[test]
+    fn what_runs_is_replaced_by_those_that_cancel_it() {
+        let newest = Unique::key("k").cancel_running();
+        for status in [Status::Queued, Status::Scheduled, Status::InProgress] {
+            assert_eq!(meets(&newest, Some(status), None), Verdict::Replaces, "{status}");
+        }
+        let throttle = newest.clone().within(HOUR);
+        for status in [Status::Completed, Status::Failed, Status::Canceled] {
+            assert_eq!(meets(&newest, Some(status), None), Verdict::Free, "{status}");
+            assert_eq!(meets(&throttle, Some(status), Some(NOW.after(HOUR))), Verdict::Stands, "{status}");
+        }
+        let while_queued = newest.states([Status::Queued]);
+        assert_eq!(
+            meets(&while_queued, Some(Status::InProgress), None),
+            Verdict::Free,
+            "it holds nothing while it runs"
+        );
     }
 }

@@ -70,7 +70,7 @@ use proc_macro::TokenStream;
 ///
 /// **Unique.** `unique(…)` says by what jobs are the same: `key = "nightly"` (all of them, 1 to 256 bytes), `fields = ["userId",
 /// "/order/id"]` (those with the same values in 1 to 16 fields of their JSON input) or `input` (those with the same input). Beside
-/// that may stand `in_queue`, `states = [Queued, Scheduled]`, `within = "10m"`, `replace` and `extend`; each means what the method
+/// that may stand `in_queue`, `states = [Queued, Scheduled]`, `within = "10m"`, `replace`, `cancel_running` and `extend`; each means what the method
 /// of `Unique` with its name does. A submission's own `.unique(…)` takes the place of all of it, `.unique(None)` of a job that is
 /// not unique.
 ///

@@ -191,7 +191,7 @@ async fn bill(_order: Json<Order>) {}
 #[job(unique(key = "nightly"), retries = 1)]
 async fn clean_up() {}
 
-#[job(unique(input))]
+#[job(unique(input, cancel_running))]
 async fn index(_document: Text) {}
 
 /// What it is unique by.
@@ -208,7 +208,7 @@ fn a_job_is_unique_as_it_was_written() {
     let all = all.within(Duration::from_secs(600)).replace().extend();
     assert_eq!(bill.options().unique, Some(all));
     assert_eq!(clean_up.options().unique, Some(Unique::key("nightly")));
-    assert_eq!(index.options().unique, Some(Unique::input()));
+    assert_eq!(index.options().unique, Some(Unique::input().cancel_running()));
     assert_eq!(count.options().unique, None);
 }
 

@@ -68,6 +68,8 @@ async fn send(asking: &Asking<'_>, turn: &Exchange, limit: Option<i64>) -> Check
     let endings = Endings::of(&turn.settle)?;
     let columns = Columns::of(turn.submit.iter().map(|new| &**new))?;
     let some = |wanted: bool| wanted.then_some(());
+    let unique = columns.are_unique() || endings.emitted().are_unique();
+    let enter: OptionFuture<_> = some(unique).map(|()| submit::enter_keys(asking, &columns, endings.emitted())).into();
     let settle: OptionFuture<_> = some(!turn.settle.is_empty()).map(|()| settle::settle(asking, &endings)).into();
     let extend: OptionFuture<_> = some(!turn.extend.is_empty()).map(|()| extend::extend(asking, &turn.extend)).into();
     let submit: OptionFuture<_> =
@@ -79,8 +81,9 @@ async fn send(asking: &Asking<'_>, turn: &Exchange, limit: Option<i64>) -> Check
         turn.claim.as_ref().map(|wanted| claim::outlook(asking, wanted, froms.as_deref())).into();
     let brings_work = !turn.settle.is_empty() || !turn.submit.is_empty();
     let announce: OptionFuture<_> = some(brings_work).map(|()| asking.announce()).into();
-    let (settle, extend, submit, claim, outlook, announced) =
-        futures_util::join!(settle, extend, submit, claim, outlook, announce);
+    let (entered, settle, extend, submit, claim, outlook, announced) =
+        futures_util::join!(enter, settle, extend, submit, claim, outlook, announce);
+    entered.transpose()?;
     let answers = Answers {
         settle: settle.transpose()?.unwrap_or_default(),
         extend: extend.transpose()?.unwrap_or_default(),

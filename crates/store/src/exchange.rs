@@ -164,7 +164,7 @@ pub enum SubmitOutcome {
     QueueFull,
     /// A job stands that is the same ([`Unique`](windlass_core::Unique)); nothing was stored. The answer's id is that job's.
     Duplicate,
-    /// The job was stored, and this one, which was the same and waited, is canceled.
+    /// The job was stored, and this one, which was the same, is canceled if it waited, and asked to stop if it runs.
     Replaced(JobId),
 }
 

@@ -31,7 +31,7 @@ const EXAMPLES: [(&str, &str); 8] = [
     ("unique", "unique(input)"),
 ];
 /// The same for what stands in `unique(…)`.
-const UNIQUE_EXAMPLES: [(&str, &str); 8] = [
+const UNIQUE_EXAMPLES: [(&str, &str); 9] = [
     ("key", "key = \"nightly\""),
     ("fields", "fields = [\"userId\"]"),
     ("input", "input"),
@@ -39,6 +39,7 @@ const UNIQUE_EXAMPLES: [(&str, &str); 8] = [
     ("states", "states = [Queued, Scheduled]"),
     ("within", "within = \"10m\""),
     ("replace", "replace"),
+    ("cancel_running", "cancel_running"),
     ("extend", "extend"),
 ];
 

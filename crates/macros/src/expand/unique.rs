@@ -36,6 +36,7 @@ struct Parts {
     states: Option<Vec<Ident>>,
     within: Option<Duration>,
     replace: Option<()>,
+    cancel_running: Option<()>,
     extend: Option<()>,
 }
 
@@ -72,13 +73,14 @@ impl Unique {
             By::Fields(fields, _) => quote!(fields([#(#fields),*])),
             By::Input => quote!(input()),
         };
-        let Parts { in_queue, states, within, replace, extend } = &self.parts;
+        let Parts { in_queue, states, within, replace, cancel_running, extend } = &self.parts;
         let in_queue = in_queue.map(|()| quote!(.in_queue()));
         let states = states.as_ref().map(|states| quote!(.states([#(#seam::Status::#states),*])));
         let within = within.map(|period| duration(seam, period)).map(|period| quote!(.within(#period)));
         let replace = replace.map(|()| quote!(.replace()));
+        let cancel_running = cancel_running.map(|()| quote!(.cancel_running()));
         let extend = extend.map(|()| quote!(.extend()));
-        quote!(#seam::Unique::#by #in_queue #states #within #replace #extend)
+        quote!(#seam::Unique::#by #in_queue #states #within #replace #cancel_running #extend)
     }
 }
 
@@ -95,6 +97,7 @@ impl Parts {
             "states" => put(&mut self.states, part, |part| part.words(&STATUSES)),
             "within" => put(&mut self.within, part, Setting::duration_above_zero),
             "replace" => put(&mut self.replace, part, Setting::flag),
+            "cancel_running" => put(&mut self.cancel_running, part, Setting::flag),
             "extend" => put(&mut self.extend, part, Setting::flag),
             _ => Err(part.unknown_in_unique()),
         }
@@ -137,7 +140,7 @@ mod tests {
             "seam::Unique::fields([\"a\",\"/b/c\"]).in_queue().states([seam::Status::Queued,seam::Status::Failed])\
              .within(seam::Duration::new(60u64,0u32)).replace().extend()"
         );
-        assert_eq!(expanded("unique(input)"), "seam::Unique::input()");
+        assert_eq!(expanded("unique(input, cancel_running)"), "seam::Unique::input().cancel_running()");
     }
 
     #[test]
