@@ -165,6 +165,18 @@ impl NewJob {
         self.conditions.as_ref()?.unique.as_ref()
     }
 
+    /// Makes it unique, by its handler, queue, owner and input as they are now. An id that is `fresh` becomes one with which it has
+    /// its place where stores that spread jobs look for its key. Errors when the input cannot be told from others so.
+    pub fn make_unique(&mut self, unique: &Unique, fresh: bool) -> Result<(), InvalidInput> {
+        let (owner, input) = (self.owner.as_ref(), &self.payload.bytes[..]);
+        let unique = unique.of(Subject { name: &self.name, queue: &self.queue, owner, input })?;
+        if fresh {
+            self.id = self.id.beside(unique.key);
+        }
+        self.conditions.get_or_insert_default().unique = Some(unique);
+        Ok(())
+    }
+
     /// The moment from which on no attempt of the job, accepted at `accepted`, starts.
     pub fn expires_at(&self, accepted: Timestamp) -> Option<Timestamp> {
         let conditions = self.conditions.as_ref()?;
@@ -382,10 +394,7 @@ impl JobBuilder {
             job.conditions = Some(Box::new(Conditions { unique: None, expires, deadline, keys }));
         }
         if let Some(unique) = self.unique {
-            let (owner, input) = (job.owner.as_ref(), &job.payload.bytes[..]);
-            let unique = unique.of(Subject { name: &job.name, queue: &job.queue, owner, input })?;
-            job.id = self.id.unwrap_or(job.id.beside(unique.key));
-            job.conditions.get_or_insert_default().unique = Some(unique);
+            job.make_unique(&unique, self.id.is_none())?;
         }
         Ok(job)
     }

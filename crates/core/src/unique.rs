@@ -167,18 +167,37 @@ impl Unique {
         self
     }
 
-    /// What this means for a job.
-    pub(crate) fn of(&self, job: Subject<'_>) -> Result<Uniqueness, InvalidInput> {
+    /// Whether fields of the input decide, which has to be JSON then.
+    pub fn is_by_fields(&self) -> bool {
+        matches!(self.by, By::Fields(_))
+    }
+
+    /// Refuses what can make no job unique, whatever its input: a key that is too long, a period of nothing, and the like.
+    pub fn check(&self) -> Result<(), InvalidInput> {
         if self.period.is_some_and(|period| period.is_zero() || period > DELAY_MAX) {
             return Err(InvalidInput::new("unique period", "must be more than zero and ten years or less"));
         }
         if self.extends && self.period.is_none() {
             return Err(InvalidInput::new("unique period", "must be given where it is extended"));
         }
-        let states = self.states.unwrap_or(if self.period.is_some() { States::ALL } else { States::UNFINISHED });
-        if states == States::of([]) {
+        if self.states == Some(States::of([])) {
             return Err(InvalidInput::new("unique states", "must be one or more"));
         }
+        match &self.by {
+            By::Key(key) if key.is_empty() || key.len() > UNIQUE_KEY_BYTES_MAX => {
+                Err(InvalidInput::new("unique key", "must have 1 to 256 bytes"))
+            }
+            By::Fields(fields) if fields.is_empty() || fields.len() > UNIQUE_FIELDS_MAX => {
+                Err(InvalidInput::new("unique fields", "must be 1 to 16"))
+            }
+            By::Key(_) | By::Fields(_) | By::Input => Ok(()),
+        }
+    }
+
+    /// What this means for a job.
+    pub(crate) fn of(&self, job: Subject<'_>) -> Result<Uniqueness, InvalidInput> {
+        self.check()?;
+        let states = self.states.unwrap_or(if self.period.is_some() { States::ALL } else { States::UNFINISHED });
         let key = self.key_of(job)?;
         let Self { period, replaces, extends, cancels_running, .. } = *self;
         Ok(Uniqueness { key, states, period, replaces, extends, cancels_running })
@@ -188,9 +207,6 @@ impl Unique {
         let owner = job.owner.map_or("", Owner::as_str);
         let queue = if self.in_queue { job.queue.as_str() } else { "" };
         let (kind, values) = match &self.by {
-            By::Key(key) if key.is_empty() || key.len() > UNIQUE_KEY_BYTES_MAX => {
-                return Err(InvalidInput::new("unique key", "must have 1 to 256 bytes"));
-            }
             By::Key(key) => ("key", vec![key.clone()]),
             By::Fields(fields) => ("fields", values(fields, job.input)?),
             By::Input => {
@@ -206,9 +222,6 @@ impl Unique {
 
 /// The values of fields of JSON, each behind its name.
 fn values(fields: &[String], input: &[u8]) -> Result<Vec<String>, InvalidInput> {
-    if fields.is_empty() || fields.len() > UNIQUE_FIELDS_MAX {
-        return Err(InvalidInput::new("unique fields", "must be 1 to 16"));
-    }
     let input: Value = serde_json::from_slice(input)
         .map_err(|_| InvalidInput::new("unique fields", "can be taken from JSON input only"))?;
     let value = |field: &String| {
@@ -336,7 +349,9 @@ mod tests {
             Unique::key("k").extend(),
             Unique::key("k").states([]),
         ];
-        assert!(wrong.iter().all(|unique| of(unique, &job("{}")).is_err()));
+        assert!(wrong.iter().all(|unique| unique.check().is_err() && of(unique, &job("{}")).is_err()));
+        let by_fields = Unique::fields(["absent"]);
+        assert!(by_fields.check().is_ok() && of(&by_fields, &job("{}")).is_err(), "the input decides");
     }
 
     fn meets(unique: &Unique, status: Option<Status>, until: Option<Timestamp>) -> Verdict {

@@ -115,6 +115,11 @@ struct Messages;
 #[doc = include_str!("../../../docs/scheduling.md")]
 struct Scheduling;
 
+/// Compiles the HTTP contract.
+#[cfg(all(doctest, feature = "http"))]
+#[doc = include_str!("../../../docs/http.md")]
+struct HttpContract;
+
 /// Compiles the manual on unique jobs.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/unique.md")]
