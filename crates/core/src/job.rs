@@ -176,6 +176,18 @@ impl NewJob {
         self.conditions.as_ref()?.unique.as_ref()
     }
 
+    /// Makes it unique, by its handler, queue, owner and input as they are now. An id that is `fresh` becomes one with which it has
+    /// its place where stores that spread jobs look for its key. Errors when the input cannot be told from others so.
+    pub fn make_unique(&mut self, unique: &Unique, fresh: bool) -> Result<(), InvalidInput> {
+        let (owner, input) = (self.owner.as_ref(), &self.payload.bytes[..]);
+        let unique = unique.of(Subject { name: &self.name, queue: &self.queue, owner, input })?;
+        if fresh {
+            self.id = self.id.beside(unique.key);
+        }
+        self.conditions.get_or_insert_default().unique = Some(unique);
+        Ok(())
+    }
+
     /// The moment from which on no attempt of the job, accepted at `accepted`, starts.
     pub fn expires_at(&self, accepted: Timestamp) -> Option<Timestamp> {
         self.conditions.as_ref()?.expires_at(accepted)
@@ -348,9 +360,10 @@ impl JobBuilder {
     }
 
     /// There must be one such job at a time. Unless it has an id of its own, it gets one with which it has its place where
-    /// stores that spread jobs look for its key.
-    pub fn unique(mut self, unique: Unique) -> Self {
-        self.unique = Some(unique);
+    /// stores that spread jobs look for its key. Takes the place of what its handler's options say, as `None` does, with which
+    /// there may be any number.
+    pub fn unique(mut self, unique: impl Into<Option<Unique>>) -> Self {
+        self.unique = unique.into();
         self
     }
 
@@ -387,10 +400,7 @@ impl JobBuilder {
             job.conditions = Some(Box::new(Conditions { unique: None, expires, deadline, keys }));
         }
         if let Some(unique) = self.unique {
-            let (owner, input) = (job.owner.as_ref(), &job.payload.bytes[..]);
-            let unique = unique.of(Subject { name: &job.name, queue: &job.queue, owner, input })?;
-            job.id = self.id.unwrap_or(job.id.beside(unique.key));
-            job.conditions.get_or_insert_default().unique = Some(unique);
+            job.make_unique(&unique, self.id.is_none())?;
         }
         Ok(job)
     }

@@ -13,7 +13,8 @@ use crate::time::Timestamp;
 
 /// By what a job is the same as another, for how long, and what becomes of a second one. The first holds the key while it
 /// is waiting or running, or otherwise as [`states`](Self::states) and [`within`](Self::within) say; a second one is refused,
-/// and its submitter is told of the first, unless it [replaces](Self::replace) it.
+/// and its submitter is told of the first, unless it [replaces](Self::replace) it, even
+/// [where it runs](Self::cancel_running).
 ///
 /// Jobs of different handlers and of different owners are never the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,7 @@ pub struct Unique {
     period: Option<Duration>,
     replaces: bool,
     extends: bool,
+    cancels_running: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +63,15 @@ pub struct Uniqueness {
     pub replaces: bool,
     /// Whether a second one that is refused makes the period begin anew.
     pub extends: bool,
+    /// Whether it takes the place of a job that runs, too, which is asked to stop.
+    // Last, and not there at all where it is not so, as in records from before it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub cancels_running: bool,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// Who holds a key.
@@ -81,7 +92,7 @@ pub enum Verdict {
     Free,
     /// The holder stands: it is refused.
     Stands,
-    /// It is accepted, and the holder, which waits, is canceled.
+    /// It is accepted in place of the holder, which is canceled if it waits, and asked to stop if it runs.
     Replaces,
 }
 
@@ -103,7 +114,15 @@ impl Unique {
     }
 
     fn by(by: By) -> Self {
-        Self { by, in_queue: false, states: None, period: None, replaces: false, extends: false }
+        Self {
+            by,
+            in_queue: false,
+            states: None,
+            period: None,
+            replaces: false,
+            extends: false,
+            cancels_running: false,
+        }
     }
 
     /// Jobs in different queues are not the same.
@@ -132,35 +151,62 @@ impl Unique {
         self
     }
 
+    /// As [`replace`](Self::replace), and a first one that runs makes way too: its handler is asked to stop, as by any
+    /// cancellation, and the second holds the key from then on.
+    ///
+    /// Nobody waits until the first has stopped. Where only one may run, give both a [key](crate::Key) with a limit of one
+    /// ([`Limits::running`](crate::Limits::running)).
+    pub fn cancel_running(mut self) -> Self {
+        self.cancels_running = true;
+        self.replace()
+    }
+
     /// A second one that is refused makes the period begin anew.
     pub fn extend(mut self) -> Self {
         self.extends = true;
         self
     }
 
-    /// What this means for a job.
-    pub(crate) fn of(&self, job: Subject<'_>) -> Result<Uniqueness, InvalidInput> {
+    /// Whether fields of the input decide, which has to be JSON then.
+    pub fn is_by_fields(&self) -> bool {
+        matches!(self.by, By::Fields(_))
+    }
+
+    /// Refuses what can make no job unique, whatever its input: a key that is too long, a period of nothing, and the like.
+    pub fn check(&self) -> Result<(), InvalidInput> {
         if self.period.is_some_and(|period| period.is_zero() || period > DELAY_MAX) {
             return Err(InvalidInput::new("unique period", "must be more than zero and ten years or less"));
         }
         if self.extends && self.period.is_none() {
             return Err(InvalidInput::new("unique period", "must be given where it is extended"));
         }
-        let states = self.states.unwrap_or(if self.period.is_some() { States::ALL } else { States::UNFINISHED });
-        if states == States::of([]) {
+        if self.states == Some(States::of([])) {
             return Err(InvalidInput::new("unique states", "must be one or more"));
         }
+        match &self.by {
+            By::Key(key) if key.is_empty() || key.len() > UNIQUE_KEY_BYTES_MAX => {
+                Err(InvalidInput::new("unique key", "must have 1 to 256 bytes"))
+            }
+            By::Fields(fields) if fields.is_empty() || fields.len() > UNIQUE_FIELDS_MAX => {
+                Err(InvalidInput::new("unique fields", "must be 1 to 16"))
+            }
+            By::Key(_) | By::Fields(_) | By::Input => Ok(()),
+        }
+    }
+
+    /// What this means for a job.
+    pub(crate) fn of(&self, job: Subject<'_>) -> Result<Uniqueness, InvalidInput> {
+        self.check()?;
+        let states = self.states.unwrap_or(if self.period.is_some() { States::ALL } else { States::UNFINISHED });
         let key = self.key_of(job)?;
-        Ok(Uniqueness { key, states, period: self.period, replaces: self.replaces, extends: self.extends })
+        let Self { period, replaces, extends, cancels_running, .. } = *self;
+        Ok(Uniqueness { key, states, period, replaces, extends, cancels_running })
     }
 
     fn key_of(&self, job: Subject<'_>) -> Result<JobId, InvalidInput> {
         let owner = job.owner.map_or("", Owner::as_str);
         let queue = if self.in_queue { job.queue.as_str() } else { "" };
         let (kind, values) = match &self.by {
-            By::Key(key) if key.is_empty() || key.len() > UNIQUE_KEY_BYTES_MAX => {
-                return Err(InvalidInput::new("unique key", "must have 1 to 256 bytes"));
-            }
             By::Key(key) => ("key", vec![key.clone()]),
             By::Fields(fields) => ("fields", values(fields, job.input)?),
             By::Input => {
@@ -176,9 +222,6 @@ impl Unique {
 
 /// The values of fields of JSON, each behind its name.
 fn values(fields: &[String], input: &[u8]) -> Result<Vec<String>, InvalidInput> {
-    if fields.is_empty() || fields.len() > UNIQUE_FIELDS_MAX {
-        return Err(InvalidInput::new("unique fields", "must be 1 to 16"));
-    }
     let input: Value = serde_json::from_slice(input)
         .map_err(|_| InvalidInput::new("unique fields", "can be taken from JSON input only"))?;
     let value = |field: &String| {
@@ -236,6 +279,7 @@ impl Uniqueness {
         match (in_time && in_state, holder.status) {
             (false, _) => Verdict::Free,
             (true, Some(status)) if self.replaces && status.is_waiting() => Verdict::Replaces,
+            (true, Some(Status::InProgress)) if self.cancels_running => Verdict::Replaces,
             (true, _) => Verdict::Stands,
         }
     }
@@ -305,7 +349,9 @@ mod tests {
             Unique::key("k").extend(),
             Unique::key("k").states([]),
         ];
-        assert!(wrong.iter().all(|unique| of(unique, &job("{}")).is_err()));
+        assert!(wrong.iter().all(|unique| unique.check().is_err() && of(unique, &job("{}")).is_err()));
+        let by_fields = Unique::fields(["absent"]);
+        assert!(by_fields.check().is_ok() && of(&by_fields, &job("{}")).is_err(), "the input decides");
     }
 
     fn meets(unique: &Unique, status: Option<Status>, until: Option<Timestamp>) -> Verdict {
@@ -346,5 +392,24 @@ mod tests {
         assert_eq!(meets(&replacing, Some(Status::Scheduled), None), Verdict::Replaces);
         assert_eq!(meets(&replacing, Some(Status::InProgress), None), Verdict::Stands);
         assert_eq!(meets(&replacing, Some(Status::Completed), None), Verdict::Free);
+    }
+
+    #[test]
+    fn what_runs_is_replaced_by_those_that_cancel_it() {
+        let newest = Unique::key("k").cancel_running();
+        for status in [Status::Queued, Status::Scheduled, Status::InProgress] {
+            assert_eq!(meets(&newest, Some(status), None), Verdict::Replaces, "{status}");
+        }
+        let throttle = newest.clone().within(HOUR);
+        for status in [Status::Completed, Status::Failed, Status::Canceled] {
+            assert_eq!(meets(&newest, Some(status), None), Verdict::Free, "{status}");
+            assert_eq!(meets(&throttle, Some(status), Some(NOW.after(HOUR))), Verdict::Stands, "{status}");
+        }
+        let while_queued = newest.states([Status::Queued]);
+        assert_eq!(
+            meets(&while_queued, Some(Status::InProgress), None),
+            Verdict::Free,
+            "it holds nothing while it runs"
+        );
     }
 }

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use windlass_core::job::JobBuilder;
-use windlass_core::{NewJob, Payload, Priority, RetryPolicy};
+use windlass_core::{NewJob, Payload, Priority, RetryPolicy, Unique};
 
 use crate::context::Context;
 use crate::error::Result;
@@ -66,6 +66,9 @@ pub struct HandlerOptions {
     pub retry_delay_cap: Option<Duration>,
     /// How long one attempt may run; `None` takes the engine's `job_timeout`.
     pub timeout: Option<Duration>,
+    /// By what and while what holds there is one such job at a time; any number when `None`. It is checked, and its key found,
+    /// when a job is made.
+    pub unique: Option<Unique>,
 }
 
 impl HandlerOptions {
@@ -74,7 +77,8 @@ impl HandlerOptions {
         let builder = NewJob::build(name, payload)
             .queue(self.queue.unwrap_or("default"))
             .priority(self.priority)
-            .retry(self.retry(fallback));
+            .retry(self.retry(fallback))
+            .unique(self.unique.clone());
         match self.timeout {
             Some(timeout) => builder.timeout(timeout),
             None => builder,

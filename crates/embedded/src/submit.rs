@@ -169,8 +169,10 @@ impl<'c> Intake<'c> {
         let former = match unique::way(ledger.conn, unique, ledger.now)? {
             Way::Taken(id) => return answer(id, SubmitOutcome::Duplicate),
             Way::Free => None,
-            // Whoever is replaced makes room, in a queue that has too many as in any other.
-            Way::InPlaceOf(_, queue) if is_full(ledger, &new.queue, limit, u64::from(queue == new.queue)) => {
+            // Whoever is replaced while it waits makes room, in a queue that has too many as in any other.
+            Way::InPlaceOf(_, queue)
+                if is_full(ledger, &new.queue, limit, u64::from(queue.as_ref() == Some(&new.queue))) =>
+            {
                 return answer(new.id, SubmitOutcome::QueueFull);
             }
             Way::InPlaceOf(id, _) => Some(id),

@@ -20,8 +20,8 @@ pub(crate) enum Way {
     Free,
     /// This one stands.
     Taken(JobId),
-    /// It is accepted in place of this one, which waits in that line.
-    InPlaceOf(JobId, QueueName),
+    /// It is accepted in place of this one, which waits in that line, or runs.
+    InPlaceOf(JobId, Option<QueueName>),
 }
 
 /// Decides; a period that is extended begins anew.
@@ -35,11 +35,12 @@ pub(crate) fn way(conn: &Connection, unique: &Uniqueness, now: Timestamp) -> Che
     let holder = Holder { states: States::from_bits(row.get(1)?), until, status };
     match unique.meets(holder, now) {
         Verdict::Free => Ok(Way::Free),
-        Verdict::Replaces => {
+        Verdict::Replaces if status.is_some_and(Status::is_waiting) => {
             let queue =
                 QueueName::new(record::text(row, 4)?).map_err(|error| Fault::unreadable("queue name", error))?;
-            Ok(Way::InPlaceOf(id, queue))
+            Ok(Way::InPlaceOf(id, Some(queue)))
         }
+        Verdict::Replaces => Ok(Way::InPlaceOf(id, None)),
         Verdict::Stands => {
             if unique.extends {
                 let until = unique.until(now).map(Timestamp::as_micros);

@@ -11,7 +11,7 @@ use futures_util::future::FutureExt;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, Sleep};
-use windlass_store::{Claim, Claimed, ErrorKind, Exchanged, Fate, Hint, Hints, Lease};
+use windlass_store::{Claim, Claimed, ErrorKind, Exchanged, Fate, Hint, Hints, Lease, SubmitOutcome, Submitted};
 
 use crate::crossing::{Crossings, Passage};
 use crate::error::Error;
@@ -301,6 +301,7 @@ impl Exchanger {
                 let items = exchanged.fates.len() + exchanged.submitted.len() + attempts.len();
                 self.shared.metrics.exchanged(took, items);
                 self.shared.metrics.submitted(&exchanged.submitted);
+                self.tell_of_replaced(&exchanged.submitted);
                 turn.reply(exchanged.submitted);
                 self.note_fates(&turn, &exchanged.fates);
                 self.take_in(&exchanged.claimed, attempts, &turn);
@@ -342,6 +343,15 @@ impl Exchanger {
         }
         self.hungry = true;
         self.alarm.as_mut().reset(until);
+    }
+
+    /// A job that waited and was replaced has ended; one that runs is looked at in vain.
+    fn tell_of_replaced(&self, submitted: &[Submitted]) {
+        for answer in submitted {
+            if let SubmitOutcome::Replaced(former) = answer.outcome {
+                self.shared.waiters.ring(former);
+            }
+        }
     }
 
     fn note_fates(&mut self, turn: &Turn, fates: &[Fate]) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use windlass_core::job::JobBuilder;
 use windlass_core::{
     Cadence, Clock, InvalidInput, Misfire, Overlap, Owner, Priority, RetryPolicy, Schedule, ScheduleName, SystemClock,
-    Timestamp,
+    Timestamp, Unique,
 };
 use windlass_dispatch::{Encode, Handler, HandlerOptions};
 
@@ -155,6 +155,13 @@ impl Recurring {
     pub fn key(self, kind: impl AsRef<str>, value: impl std::fmt::Display) -> Self {
         let (kind, value) = (kind.as_ref().to_owned(), value.to_string());
         self.shaped(move |job| job.key(kind, value))
+    }
+
+    /// There must be one of its jobs at a time, as of others that are the same: a tick that meets one submits nothing. See
+    /// [`Submission::unique`](crate::Submission::unique).
+    pub fn unique(self, unique: impl Into<Option<Unique>>) -> Self {
+        let unique = unique.into();
+        self.shaped(move |job| job.unique(unique))
     }
 
     fn shaped(mut self, shape: impl FnOnce(JobBuilder) -> JobBuilder + Send + 'static) -> Self {

@@ -103,8 +103,8 @@ impl Submission {
     }
 
     /// There must be one such job at a time: another one that is the same is not stored, and the answer names the one that
-    /// stands ([`Unique`]).
-    pub fn unique(self, unique: Unique) -> Self {
+    /// stands ([`Unique`]). Takes the place of what its handler's options say, as `None` does, with which there may be any number.
+    pub fn unique(self, unique: impl Into<Option<Unique>>) -> Self {
         self.map(|job| job.unique(unique))
     }
 

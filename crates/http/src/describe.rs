@@ -13,6 +13,8 @@ pub(crate) struct Description {
     pub(crate) job: &'static str,
     /// The media type of the body; empty when there is none.
     pub(crate) content_type: &'static str,
+    /// The header that tells which jobs are the same, if one does.
+    pub(crate) unique_by: Option<String>,
     /// The shapes of body and result, where the application gave them.
     pub(crate) described: Option<Described>,
 }

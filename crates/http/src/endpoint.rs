@@ -10,12 +10,13 @@ use axum::response::IntoResponse;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use futures_util::FutureExt;
 use utoipa::ToSchema;
-use windlass_core::InvalidInput;
+use windlass_core::{InvalidInput, Unique};
 use windlass_dispatch::{Handler, Input};
 
 use crate::describe::{Described, Description};
 use crate::shared::Shared;
 use crate::submit::{Check, Entrance};
+use crate::unique::Rule;
 
 /// An endpoint to be added to an [`Api`](crate::Api).
 #[must_use = "an endpoint does nothing until it is added to an Api"]
@@ -24,6 +25,7 @@ pub struct Endpoint<H: Handler> {
     path: String,
     handler: H,
     check: Option<Check<H::Input>>,
+    unique: Option<Rule>,
     described: Option<Described>,
 }
 
@@ -78,7 +80,7 @@ pub fn delete<H: Handler>(path: impl Into<String>, handler: H) -> Endpoint<H> {
 
 impl<H: Handler> Endpoint<H> {
     pub(crate) fn new(method: Verb, path: String, handler: H) -> Self {
-        Self { method, path, handler, check: None, described: None }
+        Self { method, path, handler, check: None, unique: None, described: None }
     }
 
     /// Looks at each input before it is queued. `Ok` queues it; an `Err` is the answer instead, as it is.
@@ -119,6 +121,44 @@ impl<H: Handler> Endpoint<H> {
         self
     }
 
+    /// There must be one such job at a time, among those of one owner: where another stands that is the same, the answer is
+    /// that job, with `Async-Job-Outcome: duplicate`. Default: what the handler's options say, which `None` undoes.
+    ///
+    /// The API is refused when this can make no job unique: by fields of a body that is no JSON, say. A body without the fields
+    /// is answered with `422`.
+    ///
+    /// ```
+    /// # use windlass_dispatch::{Context, Handler, Json, Result};
+    /// # struct Bill;
+    /// # impl Handler for Bill {
+    /// #     type Input = Json<u64>;
+    /// #     type Output = ();
+    /// #     const NAME: &'static str = "Bill";
+    /// #     async fn run(&self, _input: Json<u64>, _cx: Context) -> Result<()> { Ok(()) }
+    /// # }
+    /// use windlass_core::Unique;
+    /// use windlass_http::post;
+    ///
+    /// let endpoint = post("/bills", Bill).unique(Unique::fields(["customerId"]));
+    /// # drop(endpoint);
+    /// ```
+    pub fn unique(mut self, unique: impl Into<Option<Unique>>) -> Self {
+        self.unique = Some(Rule::Always(unique.into()));
+        self
+    }
+
+    /// The same, by what `make` makes of a header's value, of 1 to 256 visible ASCII characters:
+    /// `.unique_by_header("X-Order-Id", |order| Unique::key(order))`. A request without the header submits a job that is not unique; one whose
+    /// value is longer, or that has several, is answered with `400`.
+    pub fn unique_by_header(
+        mut self,
+        name: impl AsRef<str>,
+        make: impl Fn(&str) -> Unique + Send + Sync + 'static,
+    ) -> Self {
+        self.unique = Some(Rule::by_header(name.as_ref(), make));
+        self
+    }
+
     /// Puts the shapes of the body and of the result into the OpenAPI document.
     pub fn describe<In: ToSchema, Out: ToSchema>(mut self) -> Self {
         self.described = Some(Described::of::<In, Out>());
@@ -155,12 +195,13 @@ impl<H: Handler> Mount for Endpoint<H> {
             path: self.path.clone(),
             job: H::NAME,
             content_type: H::Input::CONTENT_TYPE,
+            unique_by: self.unique.as_ref().and_then(Rule::header).map(ToString::to_string),
             described: self.described.clone(),
         }
     }
 
     fn mount(self: Box<Self>, shared: Arc<Shared>) -> Result<MethodRouter, InvalidInput> {
-        let entrance = Arc::new(Entrance::new(shared, &self.handler, self.check)?);
+        let entrance = Arc::new(Entrance::new(shared, &self.handler, self.check, self.unique)?);
         Ok(on(self.method.filter(), move |request: Request| {
             let entrance = entrance.clone();
             async move { entrance.answer(request).await }

@@ -7,6 +7,7 @@ use axum::Router;
 use axum::http::request::Parts;
 use axum::response::IntoResponse;
 use axum::routing::MethodRouter;
+use windlass_core::Unique;
 use windlass_dispatch::Handler;
 use windlass_engine::Engine;
 
@@ -96,6 +97,22 @@ impl<H: Handler> Submitting<H> {
         R: IntoResponse + 'static,
     {
         self.endpoint = self.endpoint.validate_with(check);
+        self
+    }
+
+    /// As [`Endpoint::unique`].
+    pub fn unique(mut self, unique: impl Into<Option<Unique>>) -> Self {
+        self.endpoint = self.endpoint.unique(unique);
+        self
+    }
+
+    /// As [`Endpoint::unique_by_header`].
+    pub fn unique_by_header(
+        mut self,
+        name: impl AsRef<str>,
+        make: impl Fn(&str) -> Unique + Send + Sync + 'static,
+    ) -> Self {
+        self.endpoint = self.endpoint.unique_by_header(name, make);
         self
     }
 

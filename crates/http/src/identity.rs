@@ -45,6 +45,11 @@ impl Identity {
         }
     }
 
+    /// Whether nobody but this process has named the id.
+    pub(crate) fn is_fresh(self) -> bool {
+        self == Self::Fresh
+    }
+
     /// What to answer when the id stands for other work.
     pub(crate) fn reused(self) -> Problem {
         match self {
@@ -59,7 +64,8 @@ impl Identity {
     }
 }
 
-fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a [u8]>, Problem> {
+/// The value of a header that may come once.
+pub(crate) fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a [u8]>, Problem> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
         (value, None) => Ok(value.map(|value| value.as_bytes())),

@@ -5,7 +5,7 @@
 //! - [`api`]: [`Api`], endpoints, job routes and their rules in one router
 //! - [`endpoint`]: [`Endpoint`], [`post`], [`put`], [`patch`], [`delete`]: a verb, a path and a handler
 //! - [`extend`]: [`HttpExt`], single routes straight from the engine
-//! - `submit`: a request becomes a job, by way of `accept` (body), `identity` (ids and keys), `keep` (context),
+//! - `submit`: a request becomes a job, by way of `accept` (body), `identity` (ids and keys), `unique`, `keep` (context),
 //!   [`prefer`] (waiting) and `owner`
 //! - `jobs`: follow, fetch and cancel; [`view`] is a job's JSON, `outcome` its result or why there is none
 //! - [`responses`]: [`Responses`], the four answers that can be replaced
@@ -63,6 +63,7 @@ pub mod serve;
 mod shapes;
 mod shared;
 mod submit;
+mod unique;
 pub mod view;
 
 pub use api::{Api, ApiError, not_found};
@@ -72,6 +73,6 @@ pub use health::health_routes;
 pub use identity::{IDEMPOTENCY_KEY, REQUEST_ID};
 pub use keep::KEPT_BY_DEFAULT;
 pub use problem::{Code, Problem, Rejection};
-pub use responses::{ASYNC_JOB_ID, NotFound, Responses};
+pub use responses::{ASYNC_JOB_ID, ASYNC_JOB_OUTCOME, NotFound, Responses};
 pub use serve::{Server, serve};
 pub use view::{JobView, ResultView};

@@ -50,6 +50,13 @@ fn submission(endpoint: &Description) -> Operation {
         .parameter(header("X-Async-Request-Id", "becomes the job's id; not together with Idempotency-Key", uuid()))
         .response("202", accepted())
         .response("200", finished(output));
+    if let Some(name) = &endpoint.unique_by {
+        operation = operation.parameter(header(
+            name,
+            "while one of them stands, requests with the same value make one job",
+            string(),
+        ));
+    }
     for (status, when) in REFUSED {
         operation = operation.response(status, problem(when));
     }
@@ -63,7 +70,7 @@ fn submission(endpoint: &Description) -> Operation {
 
 const REFUSED: [(&str, &str); 9] = [
     ("400", "the body, a header or the input is not valid"),
-    ("409", "with Prefer: wait, the job failed"),
+    ("409", "with Prefer: wait, the job failed; or the same job was accepted before and has been removed"),
     ("410", "with Prefer: wait, the job was canceled"),
     ("413", "the body is too large"),
     ("415", "the media type is not taken"),
@@ -129,6 +136,7 @@ fn accepted() -> Response {
     content(response, JSON, reference(JOB))
         .header("Location", said(string(), "where the job is found"))
         .header("Async-Job-Id", said(uuid(), "the job's id"))
+        .header("Async-Job-Outcome", said(string(), "existing, duplicate or replaced, where the job is not just new"))
         .header("Retry-After", retry_after())
         .header("Preference-Applied", said(string(), "the preference that was honoured"))
         .build()

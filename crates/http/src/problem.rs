@@ -77,6 +77,8 @@ codes! {
     JobFailed = 409 "job_failed" "The job failed";
     /// The job cannot be canceled any more.
     JobFinished = 409 "job_already_finished" "The job has finished";
+    /// A job that is the same was accepted in this period, and has been removed since.
+    DuplicateRemoved = 409 "duplicate_removed" "The same job was accepted before";
     /// The job was canceled: there is no result.
     JobCanceled = 410 "job_canceled" "The job was canceled";
     /// The body is over the limit.

@@ -17,6 +17,11 @@ use crate::view::JobView;
 /// Carries the job's id in the answer to a submission.
 pub const ASYNC_JOB_ID: HeaderName = HeaderName::from_static("async-job-id");
 
+/// Carries, in the answer to a submission that did not just make a new job, what it did: `existing` (the id or key had this job
+/// already), `duplicate` (this job, which stood before, is the same) or `replaced` (the job is new, and has taken the place of one
+/// that was the same).
+pub const ASYNC_JOB_OUTCOME: HeaderName = HeaderName::from_static("async-job-outcome");
+
 /// There is no such job, or the caller may not see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotFound;

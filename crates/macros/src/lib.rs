@@ -4,7 +4,7 @@
 //!
 //! - [`macro@job`], [`macro@handler`], [`derive@Command`], [`derive@Query`], [`derive@Event`], [`macro@dispatcher`]: all logic is
 //!   in `expand`, plain functions over token streams
-//! - `expand::options` reads what stands in `#[job(…)]`, `expand::setting` one option of it
+//! - `expand::options` reads what stands in `#[job(…)]`, `expand::setting` one option of it, `expand::unique` that of this name
 //! - `expand::signature` reads the function's arguments and result, `expand::ownership` refuses borrowed types
 //! - `expand::emit` writes the handler of a job, `expand::handler` that of a message
 //! - `expand::message` writes what a message is, `expand::dispatcher` who handles it
@@ -13,7 +13,7 @@
 //! ```standalone_crate
 //! # extern crate self as windlass;
 //! # pub mod __job {
-//! #     pub use windlass_core::Priority;
+//! #     pub use windlass_core::{Priority, Status, Unique};
 //! #     pub use windlass_dispatch::{Context, Error, FromContext, Handler, HandlerOptions, Needs, NoInput, Result};
 //! #     pub use std::time::Duration;
 //! # }
@@ -63,9 +63,16 @@ use proc_macro::TokenStream;
 /// | `retry_delay_base = "2s"` | upper bound of the first delay | the engine's `retry_delay_base` |
 /// | `retry_delay_cap = "1h"` | upper bound of every delay | one hour |
 /// | `timeout = "2m"` | how long one attempt may run, more than zero | the engine's `job_timeout` |
+/// | `unique(…)` | by what and while what holds there is one such job at a time, as below | any number |
 ///
 /// Durations are numbers with units (`500ms`, `30s`, `2m`, `1h 30m`, `7d`) or ISO 8601 (`PT5M`, `P1DT2H`; no years or months), ten
 /// years at most.
+///
+/// **Unique.** `unique(…)` says by what jobs are the same: `key = "nightly"` (all of them, 1 to 256 bytes), `fields = ["userId",
+/// "/order/id"]` (those with the same values in 1 to 16 fields of their JSON input) or `input` (those with the same input). Beside
+/// that may stand `in_queue`, `states = [Queued, Scheduled]`, `within = "10m"`, `replace`, `cancel_running` and `extend`; each means what the method
+/// of `Unique` with its name does. A submission's own `.unique(…)` takes the place of all of it, `.unique(None)` of a job that is
+/// not unique.
 ///
 /// Keep `name` when you rename the function: waiting jobs carry it.
 ///

@@ -6,7 +6,8 @@ include!("ui/facade.rs");
 use std::sync::Arc;
 use std::time::Duration;
 
-use windlass_core::{ErrorClass, NewJob, Payload, Priority, Timestamp};
+use windlass_core::job::JobBuilder;
+use windlass_core::{ErrorClass, NewJob, Payload, Priority, Status, Timestamp, Unique};
 use windlass_dispatch::{
     Attempt, Conclusion, Context, Error, Handler, Json, NoInput, Result, Router, Routes, Run, Snooze, State, Text,
 };
@@ -182,4 +183,42 @@ mod elsewhere {
 #[test]
 fn another_root_serves_as_well() {
     assert_eq!(elsewhere::tick::NAME, "Tick");
+}
+
+#[job(unique(fields = ["userId", "/order/id"], in_queue, states = [Queued, InProgress], within = "PT10M", replace, extend))]
+async fn bill(_order: Json<Order>) {}
+
+#[job(unique(key = "nightly"), retries = 1)]
+async fn clean_up() {}
+
+#[job(unique(input, cancel_running))]
+async fn index(_document: Text) {}
+
+/// What it is unique by.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Order {
+    #[serde(rename = "userId")]
+    user: u64,
+    order: serde_json::Value,
+}
+
+#[test]
+fn a_job_is_unique_as_it_was_written() {
+    let all = Unique::fields(["userId", "/order/id"]).in_queue().states([Status::Queued, Status::InProgress]);
+    let all = all.within(Duration::from_secs(600)).replace().extend();
+    assert_eq!(bill.options().unique, Some(all));
+    assert_eq!(clean_up.options().unique, Some(Unique::key("nightly")));
+    assert_eq!(index.options().unique, Some(Unique::input().cancel_running()));
+    assert_eq!(count.options().unique, None);
+}
+
+#[test]
+fn the_jobs_of_a_handler_are_unique_unless_one_is_told_otherwise() {
+    let order = |user| Order { user, order: serde_json::json!({ "id": 1, "at": user }) };
+    let key = |job: JobBuilder| job.finish(Timestamp::UNIX_EPOCH).unwrap().unique().map(|unique| unique.key);
+    let of = |user| bill.job(order(user)).unwrap();
+    assert_eq!(key(of(7)), key(of(7)));
+    assert_ne!(key(of(7)), key(of(8)));
+    assert_eq!(key(of(7).unique(Unique::key("all"))), key(of(8).unique(Unique::key("all"))));
+    assert_eq!(key(of(7).unique(None)), None);
 }

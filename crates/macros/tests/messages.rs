@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context as Poller, Poll, Waker};
 
 use serde::{Deserialize, Serialize};
-use windlass_core::{NewJob, Payload, Timestamp};
+use windlass_core::{NewJob, Payload, Timestamp, Unique};
 use windlass_dispatch::message::Message;
 use windlass_dispatch::{
     Call, CallNow, Conclusion, Context, Erased, Error, Handler, Has, MessageContext, Result, Router, Run,
@@ -42,7 +42,7 @@ struct OrderCreated {
     id: usize,
 }
 
-#[handler(name = "CreateOrder", retries = 3)]
+#[handler(name = "CreateOrder", retries = 3, unique(fields = ["sku"]))]
 async fn create_order(order: CreateOrder, shop: &Shop) -> Result<OrderId> {
     if order.sku.is_empty() {
         return Err(Error::permanent("an order needs an article"));
@@ -136,6 +136,7 @@ fn a_handler_of_messages_is_a_handler_of_jobs() {
     let shop = Shop::default();
     let routes = Router::new().handler(create_order).handler(count_order).state(shop.clone()).build().unwrap();
     assert_eq!(create_order.options().retries, Some(3));
+    assert_eq!(create_order.options().unique, Some(Unique::fields(["sku"])));
     let order = Payload::json(&CreateOrder { sku: "rope".into() }).unwrap();
     assert_eq!(attempt("CreateOrder", order, &routes), Conclusion::Done(Payload::json(&0).unwrap()));
     let created = Payload::json(&OrderCreated { id: 5 }).unwrap();

@@ -107,11 +107,12 @@ impl Memory {
     /// Does `work` under the lock and tells the others afterwards when it left something for them. The time is read
     /// under the lock too, so that writes and their times come in one order.
     fn with<T>(&self, work: impl FnOnce(&mut Table, Timestamp) -> T) -> Result<T> {
-        let (done, news) = {
+        let (done, news, asked) = {
             let mut table = self.0.table.lock().map_err(|_| interrupted())?;
             let now = self.0.clock.now();
-            (work(&mut table, now), table.take_news(now))
+            (work(&mut table, now), table.take_news(now), std::mem::take(&mut table.asked))
         };
+        asked.into_iter().for_each(|id| self.send(Hint::CancelRequested(id)));
         if news {
             self.send(Hint::Ready);
         }
@@ -157,11 +158,7 @@ impl Store for Memory {
     }
 
     async fn cancel(&self, id: JobId, scope: &Scope) -> Result<Option<Canceled>> {
-        let canceled = self.with(|table, now| table.cancel(id, scope, now))?;
-        if matches!(canceled, Some(Canceled::Requested(_))) {
-            self.send(Hint::CancelRequested(id));
-        }
-        Ok(canceled)
+        self.with(|table, now| table.cancel(id, scope, now))
     }
 
     async fn sweep(&self, limit: usize) -> Result<Swept> {

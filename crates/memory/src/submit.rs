@@ -81,8 +81,11 @@ impl Table {
             }
             return answer(former, SubmitOutcome::Duplicate);
         }
-        let leaves = former.and_then(|former| self.find(former)).filter(|entry| entry.job.new.queue == new.queue);
-        let limit = queue_limit.map(|limit| limit.saturating_add(u64::from(leaves.is_some())));
+        let former_entry = former.and_then(|former| self.find(former));
+        // One that waits makes room; one that runs has done so before.
+        let leaves =
+            former_entry.is_some_and(|entry| entry.job.status.is_waiting() && entry.job.new.queue == new.queue);
+        let limit = queue_limit.map(|limit| limit.saturating_add(u64::from(leaves)));
         if self.index.is_full(&new.queue, limit) {
             return answer(new.id, SubmitOutcome::QueueFull);
         }

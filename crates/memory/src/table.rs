@@ -24,6 +24,8 @@ pub(crate) struct Table {
     pub(crate) schedules: Timetable,
     pub(crate) holders: Holders,
     pub(crate) keeper: Gatekeeper,
+    /// Running jobs that were asked to stop, of which nobody has been told yet.
+    pub(crate) asked: Vec<JobId>,
     /// The number of the job accepted last.
     pub(crate) latest: Seq,
     /// The token issued last. One count for all jobs: a job submitted anew after its namesake was pruned must not
@@ -40,6 +42,7 @@ impl Table {
             schedules: Timetable::default(),
             holders: Holders::default(),
             keeper: Gatekeeper::default(),
+            asked: Vec::new(),
             latest: 0,
             tokens: 0,
         }
@@ -117,6 +120,9 @@ impl Table {
     pub(crate) fn cancel(&mut self, id: JobId, scope: &Scope, now: Timestamp) -> Option<Canceled> {
         let seq = self.find_in(id, scope)?.seq;
         let step = self.apply(seq, Event::Cancel, now, |_, _| ()).map(|(_, step)| step);
+        if step == Some(Step::RequestCancel) {
+            self.asked.push(id);
+        }
         let job = Box::new(self.jobs.get(seq)?.view());
         Some(match step {
             Some(Step::To(_)) => Canceled::Done(job),

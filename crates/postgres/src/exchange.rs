@@ -76,6 +76,8 @@ async fn send(asking: &Asking<'_>, turn: &Exchange, limit: Option<i64>, notes: O
     let endings = Endings::of(&turn.settle)?;
     let columns = Columns::of(turn.submit.iter().map(|new| &**new))?;
     let some = |wanted: bool| wanted.then_some(());
+    let unique = columns.are_unique() || endings.emitted().are_unique();
+    let enter: OptionFuture<_> = some(unique).map(|()| submit::enter_keys(asking, &columns, endings.emitted())).into();
     let settle: OptionFuture<_> = some(!turn.settle.is_empty()).map(|()| settle::settle(asking, &endings)).into();
     let extend: OptionFuture<_> = some(!turn.extend.is_empty()).map(|()| extend::extend(asking, &turn.extend)).into();
     let submit: OptionFuture<_> =
@@ -88,8 +90,9 @@ async fn send(asking: &Asking<'_>, turn: &Exchange, limit: Option<i64>, notes: O
     let brings_work = !turn.settle.is_empty() || !turn.submit.is_empty();
     let announce: OptionFuture<_> = some(brings_work).map(|()| asking.announce()).into();
     let note: OptionFuture<_> = notes.map(|notes| expiry::note(asking, notes)).into();
-    let (noted, settle, extend, submit, claim, outlook, announced) =
-        futures_util::join!(note, settle, extend, submit, claim, outlook, announce);
+    let (entered, noted, settle, extend, submit, claim, outlook, announced) =
+        futures_util::join!(enter, note, settle, extend, submit, claim, outlook, announce);
+    entered.transpose()?;
     noted.transpose()?;
     let answers = Answers {
         settle: settle.transpose()?.unwrap_or_default(),

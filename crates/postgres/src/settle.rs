@@ -68,6 +68,11 @@ impl<'a> Endings<'a> {
         Ok(())
     }
 
+    /// The jobs that they bring.
+    pub(crate) fn emitted(&self) -> &Columns<'a> {
+        &self.emitted
+    }
+
     fn params(&self) -> Vec<Param<'_>> {
         let mut params: Vec<Param<'_>> = vec![
             (&self.ids, Type::UUID_ARRAY),

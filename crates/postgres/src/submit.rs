@@ -78,6 +78,11 @@ impl<'a> Columns<'a> {
         (&self.rules, Type::TEXT_ARRAY)
     }
 
+    /// Whether any is unique.
+    pub(crate) fn are_unique(&self) -> bool {
+        self.unique
+    }
+
     /// The parameters in the order of the function's.
     pub(crate) fn params(&self) -> [Param<'_>; 10] {
         [
@@ -111,12 +116,13 @@ pub(crate) fn keys(new: &NewJob) -> Option<String> {
 /// As `sql/submit_unique.sql` reads it.
 fn rule(unique: Option<&Uniqueness>, keys: Option<&str>) -> String {
     let mut rule = serde_json::Map::new();
-    if let Some(Uniqueness { key, states, period, replaces, extends }) = unique {
+    if let Some(Uniqueness { key, states, period, replaces, extends, cancels_running }) = unique {
         rule.insert("key".into(), key.to_string().into());
         rule.insert("states".into(), states.bits().into());
         rule.insert("period".into(), period.map(micros).into());
         rule.insert("replaces".into(), (*replaces).into());
         rule.insert("extends".into(), (*extends).into());
+        rule.insert("cancels_running".into(), (*cancels_running).into());
     }
     if let Some(keys) = keys {
         rule.insert("keys".into(), keys.into());
@@ -184,6 +190,13 @@ pub(crate) fn question<'a>(
     params.extend(more);
     let places = "$1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13";
     (format!("SELECT outcome, accepted_at, wait, standing FROM windlass.{function}({places}{more_places})"), params)
+}
+
+/// Locks the keys of unique jobs, of those that are submitted and of those that are emitted.
+pub(crate) async fn enter_keys(asking: &Asking<'_>, columns: &Columns<'_>, emitted: &Columns<'_>) -> Checked<()> {
+    let sql = asking.sql("SELECT windlass.keys_enter(array_cat($1,$2))");
+    asking.client.query_typed(&sql, &[columns.rules(), emitted.rules()]).await?;
+    Ok(())
 }
 
 /// Sends the jobs.

@@ -1,11 +1,12 @@
 //! Who is told of new jobs, and how often.
 #![allow(clippy::unwrap_used)]
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use windlass_core::{Clock, Incarnation, NewJob, Payload, QueueName, SystemClock};
+use windlass_core::{Clock, Incarnation, NewJob, Payload, QueueName, SystemClock, Unique};
 use windlass_postgres::{Postgres, PostgresOptions};
-use windlass_store::{Claim, Hint, Hints, Scope, Store, Verbs};
+use windlass_store::{Claim, Exchange, Hint, Hints, Scope, Store, Verbs};
 use windlass_testkit::servers::PostgresServer;
 
 /// How long a hint may take; and how long nobody must say anything to be taken to have finished.
@@ -66,4 +67,33 @@ async fn where_nobody_is_told_of_jobs_cancellations_still_are() {
     store.cancel(running, &Scope::Everything).await.unwrap();
     assert_eq!(next(&mut hints).await, Hint::CancelRequested(running));
     assert_eq!(count(&mut hints).await, 0);
+}
+
+/// Whether alone, in a turn, or in a transaction of somebody's own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn those_who_run_hear_of_whoever_takes_their_place() {
+    let (store, mut hints, alive) = heard(Postgres::options().notify(false)).await;
+    let newest = || {
+        let draft = NewJob::build("Job", Payload::empty()).unique(Unique::key("k").cancel_running());
+        draft.finish(SystemClock.now()).unwrap()
+    };
+    let claim = || {
+        let (queues, lease) = (vec![QueueName::default()], Duration::from_secs(30));
+        Claim { queues, limit: 1, lease, worker: Incarnation::random(), suspects: 0 }
+    };
+    let _ = store.submit(vec![newest()]).await.unwrap();
+    let first = store.claim(claim()).await.unwrap().jobs.remove(0).lease.id;
+    let _ = store.submit(vec![newest()]).await.unwrap();
+    assert_eq!(next(&mut hints).await, Hint::CancelRequested(first));
+    let second = store.claim(claim()).await.unwrap().jobs.remove(0).lease.id;
+    let turn = Exchange { submit: vec![Arc::new(newest())], claim: Some(claim()), ..Exchange::default() };
+    let third = store.exchange(turn).await.unwrap().claimed.jobs.remove(0).lease.id;
+    assert_eq!(next(&mut hints).await, Hint::CancelRequested(second));
+    let (mut client, connection) = tokio_postgres::connect(&alive.1.url(), tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let transaction = client.transaction().await.unwrap();
+    let _ = store.submit_in(&transaction, vec![newest()]).await.unwrap();
+    assert_eq!(count(&mut hints).await, 0, "it may be rolled back");
+    transaction.commit().await.unwrap();
+    assert_eq!(next(&mut hints).await, Hint::CancelRequested(third));
 }

@@ -56,7 +56,10 @@ impl<'a> Group<'a> {
                     Some(period) => question.arg(record::micros(period)),
                     None => question.arg(""),
                 };
-                question.arg(u8::from(unique.replaces)).arg(u8::from(unique.extends))
+                question
+                    .arg(u8::from(unique.replaces))
+                    .arg(u8::from(unique.extends))
+                    .arg(u8::from(unique.cancels_running))
             }
         };
         self.write(question);

@@ -210,6 +210,25 @@ mod tests {
         }
     }
 
+    /// What was written before jobs could take the place of running ones is read, and written no otherwise today.
+    #[test]
+    fn a_unique_job_is_written_and_read_as_before_any_canceled_running_ones() {
+        const BEFORE: &str = "0198a34e6f77a0940392020092cd0e100003c093808080c0c09395c410b654768d396787c0beab6932c1d84fc17e923c00c3c3c0c0";
+        let unique = || Unique::key("k").within(Duration::from_secs(60)).replace().extend();
+        let record = |unique: Unique| {
+            let new =
+                NewJob::build("Job", Payload::empty()).unique(unique).finish(Timestamp::UNIX_EPOCH).expect("valid");
+            (Spec::encode(&new).expect("encodes"), new.conditions)
+        };
+        let (written, conditions) = record(unique());
+        let hex: String = written.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hex, BEFORE);
+        assert_eq!(Spec::decode(&written).expect("decodes").conditions, conditions);
+        let (written, conditions) = record(unique().cancel_running());
+        assert_eq!(Spec::decode(&written).expect("decodes").conditions, conditions);
+        assert!(conditions.is_some_and(|conditions| conditions.unique.is_some_and(|unique| unique.cancels_running)));
+    }
+
     #[test]
     fn an_unknown_layout_is_refused() {
         assert!(Spec::decode(&[9, 1, 2]).is_err() && Spec::decode(&[]).is_err());

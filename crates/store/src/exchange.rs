@@ -169,8 +169,9 @@ pub enum SubmitOutcome {
     },
     /// A job stands that is the same ([`Unique`](windlass_core::Unique)); nothing was stored. The answer's id is that job's.
     Duplicate,
-    /// The job was stored, and this one, which waited, is canceled: it was the same ([`Unique`](windlass_core::Unique)), or it made room
-    /// in a queue that was full ([`Backlog::drop_oldest`](windlass_core::Backlog::drop_oldest)).
+    /// The job was stored in place of this one, which is canceled if it waited, and asked to stop if it runs: it was the same
+    /// ([`Unique`](windlass_core::Unique)), or it made room in a queue that was full
+    /// ([`Backlog::drop_oldest`](windlass_core::Backlog::drop_oldest)).
     Replaced(JobId),
 }
 

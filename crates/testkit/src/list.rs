@@ -494,6 +494,19 @@ macro_rules! for_each_scenario {
                 batches_with_the_same_keys_in_any_order_all_succeed
                 a_key_can_be_held_again_and_again
                 a_job_replaced_in_its_own_turn_is_not_claimed
+                a_running_job_makes_way_and_is_asked_to_stop
+                one_that_cancels_running_ones_cancels_waiting_ones_too
+                a_running_job_that_made_way_holds_its_key_no_more
+                a_running_job_that_made_way_and_crashed_does_not_come_back
+                each_of_several_that_run_makes_way_once
+                a_running_job_submitted_again_is_not_asked_to_stop
+                a_full_queue_leaves_the_running_one_alone
+                one_that_ends_in_the_same_turn_is_not_replaced
+                a_period_holds_against_those_that_cancel_running_ones
+                a_lease_is_extended_in_the_turn_that_asks_to_stop
+                an_emitted_job_takes_the_place_of_a_running_one
+                many_that_cancel_running_ones_and_work_at_once_leave_one
+                with_a_limit_the_newest_waits_until_the_running_one_has_stopped
             }
             optional schedules {
                 a_schedule_is_kept_as_it_was_written

@@ -36,6 +36,8 @@ pub struct Model {
     holders: BTreeMap<JobId, Holds>,
     rules: Rules,
     turns: Turns,
+    /// Running jobs that were asked to stop, of which nobody has been told yet.
+    asked: Vec<JobId>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -189,8 +191,9 @@ impl Model {
             self.hold_on(now, new);
             return Submitted { id: former, ..answer(SubmitOutcome::Duplicate) };
         }
-        let leaves = former.filter(|_| verdict == Verdict::Replaces).and_then(|id| self.find(id));
-        let makes_room = leaves.is_some_and(|former| former.job.new.queue == new.queue);
+        let replaced = former.filter(|_| verdict == Verdict::Replaces).and_then(|id| self.find(id));
+        let makes_room =
+            replaced.is_some_and(|former| former.job.status.is_waiting() && former.job.new.queue == new.queue);
         let room =
             queue_limit.is_none_or(|limit| self.waiting(&new.queue) < limit.saturating_add(u64::from(makes_room)));
         if !room {
@@ -374,6 +377,11 @@ impl Model {
         self.jobs().find(|job| job.new.id == id && scope.allows(job.new.owner.as_ref())).cloned()
     }
 
+    /// The running jobs that were asked to stop since this was asked last.
+    pub fn take_asked(&mut self) -> Vec<JobId> {
+        std::mem::take(&mut self.asked)
+    }
+
     /// Cancels.
     pub fn cancel(&mut self, now: Timestamp, id: JobId, scope: &Scope) -> Option<Canceled> {
         let kept = self.find(id).filter(|kept| scope.allows(kept.job.new.owner.as_ref()))?;
@@ -382,7 +390,9 @@ impl Model {
             Some(Step::RequestCancel) => {
                 kept.job.cancel_requested = true;
                 kept.job.updated_at = now;
-                Some(Canceled::Requested(Box::new(kept.job.clone())))
+                let asked = Canceled::Requested(Box::new(kept.job.clone()));
+                self.asked.push(id);
+                Some(asked)
             }
             Some(Step::To(_)) => {
                 kept.step(now, Event::Cancel);

@@ -111,6 +111,8 @@ pub enum Way {
     Plain,
     /// It takes the place of one that waits.
     Replaces,
+    /// It takes the place of one that runs, too.
+    CancelsRunning,
     /// It refuses others for so many seconds, and those refused make them begin anew.
     Within(u64),
 }
@@ -188,7 +190,7 @@ fn ends() -> impl Strategy<Value = End> {
 
 fn drafts() -> impl Strategy<Value = Draft> {
     let input = prop_oneof![5 => Just(0_u8), 1 => Just(1)];
-    let way = prop_oneof![Just(Way::Plain), Just(Way::Replaces), Just(Way::Within(20))];
+    let way = prop_oneof![Just(Way::Plain), Just(Way::Replaces), Just(Way::CancelsRunning), Just(Way::Within(20))];
     let unique = prop::option::weighted(0.4, way);
     let delay = select(DELAYS.to_vec());
     let keys = prop_oneof![2 => Just(0_u8), 3 => 1_u8..16];
@@ -257,6 +259,7 @@ pub(crate) fn submission(draft: &Draft) -> NewJob {
         None => new,
         Some((key, Way::Plain)) => new.unique(key),
         Some((key, Way::Replaces)) => new.unique(key.replace()),
+        Some((key, Way::CancelsRunning)) => new.unique(key.cancel_running()),
         Some((key, Way::Within(seconds))) => new.unique(key.within(Duration::from_secs(seconds)).extend()),
     };
     let keys = [("user", 0), ("user", 1), ("team", 0), ("team", 1)].into_iter().enumerate();

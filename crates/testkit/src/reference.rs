@@ -53,6 +53,7 @@ impl Store for Reference {
     async fn exchange(&self, turn: Exchange) -> Result<Exchanged> {
         let (mut model, now) = self.at_now();
         let answers = model.exchange(now, &turn);
+        model.take_asked().into_iter().for_each(|id| self.send(Hint::CancelRequested(id)));
         // With rules, whatever ends may let another one pass.
         let frees = model.has_rules() && answers.fates.iter().any(|fate| matches!(fate, Fate::Settled(_)));
         if frees || leaves_work(&model, &turn, &answers) {
@@ -68,9 +69,7 @@ impl Store for Reference {
     async fn cancel(&self, id: JobId, scope: &Scope) -> Result<Option<Canceled>> {
         let (mut model, now) = self.at_now();
         let canceled = model.cancel(now, id, scope);
-        if let Some(Canceled::Requested(_)) = canceled {
-            self.send(Hint::CancelRequested(id));
-        }
+        model.take_asked().into_iter().for_each(|id| self.send(Hint::CancelRequested(id)));
         Ok(canceled)
     }
 

@@ -90,7 +90,7 @@ pub mod messages {
 pub mod __job {
     pub use serde::{Deserialize, Serialize};
     pub use std::time::Duration;
-    pub use windlass_core::Priority;
+    pub use windlass_core::{Priority, Status, Unique};
     pub use windlass_dispatch::message::{self, Answered, Event, Message};
     pub use windlass_dispatch::{
         Application, BoxFuture, Call, CallNow, Context, Durable, Entries, Error, Follow, FromContext, HandledBy,
@@ -114,6 +114,11 @@ struct Messages;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/scheduling.md")]
 struct Scheduling;
+
+/// Compiles the HTTP contract.
+#[cfg(all(doctest, feature = "http"))]
+#[doc = include_str!("../../../docs/http.md")]
+struct HttpContract;
 
 /// Compiles the manual on unique jobs.
 #[cfg(doctest)]

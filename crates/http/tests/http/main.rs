@@ -14,4 +14,5 @@ mod owners;
 mod readme;
 mod refusals;
 mod sockets;
+mod unique;
 mod waiting;

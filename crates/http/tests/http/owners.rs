@@ -6,7 +6,7 @@ use windlass_http::Rejection;
 
 use crate::client::{Answer, Client, request};
 
-fn owner(parts: &Parts) -> Result<Owner, Rejection> {
+pub(crate) fn owner(parts: &Parts) -> Result<Owner, Rejection> {
     let user = parts.headers.get("x-user").and_then(|value| value.to_str().ok());
     user.and_then(|user| Owner::new(user).ok()).ok_or_else(|| Rejection::unauthorized("who are you?"))
 }

@@ -12,14 +12,14 @@ use windlass_http::Server;
 
 use crate::client::Client;
 
-struct Running {
-    address: SocketAddr,
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
     stop: oneshot::Sender<()>,
     stop_now: oneshot::Sender<()>,
     server: JoinHandle<()>,
 }
 
-async fn run(client: &Client, change: impl FnOnce(Server) -> Server) -> Running {
+pub(crate) async fn run(client: &Client, change: impl FnOnce(Server) -> Server) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
@@ -34,14 +34,14 @@ async fn run(client: &Client, change: impl FnOnce(Server) -> Server) -> Running 
     Running { address, stop, stop_now, server }
 }
 
-async fn connect(address: SocketAddr, text: &str) -> TcpStream {
+pub(crate) async fn connect(address: SocketAddr, text: &str) -> TcpStream {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(text.as_bytes()).await.unwrap();
     stream
 }
 
 /// Everything until the server closes.
-async fn rest(mut stream: TcpStream) -> String {
+pub(crate) async fn rest(mut stream: TcpStream) -> String {
     let mut text = Vec::new();
     // A reset is a close too.
     let _ = stream.read_to_end(&mut text).await;
@@ -102,7 +102,7 @@ async fn a_body_over_the_limit_is_413_without_waiting_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn connections_over_the_cap_wait_for_a_free_one() {
+pub(crate) async fn connections_over_the_cap_wait_for_a_free_one() {
     let client = Client::serving().await;
     let running = run(&client, |server| server.connections_max(1)).await;
     let began = tokio::time::Instant::now();

@@ -7,6 +7,7 @@ use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{Attribute, ItemFn, Type};
 
 use crate::expand::options::Options;
+use crate::expand::setting::duration;
 use crate::expand::signature::{Output, Signature};
 
 /// The attributes that say something about the handler rather than about the function's body.
@@ -104,12 +105,11 @@ impl Job<'_> {
 
     /// `name` is that of the method.
     pub(crate) fn options_method(&self, name: &str) -> TokenStream {
-        let Options { root: _, name: _, queue, priority, retries, retry_delay_base, retry_delay_cap, timeout } =
-            self.options;
-        let nothing = queue.is_none() && priority.is_none() && retries.is_none() && timeout.is_none();
-        if nothing && retry_delay_base.is_none() && retry_delay_cap.is_none() {
+        if self.options.are_defaults() {
             return TokenStream::new();
         }
+        let Options { root: _, name: _, queue, priority, retries, retry_delay_base, retry_delay_cap, timeout, unique } =
+            self.options;
         let (seam, method) = (self.seam(), format_ident!("{name}"));
         let (queue, retries) = (optional(queue.as_ref()), optional(retries.as_ref()));
         // The level was checked, so the default never comes in; it spares the expansion an `expect`.
@@ -119,6 +119,7 @@ impl Job<'_> {
         };
         let duration = |value: &Option<Duration>| optional(value.map(|value| duration(&seam, value)));
         let (base, cap, timeout) = (duration(retry_delay_base), duration(retry_delay_cap), duration(timeout));
+        let unique = optional(unique.as_ref().map(|unique| unique.expand(&seam)));
         quote! {
             fn #method(&self) -> #seam::HandlerOptions {
                 #seam::HandlerOptions {
@@ -128,6 +129,7 @@ impl Job<'_> {
                     retry_delay_base: #base,
                     retry_delay_cap: #cap,
                     timeout: #timeout,
+                    unique: #unique,
                 }
             }
         }
@@ -201,11 +203,6 @@ fn optional(value: Option<impl ToTokens>) -> TokenStream {
         Some(value) => quote!(::core::option::Option::Some(#value)),
         None => quote!(::core::option::Option::None),
     }
-}
-
-fn duration(seam: &TokenStream, value: Duration) -> TokenStream {
-    let (seconds, nanoseconds) = (value.as_secs(), value.subsec_nanos());
-    quote!(#seam::Duration::new(#seconds, #nanoseconds))
 }
 
 /// An associated type whose mistakes are reported at the type that was written.

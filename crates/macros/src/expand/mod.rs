@@ -10,6 +10,7 @@ mod ownership;
 mod setting;
 mod signature;
 mod table;
+mod unique;
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
@@ -33,6 +34,7 @@ pub(crate) fn job(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let options = Options::read(arguments, &mut complaints);
     let name = complaints.hear(options.name_for(&function.sig.ident)).unwrap_or_default();
     let signature = signature::read(&function.sig, &mut complaints);
+    options.check_input(signature.input, &mut complaints);
     let job = Job { function: &function, options: &options, name: &name, signature: &signature };
     match complaints.into_error() {
         None => job.handler(),

@@ -6,10 +6,12 @@ use proc_macro2::TokenStream;
 use syn::ext::IdentExt;
 use syn::parse::Parser;
 use syn::punctuated::Punctuated;
-use syn::{Error, Ident, Path, Result, Token, parse_quote};
+use syn::{Error, Ident, Path, Result, Token, Type, parse_quote};
 
 use crate::expand::complaints::Complaints;
-use crate::expand::setting::{Setting, is_name};
+use crate::expand::setting::{Setting, is_name, put};
+use crate::expand::signature::is_json;
+use crate::expand::unique::Unique;
 
 /// Most retries; as in `windlass_core::limits`, which a test compares.
 const RETRIES_MAX: u32 = 1_000;
@@ -27,6 +29,7 @@ pub(crate) struct Options {
     pub(crate) retry_delay_base: Option<Duration>,
     pub(crate) retry_delay_cap: Option<Duration>,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) unique: Option<Unique>,
 }
 
 impl Options {
@@ -57,6 +60,24 @@ impl Options {
         }
     }
 
+    /// Whether the handler's jobs are like those of any other.
+    pub(crate) fn are_defaults(&self) -> bool {
+        let Self { root: _, name: _, queue, priority, retries, retry_delay_base, retry_delay_cap, timeout, unique } =
+            self;
+        let times = [retry_delay_base, retry_delay_cap, timeout];
+        let untimed = times.iter().all(|time| time.is_none());
+        untimed && queue.is_none() && priority.is_none() && retries.is_none() && unique.is_none()
+    }
+
+    /// Refuses fields of an input that has none.
+    pub(crate) fn check_input(&self, input: Option<&Type>, complaints: &mut Complaints) {
+        let fields = self.unique.as_ref().and_then(Unique::fields);
+        if let Some(fields) = fields.filter(|_| !input.is_some_and(is_json)) {
+            complaints
+                .at(fields, "`fields` are those of `Json<T>` input: write `key` or `input` for a job with another one");
+        }
+    }
+
     fn set(&mut self, setting: &Setting) -> Result<()> {
         match setting.key().as_str() {
             "crate" => put(&mut self.root, setting, Setting::path),
@@ -67,17 +88,10 @@ impl Options {
             "retry_delay_base" => put(&mut self.retry_delay_base, setting, Setting::duration),
             "retry_delay_cap" => put(&mut self.retry_delay_cap, setting, Setting::duration),
             "timeout" => put(&mut self.timeout, setting, Setting::duration_above_zero),
+            "unique" => put(&mut self.unique, setting, Unique::read),
             _ => Err(setting.unknown()),
         }
     }
-}
-
-fn put<T>(place: &mut Option<T>, setting: &Setting, read: impl Fn(&Setting) -> Result<T>) -> Result<()> {
-    if place.is_some() {
-        return Err(setting.repeated());
-    }
-    *place = Some(read(setting)?);
-    Ok(())
 }
 
 fn upper_camel_case(snake_case: &str) -> String {
@@ -110,7 +124,7 @@ mod tests {
     fn all_options_are_read() {
         let (options, complaints) = read(quote! {
             name = "A", queue = "b", priority = 0, retries = 0, retry_delay_base = "0s", retry_delay_cap = "1h",
-            timeout = "2m", crate = ::house,
+            timeout = "2m", unique(input), crate = ::house,
         });
         assert_eq!(complaints, None);
         assert_eq!((options.name.as_deref(), options.queue.as_deref()), (Some("A"), Some("b")));
@@ -118,6 +132,7 @@ mod tests {
         assert_eq!(options.retry_delay_base, Some(Duration::ZERO));
         assert_eq!(options.retry_delay_cap, Some(Duration::from_secs(3600)));
         assert_eq!(options.timeout, Some(Duration::from_secs(120)));
+        assert!(options.unique.is_some());
         assert_eq!(options.root().to_token_stream().to_string(), ":: house");
     }
 

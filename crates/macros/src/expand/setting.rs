@@ -7,9 +7,12 @@ use std::time::Duration;
 
 use jiff::SpanRelativeTo;
 use jiff::fmt::temporal::SpanParser;
+use proc_macro2::TokenStream;
+use quote::quote;
 use syn::ext::IdentExt;
-use syn::parse::{Parse, ParseStream};
-use syn::{Error, Expr, ExprLit, ExprPath, Ident, Lit, Path, Result, Token};
+use syn::parse::{Parse, ParseStream, Parser};
+use syn::punctuated::Punctuated;
+use syn::{Error, Expr, ExprLit, ExprPath, Ident, Lit, Path, Result, Token, parenthesized, token};
 
 /// Longest name, in characters; as in `windlass_core::limits`, which a test compares.
 const NAME_LENGTH_MAX: usize = 128;
@@ -17,7 +20,7 @@ const NAME_LENGTH_MAX: usize = 128;
 const DELAY_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 /// Every option with an example, in the order in which they are listed to whoever mistypes one.
-const EXAMPLES: [(&str, &str); 7] = [
+const EXAMPLES: [(&str, &str); 8] = [
     ("name", "name = \"ProcessData\""),
     ("queue", "queue = \"reports\""),
     ("priority", "priority = 3"),
@@ -25,12 +28,33 @@ const EXAMPLES: [(&str, &str); 7] = [
     ("retry_delay_base", "retry_delay_base = \"2s\""),
     ("retry_delay_cap", "retry_delay_cap = \"1h\""),
     ("timeout", "timeout = \"2m\""),
+    ("unique", "unique(input)"),
+];
+/// The same for what stands in `unique(…)`.
+const UNIQUE_EXAMPLES: [(&str, &str); 9] = [
+    ("key", "key = \"nightly\""),
+    ("fields", "fields = [\"userId\"]"),
+    ("input", "input"),
+    ("in_queue", "in_queue"),
+    ("states", "states = [Queued, Scheduled]"),
+    ("within", "within = \"10m\""),
+    ("replace", "replace"),
+    ("cancel_running", "cancel_running"),
+    ("extend", "extend"),
 ];
 
 /// One option as it was written.
 pub(crate) struct Setting {
     key: Ident,
-    value: Expr,
+    value: Value,
+}
+
+/// What was written behind an option's name.
+enum Value {
+    Nothing,
+    One(Expr),
+    /// What stands in parentheses.
+    Several(TokenStream),
 }
 
 impl Parse for Setting {
@@ -39,14 +63,27 @@ impl Parse for Setting {
             return Err(input.error("options are written `option = value`, such as `retries = 5`"));
         }
         let key = Ident::parse_any(input)?;
+        let value = Value::read(&key, input)?;
+        Ok(Self { key, value })
+    }
+}
+
+impl Value {
+    fn read(key: &Ident, input: ParseStream<'_>) -> Result<Self> {
+        if input.peek(token::Paren) {
+            let several;
+            parenthesized!(several in input);
+            return Ok(Self::Several(several.parse()?));
+        }
+        let is_over = || input.is_empty() || input.peek(Token![,]);
+        if is_over() {
+            return Ok(Self::Nothing);
+        }
         if !input.peek(Token![=]) {
-            return Err(missing_value(&key));
+            return Err(missing_value(key));
         }
         input.parse::<Token![=]>()?;
-        if input.is_empty() || input.peek(Token![,]) {
-            return Err(missing_value(&key));
-        }
-        Ok(Self { key, value: input.parse()? })
+        if is_over() { Ok(Self::Nothing) } else { Ok(Self::One(input.parse()?)) }
     }
 }
 
@@ -56,19 +93,35 @@ impl Setting {
         self.key.unraw().to_string()
     }
 
+    /// The option's name as it was written.
+    pub(crate) fn word(&self) -> &Ident {
+        &self.key
+    }
+
     /// The option is not one of those there are.
     pub(crate) fn unknown(&self) -> Error {
         unknown(&self.key)
     }
 
+    /// It is not one of those that stand in `unique(…)`.
+    pub(crate) fn unknown_in_unique(&self) -> Error {
+        let known = listed(&UNIQUE_EXAMPLES);
+        self.at_key(format!("unknown option `{}` of `unique`: write one of {known}", self.key))
+    }
+
+    /// A complaint about the option as a whole.
+    pub(crate) fn at_key(&self, message: impl Display) -> Error {
+        Error::new_spanned(&self.key, message)
+    }
+
     /// The option was given before.
     pub(crate) fn repeated(&self) -> Error {
-        Error::new_spanned(&self.key, format!("`{}` is given twice; keep one", self.key))
+        self.at_key(format!("`{}` is given twice; keep one", self.key))
     }
 
     /// A path, for `crate`.
     pub(crate) fn path(&self) -> Result<Path> {
-        match bare(&self.value) {
+        match self.value()? {
             Expr::Path(ExprPath { qself: None, path, .. }) => Ok(path.clone()),
             _ => Err(self.bad("`crate` takes a path, such as `crate = ::windlass`")),
         }
@@ -89,7 +142,7 @@ impl Setting {
 
     /// A whole number from 0 to `max`.
     pub(crate) fn number<N: FromStr<Err = ParseIntError> + PartialOrd + Display>(&self, max: N) -> Result<N> {
-        let number = match bare(&self.value) {
+        let number = match self.value()? {
             Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => number.base10_parse::<N>().ok(),
             _ => None,
         };
@@ -124,10 +177,78 @@ impl Setting {
         }
     }
 
+    /// Text of 1 to `max` bytes.
+    pub(crate) fn bounded_text(&self, max: usize) -> Result<String> {
+        let text = self.text("a string literal")?;
+        match (1..=max).contains(&text.len()) {
+            true => Ok(text),
+            false => Err(self.bad(format!("`{}` must have 1 to {max} bytes", self.key))),
+        }
+    }
+
+    /// 1 to `max` texts.
+    pub(crate) fn texts(&self, max: usize) -> Result<Vec<String>> {
+        let texts = self.elements("string literals", max)?;
+        texts
+            .into_iter()
+            .map(|text| literal(text).ok_or_else(|| self.wrong_element(text, "a string literal")))
+            .collect()
+    }
+
+    /// 1 or more of the words that there are.
+    pub(crate) fn words(&self, known: &[&str]) -> Result<Vec<Ident>> {
+        let kind = format!("one of {}", known.join(", "));
+        let word = |written| word(written).filter(|word| known.iter().any(|known| word == known));
+        let words = self.elements("statuses", known.len())?;
+        words.into_iter().map(|written| word(written).ok_or_else(|| self.wrong_element(written, &kind))).collect()
+    }
+
+    /// Nothing: that it is written says all.
+    pub(crate) fn flag(&self) -> Result<()> {
+        match self.value {
+            Value::Nothing => Ok(()),
+            Value::One(_) | Value::Several(_) => {
+                Err(self.bad(format!("`{0}` takes no value: write `{0}` alone", self.key)))
+            }
+        }
+    }
+
+    /// Options in parentheses; none where there are no parentheses.
+    pub(crate) fn settings(&self) -> Result<Punctuated<Self, Token![,]>> {
+        match &self.value {
+            Value::Nothing => Ok(Punctuated::new()),
+            Value::Several(several) => Punctuated::parse_terminated.parse2(several.clone()),
+            Value::One(_) => {
+                Err(self.bad(format!("`{0}` takes parentheses: write `{1}`", self.key, example(&self.key()))))
+            }
+        }
+    }
+
+    /// What stands in square brackets.
+    fn elements(&self, kind: &str, max: usize) -> Result<Vec<&Expr>> {
+        let Expr::Array(array) = self.value()? else {
+            return Err(self.wrong(format_args!("{kind} in square brackets")));
+        };
+        match (1..=max).contains(&array.elems.len()) {
+            true => Ok(array.elems.iter().map(bare).collect()),
+            false => Err(self.bad(format!("`{}` must be 1 to {max} {kind}", self.key))),
+        }
+    }
+
+    fn wrong_element(&self, element: &Expr, kind: &str) -> Error {
+        let example = example(&self.key());
+        Error::new_spanned(element, format!("each of `{}` is {kind}: write `{example}`", self.key))
+    }
+
     fn text(&self, kind: &str) -> Result<String> {
-        match bare(&self.value) {
-            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Ok(text.value()),
-            _ => Err(self.wrong(kind)),
+        literal(self.value()?).ok_or_else(|| self.wrong(kind))
+    }
+
+    /// The value, which has to be there.
+    fn value(&self) -> Result<&Expr> {
+        match &self.value {
+            Value::One(value) => Ok(bare(value)),
+            Value::Nothing | Value::Several(_) => Err(missing_value(&self.key)),
         }
     }
 
@@ -135,9 +256,29 @@ impl Setting {
         self.bad(format!("`{}` takes {kind}: write `{}`", self.key, example(&self.key())))
     }
 
+    /// A complaint about the value.
     fn bad(&self, message: impl Display) -> Error {
-        Error::new_spanned(&self.value, message)
+        match &self.value {
+            Value::Nothing => self.at_key(message),
+            Value::One(value) => Error::new_spanned(value, message),
+            Value::Several(several) => Error::new_spanned(several, message),
+        }
     }
+}
+
+/// Takes the value of an option that may be given once.
+pub(crate) fn put<T>(place: &mut Option<T>, setting: &Setting, read: impl Fn(&Setting) -> Result<T>) -> Result<()> {
+    if place.is_some() {
+        return Err(setting.repeated());
+    }
+    *place = Some(read(setting)?);
+    Ok(())
+}
+
+/// The code of a duration, where `seam` has the type.
+pub(crate) fn duration(seam: &TokenStream, value: Duration) -> TokenStream {
+    let (seconds, nanoseconds) = (value.as_secs(), value.subsec_nanos());
+    quote!(#seam::Duration::new(#seconds, #nanoseconds))
 }
 
 /// As in `windlass_core::time`, which a test compares, but for the bound.
@@ -162,8 +303,28 @@ fn bare(value: &Expr) -> &Expr {
     }
 }
 
+fn literal(value: &Expr) -> Option<String> {
+    match value {
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value()),
+        _ => None,
+    }
+}
+
+fn word(value: &Expr) -> Option<Ident> {
+    match value {
+        Expr::Path(ExprPath { qself: None, path, .. }) => path.get_ident().cloned(),
+        _ => None,
+    }
+}
+
 fn example(key: &str) -> &'static str {
-    EXAMPLES.iter().find(|(known, _)| *known == key).map_or("", |(_, example)| example)
+    let mut all = EXAMPLES.iter().chain(&UNIQUE_EXAMPLES);
+    all.find(|(known, _)| *known == key).map_or("", |(_, example)| example)
+}
+
+fn listed(examples: &[(&str, &str)]) -> String {
+    let known: Vec<String> = examples.iter().map(|(key, _)| format!("`{key}`")).collect();
+    known.join(", ")
 }
 
 fn missing_value(key: &Ident) -> Error {
@@ -174,8 +335,7 @@ fn missing_value(key: &Ident) -> Error {
 }
 
 fn unknown(key: &Ident) -> Error {
-    let known: Vec<String> = EXAMPLES.iter().map(|(key, _)| format!("`{key}`")).collect();
-    Error::new_spanned(key, format!("unknown option `{key}`: write one of {}", known.join(", ")))
+    Error::new_spanned(key, format!("unknown option `{key}`: write one of {}", listed(&EXAMPLES)))
 }
 
 #[cfg(test)]
@@ -253,7 +413,7 @@ mod tests {
     #[test]
     fn every_complaint_about_a_missing_value_shows_one() {
         for (text, write) in [("retries", "write `retries = 5`"), ("queue =", "write `queue = \"reports\"`")] {
-            let error = syn::parse_str::<Setting>(text).err().expect("no value");
+            let error = setting(text).text("").expect_err("no value");
             assert!(error.to_string().contains(write), "{error}");
         }
     }

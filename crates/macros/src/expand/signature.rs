@@ -148,6 +148,11 @@ fn no_error_advice(error: &Type) -> String {
     )
 }
 
+/// Whether it is `Json<T>`, told by the last word of its path.
+pub(crate) fn is_json(input: &Type) -> bool {
+    last_segment(input).is_some_and(|segment| segment.ident == "Json")
+}
+
 fn is_input(argument: &Type) -> bool {
     last_segment(argument).is_some_and(|segment| INPUTS.iter().any(|input| segment.ident == input))
 }

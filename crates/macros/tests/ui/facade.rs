@@ -5,7 +5,7 @@ extern crate self as windlass;
 pub mod __job {
     pub use serde::{Deserialize, Serialize};
     pub use std::time::Duration;
-    pub use windlass_core::Priority;
+    pub use windlass_core::{Priority, Status, Unique};
     pub use windlass_dispatch::message::{self, Answered, Event, Message};
     pub use windlass_dispatch::{
         Application, BoxFuture, Call, CallNow, Context, Durable, Entries, Error, Follow, FromContext, HandledBy,

@@ -18,11 +18,7 @@ BEGIN
             PERFORM windlass.announce(at, channel);
             RETURN 1;
         END IF;
-        UPDATE windlass.run
-        SET cancel_requested = true, updated_at = CASE WHEN run.cancel_requested THEN run.updated_at ELSE now END
-        WHERE run.id = wanted;
-        IF FOUND THEN
-            PERFORM pg_notify(channel, wanted::text);
+        IF windlass.request_cancel(now, wanted) THEN
             RETURN 2;
         END IF;
         UPDATE windlass.done SET status = 6, finished_at = now, updated_at = now

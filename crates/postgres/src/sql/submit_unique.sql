@@ -1,8 +1,7 @@
 -- submit where some jobs are unique: one after the other, each under the lock of its key. `uniques` says of each, in JSON, its
--- key, the statuses in which it holds that, its period, and whether it replaces and extends, and the job's keys at gates; or
--- nothing. Outcome, besides
--- submit's: -2 another stands, -3 kept in place of another; `standing` is the other. 126 is the set of all statuses. Each one
--- that is submitted counts for its owner, whatever becomes of it.
+-- key, the statuses in which it holds that, its period, and whether it replaces, extends and cancels running ones, and the job's
+-- keys at gates; or nothing. Outcome, besides submit's: -2 another stands, -3 kept in place of another; `standing` is the other.
+-- 126 is the set of all statuses. Each one that is submitted counts for its owner, whatever becomes of it.
 CREATE OR REPLACE FUNCTION windlass.submit_unique(
     at bigint, queue_limit bigint,
     ids uuid[], names text[], queues text[], priorities smallint[], owners text[], delays bigint[], moments bigint[],
@@ -19,6 +18,7 @@ DECLARE
     held windlass.holder%ROWTYPE;
     its record;
     stands boolean;
+    is_waiting boolean;
     line text;
     its_limit bigint;
     waits bigint[];
@@ -83,9 +83,14 @@ BEGIN
                     THEN held.until IS NOT NULL AND held.states = 126
                     ELSE held.states >> its.status & 1 = 1
                 END;
-                IF stands AND its.status <= 2 AND (rule ->> 'replaces')::boolean THEN
-                    -- Whoever is replaced makes room, in a line that has too many as in any other.
-                    IF most IS NOT NULL AND windlass.room(queues[i], most + (its.queue = queues[i])::integer) <= 0 THEN
+                is_waiting := its.status <= 2;
+                IF stands AND (is_waiting AND (rule ->> 'replaces')::boolean
+                    OR its.status = 3 AND (rule ->> 'cancels_running')::boolean)
+                THEN
+                    -- Whoever is replaced while it waits makes room, in a line that has too many as in any other.
+                    IF most IS NOT NULL
+                        AND windlass.room(queues[i], most + (is_waiting AND its.queue = queues[i])::integer) <= 0
+                    THEN
                         IF NOT drops OR windlass.backlog_drop(now, queues[i]) IS NULL THEN
                             outcome := -1;
                             RETURN NEXT;
@@ -94,8 +99,10 @@ BEGIN
                         -- It may have been the one that is replaced.
                         CONTINUE;
                     END IF;
-                    -- It may have begun to run since it was looked at.
-                    CONTINUE WHEN NOT windlass.withdraw(now, its.queue, its.priority, its.seq);
+                    -- It may have begun to run since it was looked at, or ended.
+                    CONTINUE WHEN NOT CASE WHEN is_waiting THEN windlass.withdraw(now, its.queue, its.priority, its.seq)
+                        ELSE windlass.request_cancel(now, held.id)
+                    END;
                     standing := held.id;
                     its_limit := NULL;
                 ELSIF stands THEN

@@ -8,11 +8,7 @@ end
 local said, to = 3, CANCEL[job.status]
 if to == REQUESTED then
     said = 2
-    if job.cancel == 0 then
-        job.cancel, job.updated = 1, now
-        touch(job)
-    end
-    redis.call('PUBLISH', CHANNEL, id)
+    request_cancel(job)
 elseif to then
     said = 1
     leave(job)

@@ -143,6 +143,15 @@ local function enter(job, status, at)
     stand(job)
 end
 
+-- Asks a running handler to stop. The hint goes out again with every request: the first may have been lost.
+local function request_cancel(job)
+    if job.cancel == 0 then
+        job.cancel, job.updated = 1, now
+        touch(job)
+    end
+    redis.call('PUBLISH', CHANNEL, job.id)
+end
+
 -- Makes the due jobs of a queue ready, at most so many, but for those that `line_up` takes. How many there were.
 local function promote(queue, most, line_up)
     local to = '(' .. queue .. pack_struct('>BI8', 0, now + 1)

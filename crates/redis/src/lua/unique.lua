@@ -1,6 +1,6 @@
 -- Unique jobs: who has or had their keys. In front of each group stands the key of its job, or '' where it is not unique; then
--- the statuses in which it holds that (a bit set), its period or '', and whether it replaces and extends. Outcomes besides
--- submit's: the id of the job that stands, and 'r' and the id of the one that was replaced.
+-- the statuses in which it holds that (a bit set), its period or '', and whether it replaces, extends and cancels running ones.
+-- Outcomes besides submit's: the id of the job that stands, and 'r' and the id of the one that was replaced.
 local ALL_STATES = 126
 
 local plain_group, plain_submit = read_group, submit_group
@@ -13,7 +13,7 @@ read_group = function()
     local key, unique = take(), nil
     if key ~= '' then
         unique = { key = key, states = tonumber(take()), period = tonumber(take()) }
-        unique.replaces, unique.extends = take() == '1', take() == '1'
+        unique.replaces, unique.extends, unique.cancels_running = take() == '1', take() == '1', take() == '1'
     end
     local group = plain_group()
     group.unique = unique
@@ -62,16 +62,37 @@ local function withdraw(job)
     end
 end
 
+-- What was changed before in this turn must stand where it is looked for.
+local function look_anew()
+    flush_jobs()
+    kept, firsts, known = {}, {}, {}
+end
+
+local function gives_way(job, unique)
+    if job.status <= SCHEDULED then
+        return unique.replaces
+    end
+    return job.status == IN_PROGRESS and unique.cancels_running
+end
+
+-- Makes a job that is replaced give way: one that waits is canceled, one that runs is asked to stop.
+local function dismiss(job)
+    if job.status <= SCHEDULED then
+        return withdraw(job)
+    end
+    request_cancel(job)
+    -- The same turn may extend its lease.
+    look_anew()
+end
+
 submit_group = function(group, limit, emitted, outcomes, taken)
     local unique, id = group.unique, ARGV[group.first]
     if not unique or redis.call('HEXISTS', JOB, id) == 1 then
         return plain_submit(group, limit, emitted, outcomes, taken)
     end
-    -- What was submitted before in this turn must stand where it is looked for.
-    flush_jobs()
-    kept, firsts, known = {}, {}, {}
+    look_anew()
     local former, job, states = holder_of(unique)
-    local replaces = former and job and job.status <= SCHEDULED and unique.replaces
+    local replaces = former and job and gives_way(job, unique)
     if former and not replaces then
         if unique.extends then
             hold(unique, former, states, job)
@@ -80,13 +101,13 @@ submit_group = function(group, limit, emitted, outcomes, taken)
         return
     end
     if replaces then
-        -- Whoever is replaced makes room, in a queue that has too many as in any other.
-        local leaves = job.queue == group.queue and 1 or 0
+        -- Whoever is replaced while it waits makes room, in a queue that has too many as in any other.
+        local leaves = job.status <= SCHEDULED and job.queue == group.queue and 1 or 0
         if FULL and not emitted or limit and room(group.queue, limit) + leaves < 1 then
             outcomes[#outcomes + 1] = -1
             return
         end
-        withdraw(job)
+        dismiss(job)
         plain_submit(group, nil, emitted, outcomes, taken)
         if waiting[group.queue] then
             waiting[group.queue] = waiting[group.queue] + 1

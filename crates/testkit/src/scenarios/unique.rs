@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use windlass_core::{JobId, NewJob, Owner, Payload, Start, Status, Unique};
-use windlass_store::{Exchange, SubmitOutcome, Submitted};
+use windlass_core::{JobId, Limits, NewJob, Owner, Payload, Start, Status, Unique};
+use windlass_store::{
+    Exchange, Extend, Extension, Hint, Lease, Outcome, Settlement, SharedStore, SubmitOutcome, Submitted,
+};
 
 use crate::jobs::{complete, fail, job, plain, retry, snooze, waiting_in};
 use crate::probe::{LEASE, Probe, TICK, settlement};
+use crate::scenarios::hints::expect;
 
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -23,6 +26,10 @@ fn keyed() -> NewJob {
 
 fn replacing() -> NewJob {
     unique(Unique::key("k").replace())
+}
+
+fn newest() -> NewJob {
+    unique(Unique::key("k").cancel_running())
 }
 
 fn throttled() -> NewJob {
@@ -435,4 +442,226 @@ pub async fn a_job_replaced_in_its_own_turn_is_not_claimed(probe: Probe) {
     assert_eq!(answers.submitted[1].outcome, SubmitOutcome::Replaced(first.id));
     let taken: Vec<JobId> = answers.claimed.jobs.iter().map(|taken| taken.lease.id).collect();
     assert_eq!(taken, [second.id]);
+}
+
+async fn takes_the_place_of(probe: &Probe, job: &NewJob, former: JobId) {
+    let answer = submit(probe, job).await;
+    assert_eq!((answer.outcome, answer.id), (SubmitOutcome::Replaced(former), job.id));
+}
+
+async fn is_asked_to_stop(probe: &Probe, id: JobId) -> bool {
+    let job = probe.job(id).await;
+    assert_eq!(job.status, Status::InProgress);
+    job.cancel_requested
+}
+
+pub async fn a_running_job_makes_way_and_is_asked_to_stop(probe: Probe) {
+    let (first, second) = (newest(), newest());
+    accepted(&probe, &first).await;
+    let taken = probe.take_one().await;
+    let mut hints = probe.store().hints();
+    takes_the_place_of(&probe, &second, first.id).await;
+    expect(&mut hints, Hint::CancelRequested(first.id)).await;
+    assert!(is_asked_to_stop(&probe, first.id).await);
+    refused_for(&probe, &keyed(), second.id).await;
+    assert_eq!(probe.take_ids(9).await, [second.id], "it need not wait for the first");
+    assert_eq!(probe.extend(taken.lease).await, Extension::CancelRequested);
+    assert_eq!(probe.finish(taken.lease, Outcome::Stop).await, Status::Canceled);
+    refused_for(&probe, &keyed(), second.id).await;
+}
+
+pub async fn one_that_cancels_running_ones_cancels_waiting_ones_too(probe: Probe) {
+    let first = job(|draft| draft.unique(Unique::key("k").cancel_running()).start(Start::After(HOUR)));
+    let (second, third) = (newest(), newest());
+    accepted(&probe, &first).await;
+    takes_the_place_of(&probe, &second, first.id).await;
+    takes_the_place_of(&probe, &third, second.id).await;
+    assert_eq!([probe.status(first.id).await, probe.status(second.id).await], [Status::Canceled; 2]);
+    assert_eq!(probe.take_ids(9).await, [third.id]);
+}
+
+pub async fn a_running_job_that_made_way_holds_its_key_no_more(probe: Probe) {
+    for outcome in [complete(), retry(HOUR), snooze(HOUR)] {
+        let (first, second) = (newest(), newest());
+        accepted(&probe, &first).await;
+        let taken = probe.take_one().await;
+        takes_the_place_of(&probe, &second, first.id).await;
+        let ends = if matches!(outcome, Outcome::Complete(_)) { Status::Completed } else { Status::Canceled };
+        assert_eq!(probe.finish(taken.lease, outcome).await, ends);
+        refused_for(&probe, &keyed(), second.id).await;
+        probe.cancel(second.id).await;
+    }
+}
+
+pub async fn a_running_job_that_made_way_and_crashed_does_not_come_back(probe: Probe) {
+    let (first, second) = (newest(), newest());
+    accepted(&probe, &first).await;
+    probe.take_one().await;
+    takes_the_place_of(&probe, &second, first.id).await;
+    probe.crash().await;
+    assert_eq!(probe.status(first.id).await, Status::Canceled);
+    assert_eq!(probe.take_ids(9).await, [second.id]);
+}
+
+pub async fn each_of_several_that_run_makes_way_once(probe: Probe) {
+    let jobs = [newest(), newest(), newest()];
+    accepted(&probe, &jobs[0]).await;
+    for (former, next) in jobs.iter().zip(&jobs[1..]) {
+        assert_eq!(probe.take_ids(9).await, [former.id]);
+        takes_the_place_of(&probe, next, former.id).await;
+    }
+    assert!(is_asked_to_stop(&probe, jobs[0].id).await && is_asked_to_stop(&probe, jobs[1].id).await);
+    assert_eq!(probe.take_ids(9).await, [jobs[2].id]);
+    assert!(!is_asked_to_stop(&probe, jobs[2].id).await);
+}
+
+pub async fn a_running_job_submitted_again_is_not_asked_to_stop(probe: Probe) {
+    let first = newest();
+    accepted(&probe, &first).await;
+    probe.take_one().await;
+    assert_eq!(submit(&probe, &first).await.outcome, SubmitOutcome::Existing);
+    assert!(!is_asked_to_stop(&probe, first.id).await);
+}
+
+/// A store that asked first and then had no room lost both.
+pub async fn a_full_queue_leaves_the_running_one_alone(probe: Probe) {
+    let (first, second) = (newest(), newest());
+    // Beside the first wherever a store keeps it.
+    let other = NewJob { id: first.id.emitted(7), ..plain() };
+    accepted(&probe, &first).await;
+    probe.take_one().await;
+    probe.submit(&other).await;
+    assert_eq!(probe.submit_within(1, std::slice::from_ref(&second)).await, [SubmitOutcome::QueueFull]);
+    assert!(!is_asked_to_stop(&probe, first.id).await, "who runs takes no room, and makes none");
+    refused_for(&probe, &keyed(), first.id).await;
+    takes_the_place_of(&probe, &second, first.id).await;
+}
+
+pub async fn one_that_ends_in_the_same_turn_is_not_replaced(probe: Probe) {
+    let (first, second) = (newest(), newest());
+    accepted(&probe, &first).await;
+    let taken = probe.take_one().await;
+    let turn = Exchange {
+        settle: vec![settlement(taken.lease, complete(), &[])],
+        submit: vec![Arc::new(second)],
+        ..Exchange::default()
+    };
+    assert!(matches!(probe.exchange(turn).await.submitted[0].outcome, SubmitOutcome::Created(_)));
+    assert_eq!(probe.status(first.id).await, Status::Completed);
+}
+
+pub async fn a_period_holds_against_those_that_cancel_running_ones(probe: Probe) {
+    let throttle = || unique(Unique::key("k").within(HOUR).cancel_running());
+    let (first, second) = (throttle(), throttle());
+    accepted(&probe, &first).await;
+    probe.take_one().await;
+    takes_the_place_of(&probe, &second, first.id).await;
+    let taken = probe.take_one().await;
+    probe.finish(taken.lease, complete()).await;
+    refused_for(&probe, &throttle(), second.id).await;
+}
+
+fn extension(lease: Lease) -> Extend {
+    Extend { lease, duration: LEASE * 2, progress: None }
+}
+
+/// A store that gathers its changes must not write the lease over the request, nor the other way round.
+pub async fn a_lease_is_extended_in_the_turn_that_asks_to_stop(probe: Probe) {
+    let (first, second) = (newest(), newest());
+    accepted(&probe, &first).await;
+    let taken = probe.take_one().await;
+    let turn = Exchange {
+        extend: vec![extension(taken.lease)],
+        submit: vec![Arc::new(second.clone())],
+        ..Exchange::default()
+    };
+    let answers = probe.exchange(turn).await;
+    assert_eq!(answers.submitted[0].outcome, SubmitOutcome::Replaced(first.id));
+    assert_eq!(answers.extended, [Extension::Kept], "it was extended before");
+    assert!(is_asked_to_stop(&probe, first.id).await);
+    probe.advance(LEASE + TICK);
+    assert_eq!(probe.finish(taken.lease, Outcome::Stop).await, Status::Canceled);
+}
+
+/// The same where the one that takes its place is emitted, which comes before leases are extended.
+pub async fn an_emitted_job_takes_the_place_of_a_running_one(probe: Probe) {
+    let parent = probe.run(&plain()).await;
+    // Beside the parent, where its child is.
+    let first = NewJob { id: parent.lease.id.emitted(7), ..newest() };
+    let child = NewJob { id: parent.lease.id.emitted(0), ..newest() };
+    let running = probe.run(&first).await;
+    let mut hints = probe.store().hints();
+    let turn = Exchange {
+        settle: vec![settlement(parent.lease, complete(), std::slice::from_ref(&child))],
+        extend: vec![extension(running.lease)],
+        ..Exchange::default()
+    };
+    assert_eq!(probe.exchange(turn).await.extended, [Extension::CancelRequested]);
+    expect(&mut hints, Hint::CancelRequested(first.id)).await;
+    assert!(is_asked_to_stop(&probe, first.id).await);
+    probe.advance(LEASE + TICK);
+    assert_eq!(probe.finish(running.lease, Outcome::Stop).await, Status::Canceled);
+    assert_eq!(probe.take_ids(9).await, [child.id]);
+}
+
+/// Turns that end what others replace: none waits for ever, and one is left that nobody asked to stop.
+pub async fn many_that_cancel_running_ones_and_work_at_once_leave_one(probe: Probe) {
+    let workers = (0..8).map(|_| replace_and_work(probe.store().clone(), probe.want(&["default"], 2)));
+    let submitted: Vec<JobId> = join_all(workers).await.concat();
+    let mut left = Vec::new();
+    for id in submitted {
+        let job = probe.job(id).await;
+        if !job.status.is_finished() && !job.cancel_requested {
+            left.push(id);
+        }
+    }
+    assert!(left.len() <= 1, "{left:?}");
+    let last = newest();
+    let answer = submit(&probe, &last).await;
+    match left.first() {
+        Some(former) => assert_eq!(answer.outcome, SubmitOutcome::Replaced(*former)),
+        None => assert!(matches!(answer.outcome, SubmitOutcome::Created(_))),
+    }
+}
+
+/// Submits again and again, and ends in the same turns what it has got: every other one as if it had not heard.
+async fn replace_and_work(store: SharedStore, claim: windlass_store::Claim) -> Vec<JobId> {
+    let (mut submitted, mut held) = (Vec::new(), Vec::<Lease>::new());
+    for round in 0..10 {
+        let job = newest();
+        submitted.push(job.id);
+        let outcome = |place: usize| if (round + place).is_multiple_of(2) { Outcome::Stop } else { complete() };
+        let ended = held.drain(..).enumerate();
+        let settle = ended.map(|(place, lease)| Settlement { lease, outcome: outcome(place), emitted: Vec::new() });
+        let turn = Exchange {
+            settle: settle.collect(),
+            submit: vec![Arc::new(job)],
+            claim: Some(claim.clone()),
+            ..Exchange::default()
+        };
+        let answers = store.exchange(turn).await.expect("exchange");
+        held.extend(answers.claimed.jobs.iter().map(|taken| taken.lease));
+    }
+    let left = held.into_iter().map(|lease| Settlement { lease, outcome: Outcome::Release, emitted: Vec::new() });
+    let turn = Exchange { settle: left.collect(), ..Exchange::default() };
+    store.exchange(turn).await.expect("exchange");
+    submitted
+}
+
+/// With a limit of one at a key beside, one at a time runs, and the newest is the next.
+pub async fn with_a_limit_the_newest_waits_until_the_running_one_has_stopped(probe: Probe) {
+    if probe.store().gates().is_none() {
+        return;
+    }
+    let render = || job(|draft| draft.unique(Unique::key("k").cancel_running()).key("page", "home"));
+    probe.limit("key:page:home", Limits::running(1)).await;
+    let jobs = [render(), render(), render()];
+    accepted(&probe, &jobs[0]).await;
+    let running = probe.take_one().await;
+    takes_the_place_of(&probe, &jobs[1], jobs[0].id).await;
+    assert!(probe.take(9).await.is_empty(), "the first has not stopped");
+    takes_the_place_of(&probe, &jobs[2], jobs[1].id).await;
+    assert!(probe.take(9).await.is_empty());
+    probe.finish(running.lease, Outcome::Stop).await;
+    assert_eq!(probe.take_ids(9).await, [jobs[2].id]);
 }
