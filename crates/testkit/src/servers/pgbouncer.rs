@@ -29,12 +29,13 @@ impl PgBouncer {
         let program = child::find_program("pgbouncer", &[PathBuf::from("/usr/sbin")])?;
         let folder = tempfile::Builder::new().prefix("windlass-pb").tempdir()?;
         let (path, config) = (folder.path().display(), folder.path().join("pgbouncer.ini"));
+        // Sessions that are old have met many schemas: each change of one looks at all that they have planned.
         fs::write(
             &config,
             format!(
                 "[databases]\n* = host={} user={USER}\n[pgbouncer]\nlisten_addr =\nlisten_port = 6432\n\
                  unix_socket_dir = {path}\nauth_type = any\npool_mode = transaction\ndefault_pool_size = 6\n\
-                 max_client_conn = 2000\nlogfile = {path}/log\n",
+                 server_lifetime = 3\nmax_client_conn = 2000\nlogfile = {path}/log\n",
                 server.folder().display()
             ),
         )?;
