@@ -81,6 +81,7 @@ const EXCUSED: &[&str] = &[
     "in_order::a_newcomer_has_nobodys_turn",
     "in_order::a_newcomer_of_a_shared_queue_has_nobodys_room",
     "in_order::jobs_of_a_key_go_in_order",
+    "in_order::jobs_that_no_rule_is_for_keep_their_order",
     "in_order::nobody_overtakes_a_job_that_is_tried_again",
     "in_order::nobody_overtakes_a_job_whose_worker_died",
     "in_order::when_a_job_has_failed_for_good_the_next_one_goes",

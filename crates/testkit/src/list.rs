@@ -331,6 +331,7 @@ macro_rules! for_each_scenario {
                 nobody_overtakes_a_job_whose_worker_died
                 when_a_job_has_failed_for_good_the_next_one_goes
                 a_newcomer_has_nobodys_turn
+                jobs_that_no_rule_is_for_keep_their_order
                 a_newcomer_has_nobodys_room
                 a_newcomer_of_a_shared_queue_has_nobodys_room
             }

@@ -103,8 +103,8 @@ BEGIN
             SELECT s.seq, s.place < least(ends.of_all, ends.of_round) AS may_pass
             FROM unnest(seqs) WITH ORDINALITY AS s (seq, place)
             CROSS JOIN ends
-            LEFT JOIN unnest(a_seqs) AS a (seq) ON a.seq = s.seq
-            WHERE a.seq IS NULL AND s.seq = ANY (rest) AND s.place < ends.of_all
+            LEFT JOIN asked ON asked.seq = s.seq
+            WHERE asked.seq IS NULL AND s.seq = ANY (rest) AND s.place < ends.of_all
         ), taken AS (
             INSERT INTO windlass.slot (gate, id)
             SELECT asked.gate, asked.id FROM asked JOIN judged ON judged.seq = asked.seq AND judged.may_pass

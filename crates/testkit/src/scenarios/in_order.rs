@@ -82,6 +82,14 @@ pub async fn a_newcomer_has_nobodys_turn(probe: Probe) {
     assert_eq!(probe.take_ids(9).await, waiting[1..]);
 }
 
+/// Keys at which no rule is hold nobody up beside one that is stopped: such a job came behind those that have no keys.
+pub async fn jobs_that_no_rule_is_for_keep_their_order(probe: Probe) {
+    probe.limit("key:user:ann", Limits::running(0)).await;
+    let jobs = [user("bob"), plain(), user("ann"), plain(), user("cid")];
+    let ids = store_all(&probe, &jobs).await;
+    assert_eq!(probe.take_ids(9).await, [ids[0], ids[1], ids[3], ids[4]]);
+}
+
 /// The same where some may run at once, and with more than one that may not go.
 pub async fn a_newcomer_has_nobodys_room(probe: Probe) {
     probe.limit("handler:Scenario", Limits::running(2)).await;
