@@ -52,10 +52,10 @@ pub(crate) fn submit(
             Of::Callers => ledger.mirror.keeper.backlog(&new.queue, limit),
             Of::Ourselves => Backlog { most: limit, drops: false },
         };
-        let answer = intake.take(ledger, new, backlog.most, handover.as_deref_mut())?;
+        let answer = intake.take(ledger, new, backlog, handover.as_deref_mut())?;
         answers.push(match answer.outcome {
             SubmitOutcome::QueueFull if backlog.drops => {
-                intake.take_for_another(ledger, new, backlog, handover.as_deref_mut())?
+                intake.take_for_another(ledger, new, handover.as_deref_mut())?
             }
             _ => answer,
         });
@@ -92,13 +92,13 @@ impl<'c> Intake<'c> {
         &mut self,
         ledger: &mut Ledger<'_>,
         new: &Arc<NewJob>,
-        limit: Option<u64>,
+        backlog: Backlog,
         handover: Option<&mut Handover<'_>>,
     ) -> Checked<Submitted> {
         match new.unique() {
-            Some(unique) => self.take_unique(ledger, new, unique, limit, handover),
+            Some(unique) => self.take_unique(ledger, new, unique, backlog, handover),
             None => {
-                let outcome = self.take_one(ledger, new, limit, handover)?;
+                let outcome = self.take_one(ledger, new, backlog.most, handover)?;
                 Ok(Submitted { id: new.id, outcome, at: ledger.now })
             }
         }
@@ -109,7 +109,6 @@ impl<'c> Intake<'c> {
         &mut self,
         ledger: &mut Ledger<'_>,
         new: &Arc<NewJob>,
-        backlog: Backlog,
         handover: Option<&mut Handover<'_>>,
     ) -> Checked<Submitted> {
         let queue = ledger.mirror.queue(&new.queue);
@@ -117,7 +116,7 @@ impl<'c> Intake<'c> {
             return Ok(Submitted { id: new.id, outcome: SubmitOutcome::QueueFull, at: ledger.now });
         };
         cancel(ledger, oldest, &Scope::Everything)?;
-        let answer = self.take(ledger, new, backlog.most.map(|most| most.max(1)), handover)?;
+        let answer = self.take(ledger, new, Backlog::default(), handover)?;
         Ok(match answer.outcome {
             SubmitOutcome::Created(_) => Submitted { outcome: SubmitOutcome::Replaced(oldest), ..answer },
             _ => answer,
@@ -158,7 +157,7 @@ impl<'c> Intake<'c> {
         ledger: &mut Ledger<'_>,
         new: &Arc<NewJob>,
         unique: &Uniqueness,
-        limit: Option<u64>,
+        backlog: Backlog,
         handover: Option<&mut Handover<'_>>,
     ) -> Checked<Submitted> {
         let at = ledger.now;
@@ -170,14 +169,12 @@ impl<'c> Intake<'c> {
             Way::Taken(id) => return answer(id, SubmitOutcome::Duplicate),
             Way::Free => None,
             // Whoever is replaced while it waits makes room, in a queue that has too many as in any other.
-            Way::InPlaceOf(_, queue)
-                if is_full(ledger, &new.queue, limit, u64::from(queue.as_ref() == Some(&new.queue))) =>
-            {
+            Way::InPlaceOf(_, queue) if !has_room(ledger, &new.queue, backlog, queue.as_ref() == Some(&new.queue)) => {
                 return answer(new.id, SubmitOutcome::QueueFull);
             }
             Way::InPlaceOf(id, _) => Some(id),
         };
-        let mut limit = limit;
+        let mut limit = backlog.most;
         if let Some(former) = former {
             cancel(ledger, former, &Scope::Everything)?;
             limit = None;
@@ -256,10 +253,11 @@ fn drops_first(conn: &Connection, queue: QueueRef) -> Checked<Option<JobId>> {
     Ok(id.map(JobId::from_bytes))
 }
 
-/// Whether a queue that so many leave has no room.
-fn is_full(ledger: &Ledger<'_>, queue: &QueueName, limit: Option<u64>, leave: u64) -> bool {
+/// Whether there is room in a queue for one in place of another, which may leave it. In one that drops, whoever leaves is the one
+/// that makes room.
+fn has_room(ledger: &Ledger<'_>, queue: &QueueName, Backlog { most, drops }: Backlog, leaves: bool) -> bool {
     let waiting = ledger.mirror.queue(queue).map_or(0, |queue| ledger.mirror.waiting(queue));
-    limit.is_some_and(|limit| waiting >= limit.saturating_add(leave))
+    (drops && leaves) || most.is_none_or(|most| waiting < most.saturating_add(u64::from(leaves)))
 }
 
 /// What became of a submission whose id is taken; `None` when it is not.

@@ -18,7 +18,7 @@ impl Engine {
     /// the process busy, or the owner over its rate, which says when to try. What it answers in the end is the last answer; one that
     /// would come too late is not waited for.
     pub async fn submit_within(&self, job: NewJob, patience: Duration) -> Result<Submitted, Error> {
-        let deadline = Instant::now() + patience;
+        let deadline = Instant::now().checked_add(patience);
         let (first, last) = TRIES_APART;
         let backoff = ExponentialBuilder::new().with_min_delay(first).with_max_delay(last).with_jitter();
         let mut pauses = backoff.without_max_times().build();
@@ -28,7 +28,8 @@ impl Engine {
                 Err(Error::QueueFull { .. } | Error::Busy) => pauses.next().unwrap_or(last),
                 answer => return answer,
             };
-            if Instant::now() + pause > deadline {
+            let next = Instant::now().checked_add(pause);
+            if deadline.is_some_and(|deadline| next.is_none_or(|next| next > deadline)) {
                 return self.submit(job).await;
             }
             tokio::time::sleep(pause).await;

@@ -26,38 +26,36 @@ impl Table {
             return Submitted { id: new.id, outcome: SubmitOutcome::OverRate { retry_after }, at: now };
         }
         let backlog = self.keeper.backlog(&new.queue, queue_limit);
-        match self.submit(Arc::clone(&new), backlog.most, now) {
-            Submitted { outcome: SubmitOutcome::QueueFull, .. } if backlog.drops => {
-                self.submit_for_another(new, backlog, now)
-            }
+        match self.submit(Arc::clone(&new), backlog, now) {
+            Submitted { outcome: SubmitOutcome::QueueFull, .. } if backlog.drops => self.submit_for_another(new, now),
             answer => answer,
         }
     }
 
     /// Accepts a job in place of one that waits in its queue, if any does.
-    fn submit_for_another(&mut self, new: Arc<NewJob>, backlog: Backlog, now: Timestamp) -> Submitted {
+    fn submit_for_another(&mut self, new: Arc<NewJob>, now: Timestamp) -> Submitted {
         let oldest = self.index.queue(&new.queue).and_then(Queue::drops_first);
         let Some(oldest) = oldest.and_then(|seq| self.jobs.get(seq)).map(|entry| entry.job.new.id) else {
             return Submitted { id: new.id, outcome: SubmitOutcome::QueueFull, at: now };
         };
         self.cancel(oldest, &Scope::Everything, now);
-        let answer = self.submit(new, backlog.most.map(|most| most.max(1)), now);
+        let answer = self.submit(new, Backlog::default(), now);
         match answer.outcome {
             SubmitOutcome::Created(_) => Submitted { outcome: SubmitOutcome::Replaced(oldest), ..answer },
             _ => answer,
         }
     }
 
-    /// Accepts a job, or says why not. Without a `queue_limit` every queue has room.
-    pub(crate) fn submit(&mut self, new: Arc<NewJob>, queue_limit: Option<u64>, now: Timestamp) -> Submitted {
+    /// Accepts a job, or says why not.
+    pub(crate) fn submit(&mut self, new: Arc<NewJob>, backlog: Backlog, now: Timestamp) -> Submitted {
         let id = new.id;
         let answer = |id, outcome| Submitted { id, outcome, at: now };
         if new.unique().is_some() && !self.ids.contains_key(&id) {
-            return self.submit_unique(new, queue_limit, now);
+            return self.submit_unique(new, backlog, now);
         }
         let outcome = match self.ids.entry(id) {
             Slot::Occupied(slot) => repeated(self.jobs.get(*slot.get()), &new),
-            Slot::Vacant(_) if self.index.is_full(&new.queue, queue_limit) => SubmitOutcome::QueueFull,
+            Slot::Vacant(_) if self.index.is_full(&new.queue, backlog.most) => SubmitOutcome::QueueFull,
             Slot::Vacant(slot) => {
                 self.latest += 1;
                 slot.insert(self.latest);
@@ -68,7 +66,7 @@ impl Table {
     }
 
     /// Accepts a job whose id is new, unless another stands that is the same.
-    fn submit_unique(&mut self, new: Arc<NewJob>, queue_limit: Option<u64>, now: Timestamp) -> Submitted {
+    fn submit_unique(&mut self, new: Arc<NewJob>, backlog: Backlog, now: Timestamp) -> Submitted {
         let answer = |id, outcome| Submitted { id, outcome, at: now };
         let Some(unique) = new.unique().copied() else { return answer(new.id, SubmitOutcome::Conflict) };
         let status = |id| self.find(id).map(|entry| entry.job.status);
@@ -85,8 +83,9 @@ impl Table {
         // One that waits makes room; one that runs has done so before.
         let leaves =
             former_entry.is_some_and(|entry| entry.job.status.is_waiting() && entry.job.new.queue == new.queue);
-        let limit = queue_limit.map(|limit| limit.saturating_add(u64::from(leaves)));
-        if self.index.is_full(&new.queue, limit) {
+        let limit = backlog.most.map(|most| most.saturating_add(u64::from(leaves)));
+        // In a queue that drops, whoever leaves is the one that makes room.
+        if !(leaves && backlog.drops) && self.index.is_full(&new.queue, limit) {
             return answer(new.id, SubmitOutcome::QueueFull);
         }
         let id = new.id;

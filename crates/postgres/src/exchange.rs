@@ -77,7 +77,10 @@ async fn send(asking: &Asking<'_>, turn: &Exchange, limit: Option<i64>, notes: O
     let columns = Columns::of(turn.submit.iter().map(|new| &**new))?;
     let some = |wanted: bool| wanted.then_some(());
     let unique = columns.are_unique() || endings.emitted().are_unique();
-    let enter: OptionFuture<_> = some(unique).map(|()| submit::enter_keys(asking, &columns, endings.emitted())).into();
+    // Those who settle and claim lock the gates first, and what rules say of submissions after that.
+    let by_rules = asking.rules.are_met() && !turn.submit.is_empty() && turn.claim.is_some();
+    let enter: OptionFuture<_> =
+        some(unique || by_rules).map(|()| submit::enter_keys(asking, &columns, endings.emitted())).into();
     let settle: OptionFuture<_> = some(!turn.settle.is_empty()).map(|()| settle::settle(asking, &endings)).into();
     let extend: OptionFuture<_> = some(!turn.extend.is_empty()).map(|()| extend::extend(asking, &turn.extend)).into();
     let submit: OptionFuture<_> =

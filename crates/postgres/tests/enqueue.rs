@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, NoTls};
-use windlass_core::{Incarnation, JobId, JobName, Owner, Payload, Priority, QueueName, RetryPolicy, Status};
+use windlass_core::gate::Edit;
+use windlass_core::{
+    Backlog, Gate, Incarnation, JobId, JobName, Limits, Owner, Payload, Priority, QueueName, Rate, RetryPolicy, Status,
+};
 use windlass_postgres::Postgres;
 use windlass_store::{Claim, ClaimedJob, ErrorKind, Fate, Hint, Lease, Outcome, Scope, Settlement, Store, Verbs};
 use windlass_testkit::servers::PostgresServer;
@@ -170,4 +173,23 @@ async fn programs_run_jobs_without_owning_the_schema() {
     let refused = Postgres::options().open(&url).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Config);
     assert!(refused.to_string().contains("once as the schema's owner"), "{refused}");
+}
+
+/// What is refused in code is an error here: nobody looks at the outcomes of a statement.
+#[tokio::test]
+async fn rules_for_submissions_hold_from_sql_too() {
+    let database = Database::open().await;
+    let gates = database.store.gates().unwrap();
+    let rate = Rate::new(1, Duration::from_secs(3_600)).unwrap();
+    gates.edit_gate(&Gate::Owners, Edit::Limit(Limits::rate(rate))).await.unwrap();
+    database.enqueue("'Job', owner => 'ann'").await.unwrap();
+    assert_eq!(database.refusal("'Job', owner => 'ann'").await, SqlState::CONFIGURATION_LIMIT_EXCEEDED);
+    database.enqueue("'Job', owner => 'bob'").await.unwrap();
+    let queue = Gate::queue("default").unwrap();
+    gates.edit_gate(&queue, Edit::Backlog(Backlog::most(2))).await.unwrap();
+    assert_eq!(database.refusal("'Job'").await, SqlState::CONFIGURATION_LIMIT_EXCEEDED);
+    gates.edit_gate(&queue, Edit::Backlog(Backlog::most(2).drop_oldest())).await.unwrap();
+    let last = database.enqueue("'Job'").await.unwrap();
+    let waiting: Vec<JobId> = claim(&database.store).await.iter().map(|job| job.lease.id).collect();
+    assert_eq!((waiting.len(), waiting[1]), (2, last));
 }

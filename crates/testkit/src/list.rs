@@ -351,6 +351,8 @@ macro_rules! for_each_scenario {
                 the_smaller_number_of_two_holds
                 the_oldest_makes_room
                 the_least_urgent_makes_room
+                one_makes_room_in_an_overfull_queue
+                an_id_that_comes_twice_counts_once
                 a_batch_leaves_its_last_ones
                 one_that_is_not_ready_makes_room
                 a_unique_job_makes_room_too

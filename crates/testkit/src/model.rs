@@ -85,7 +85,7 @@ impl Model {
         self.rules.leave(settlement.lease.id, finished);
         if let Outcome::Complete(_) = settlement.outcome {
             for job in &settlement.emitted {
-                let _ = self.submit(now, job, None);
+                let _ = self.submit(now, job, Backlog::default());
             }
         }
         fate
@@ -119,7 +119,7 @@ impl Model {
         let revision = Revision::following(former, now);
         self.schedules.insert(name.clone(), ScheduleKept { name, revision, due, record });
         for job in &jobs {
-            let _ = self.submit(now, job, None);
+            let _ = self.submit(now, job, Backlog::default());
         }
         Some(revision)
     }
@@ -159,12 +159,13 @@ impl Model {
         }
     }
 
-    fn submit_to_queue(&mut self, now: Timestamp, new: &Arc<NewJob>, Backlog { most, drops }: Backlog) -> Submitted {
-        let answer = self.submit(now, new, most);
-        let oldest = self.drops_first(&new.queue).filter(|_| drops && answer.outcome == SubmitOutcome::QueueFull);
+    fn submit_to_queue(&mut self, now: Timestamp, new: &Arc<NewJob>, backlog: Backlog) -> Submitted {
+        let answer = self.submit(now, new, backlog);
+        let full = answer.outcome == SubmitOutcome::QueueFull;
+        let oldest = self.drops_first(&new.queue).filter(|_| backlog.drops && full);
         let Some(oldest) = oldest else { return answer };
         self.cancel(now, oldest, &Scope::Everything);
-        let answer = self.submit(now, new, most.map(|most| most.max(1)));
+        let answer = self.submit(now, new, Backlog::default());
         match answer.outcome {
             SubmitOutcome::Created(_) => Submitted { outcome: SubmitOutcome::Replaced(oldest), ..answer },
             _ => answer,
@@ -180,7 +181,7 @@ impl Model {
         first.map(|(_, kept)| kept.job.new.id)
     }
 
-    fn submit(&mut self, now: Timestamp, new: &Arc<NewJob>, queue_limit: Option<u64>) -> Submitted {
+    fn submit(&mut self, now: Timestamp, new: &Arc<NewJob>, backlog: Backlog) -> Submitted {
         let answer = |outcome| Submitted { id: new.id, outcome, at: now };
         if let Some(kept) = self.find(new.id) {
             let same = kept.job.new.asks_the_same(new);
@@ -194,8 +195,9 @@ impl Model {
         let replaced = former.filter(|_| verdict == Verdict::Replaces).and_then(|id| self.find(id));
         let makes_room =
             replaced.is_some_and(|former| former.job.status.is_waiting() && former.job.new.queue == new.queue);
-        let room =
-            queue_limit.is_none_or(|limit| self.waiting(&new.queue) < limit.saturating_add(u64::from(makes_room)));
+        let room = backlog.most.is_none_or(|most| self.waiting(&new.queue) < most.saturating_add(u64::from(makes_room)))
+                // In a queue that drops, whoever leaves is the one that makes room.
+                || (makes_room && backlog.drops);
         if !room {
             return answer(SubmitOutcome::QueueFull);
         }

@@ -24,8 +24,9 @@ BEGIN
         FROM windlass.gates_rooms(now, ARRAY[its_gate]) AS r
         CROSS JOIN LATERAL (
             SELECT rule.tolerance FROM windlass.rule
-            WHERE rule.apart IS NOT NULL AND rule.gate IN (its_gate, 'keys:' || split_part(its_gate, ':', 2),
-                CASE WHEN its_gate LIKE 'owner:%' THEN 'owners' END)
+            WHERE rule.apart IS NOT NULL AND rule.gate IN (its_gate, CASE
+                WHEN its_gate LIKE 'key:%' THEN 'keys:' || split_part(its_gate, ':', 2)
+                WHEN its_gate LIKE 'owner:%' THEN 'owners' END)
             ORDER BY rule.gate = its_gate DESC LIMIT 1) AS terms
         WHERE r.apart IS NOT NULL
         ON CONFLICT (gate) DO UPDATE SET full_at = greatest(bucket.full_at, excluded.full_at);

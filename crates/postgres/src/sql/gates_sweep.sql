@@ -15,7 +15,9 @@ BEGIN
         RETURN;
     END IF;
     DELETE FROM windlass.bucket WHERE bucket.ctid = ANY (ARRAY(
-        SELECT b.ctid FROM windlass.bucket AS b WHERE b.full_at <= windlass.clock(at) LIMIT most));
+        SELECT b.ctid FROM windlass.bucket AS b WHERE b.full_at <= windlass.clock(at) LIMIT most))
+        -- Submissions spend from those of owners beside this.
+        AND bucket.full_at <= windlass.clock(at);
     PERFORM windlass.gates_tidy();
 END
 $$;

@@ -3,11 +3,11 @@
 -- ids are taken are no new ones.
 CREATE OR REPLACE FUNCTION windlass.owners_wait(now bigint, ids uuid[], owners text[]) RETURNS bigint[]
 LANGUAGE plpgsql VOLATILE
-SET enable_hashjoin = on SET enable_nestloop = on SET enable_mergejoin = off SET jit = off AS $$
+SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     gates text[];
     their_gates text[];
-    over bigint[];
+    over uuid[];
     waits bigint[];
 BEGIN
     IF NOT EXISTS (SELECT 1 FROM windlass.rule WHERE rule.gate >= 'owner' AND rule.gate < 'owner~') THEN
@@ -18,12 +18,15 @@ BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended('windlass.' || g, 0))
     FROM (SELECT r.gate AS g FROM windlass.gates_rooms(now, gates) AS r WHERE r.apart IS NOT NULL ORDER BY r.gate) AS limited;
     WITH fresh AS (
-        SELECT a.place, 'owner:' || a.owner AS gate,
+        SELECT a.id, 'owner:' || a.owner AS gate,
             row_number() OVER (PARTITION BY a.owner ORDER BY a.place) AS nth
-        FROM unnest(ids, owners) WITH ORDINALITY AS a (id, owner, place)
+        FROM (
+            SELECT DISTINCT ON (b.id) b.* FROM unnest(ids, owners) WITH ORDINALITY AS b (id, owner, place)
+            ORDER BY b.id, b.place
+        ) AS a
         WHERE a.owner IS NOT NULL AND NOT EXISTS (SELECT 1 FROM windlass.job WHERE job.id = a.id)
     ), judged AS MATERIALIZED (
-        SELECT fresh.place, fresh.gate, r.apart, fresh.nth > r.tokens AS is_over
+        SELECT fresh.id, fresh.gate, r.apart, fresh.nth > r.tokens AS is_over
         FROM fresh JOIN windlass.gates_rooms(now, gates) AS r ON r.gate = fresh.gate
         WHERE r.apart IS NOT NULL
     ), spent AS (
@@ -31,13 +34,13 @@ BEGIN
         SELECT judged.gate, now + count(*) * min(judged.apart) FROM judged WHERE NOT judged.is_over GROUP BY judged.gate
         ON CONFLICT (gate) DO UPDATE SET full_at = greatest(bucket.full_at, now) + excluded.full_at - now
     )
-    SELECT array_agg(judged.gate), array_agg(judged.place) INTO their_gates, over FROM judged WHERE judged.is_over;
+    SELECT array_agg(judged.gate), array_agg(judged.id) INTO their_gates, over FROM judged WHERE judged.is_over;
     IF over IS NULL THEN
         RETURN NULL;
     END IF;
-    SELECT array_agg(CASE WHEN w.place IS NOT NULL THEN greatest(r.opens - now, 0) END ORDER BY a.place) INTO waits
+    SELECT array_agg(CASE WHEN w.id IS NOT NULL THEN greatest(r.opens - now, 0) END ORDER BY a.place) INTO waits
     FROM unnest(ids) WITH ORDINALITY AS a (id, place)
-    LEFT JOIN unnest(their_gates, over) AS w (gate, place) ON w.place = a.place
+    LEFT JOIN unnest(their_gates, over) AS w (gate, id) ON w.id = a.id
     LEFT JOIN windlass.gates_rooms(now, gates) AS r ON r.gate = w.gate;
     RETURN waits;
 END

@@ -16,13 +16,21 @@ DECLARE
     waits bigint[];
     most bigint := queue_limit;
     drops boolean := false;
+    -- Of each line that has a limit, how many more may wait, and whether one makes room for another.
+    lines text[] := '{}';
+    rooms bigint[] := '{}';
+    dropping boolean[] := '{}';
+    its bigint;
     -- Whether rules may hold for what callers submit.
     ruled boolean := of_callers AND EXISTS (SELECT 1 FROM windlass.rule);
 BEGIN
     accepted_at := now;
     IF ruled THEN
         -- Whoever makes room leaves its gates. First of all, so that no two wait for each other.
-        IF EXISTS (SELECT 1 FROM windlass.rule WHERE rule.drops) THEN
+        IF EXISTS (
+            SELECT 1 FROM windlass.rule
+            WHERE rule.drops AND rule.gate = ANY (ARRAY(SELECT 'queue:' || q FROM unnest(queues) AS q))
+        ) THEN
             PERFORM windlass.gates_enter();
         END IF;
         waits := windlass.owners_wait(now, ids, owners);
@@ -30,11 +38,17 @@ BEGIN
     IF queue_limit IS NOT NULL OR ruled THEN
         FOR line IN SELECT DISTINCT q FROM unnest(queues) AS q ORDER BY q LOOP
             IF ruled THEN
-                most := (SELECT b.most FROM windlass.backlog_of(line, queue_limit) AS b);
+                SELECT b.most, b.drops INTO most, drops FROM windlass.backlog_of(line, queue_limit) AS b;
             END IF;
-            IF most IS NOT NULL AND windlass.room(line, most) < 4096 THEN
+            CONTINUE WHEN most IS NULL;
+            its := windlass.room(line, most);
+            IF its < 4096 THEN
                 PERFORM pg_advisory_xact_lock(hashtextextended('windlass.queue ' || line, 0));
+                its := windlass.room(line, most);
             END IF;
+            lines := lines || line;
+            rooms := rooms || its;
+            dropping := dropping || drops;
         END LOOP;
     END IF;
     FOR i IN 1..cardinality(ids) LOOP
@@ -44,16 +58,14 @@ BEGIN
             RETURN NEXT;
             CONTINUE;
         END IF;
-        IF ruled THEN
-            SELECT b.most, b.drops INTO most, drops FROM windlass.backlog_of(queues[i], queue_limit) AS b;
-        END IF;
+        its := array_position(lines, queues[i]);
         standing := NULL;
-        IF most IS NOT NULL AND windlass.room(queues[i], most) <= 0 THEN
+        IF rooms[its] <= 0 THEN
             PERFORM 1 FROM windlass.job WHERE job.id = ids[i];
             IF FOUND THEN
                 outcome := 0;
             ELSE
-                standing := CASE WHEN drops THEN windlass.backlog_drop(now, queues[i]) END;
+                standing := CASE WHEN dropping[its] THEN windlass.backlog_drop(now, queues[i]) END;
                 outcome := -1;
             END IF;
             IF standing IS NULL THEN
@@ -69,6 +81,9 @@ BEGIN
             outcome := 0;
             RETURN NEXT;
             CONTINUE;
+        END IF;
+        IF its IS NOT NULL AND standing IS NULL THEN
+            rooms[its] := rooms[its] - 1;
         END IF;
         start := coalesce(now + delays[i], moments[i]);
         IF start > now THEN

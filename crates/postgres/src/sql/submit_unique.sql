@@ -31,17 +31,26 @@ BEGIN
     -- One that is replaced leaves its gates. First of all, so that no two wait for each other.
     IF EXISTS (SELECT 1 FROM windlass.rule)
         AND (EXISTS (SELECT 1 FROM unnest(uniques) AS u WHERE (u::jsonb ->> 'replaces')::boolean)
-            OR EXISTS (SELECT 1 FROM windlass.rule WHERE rule.drops))
+            OR EXISTS (
+                SELECT 1 FROM windlass.rule
+                WHERE rule.drops AND rule.gate = ANY (ARRAY(SELECT 'queue:' || q FROM unnest(queues) AS q))))
     THEN
         PERFORM windlass.gates_enter();
     END IF;
-    IF ruled THEN
-        waits := windlass.owners_wait(now, ids, owners);
-    END IF;
-    -- Whatever is locked is locked in one order, keys before lines, so that no two wait for each other.
+    -- Whatever is locked is locked in one order, gates, keys, owners, lines, so that no two wait for each other.
     FOR line IN SELECT DISTINCT u::jsonb ->> 'key' AS key FROM unnest(uniques) AS u WHERE u::jsonb ? 'key' ORDER BY key LOOP
         PERFORM pg_advisory_xact_lock(hashtextextended('windlass.key ' || line, 0));
     END LOOP;
+    IF ruled THEN
+        waits := windlass.owners_wait(now, ids, owners);
+    END IF;
+    -- Whoever settles a job that is asked to stop may wait for a queue that is locked next.
+    PERFORM 1 FROM windlass.run
+    WHERE EXISTS (SELECT 1 FROM unnest(uniques) AS u WHERE (u::jsonb ->> 'cancels_running')::boolean)
+        AND run.id = ANY (ARRAY(
+            SELECT h.id FROM unnest(uniques) AS u JOIN windlass.holder AS h ON h.key = (u::jsonb ->> 'key')::uuid))
+    ORDER BY run.id
+    FOR UPDATE;
     IF queue_limit IS NOT NULL OR ruled THEN
         FOR line IN SELECT DISTINCT q FROM unnest(queues) AS q ORDER BY q LOOP
             IF ruled THEN
@@ -88,7 +97,8 @@ BEGIN
                     OR its.status = 3 AND (rule ->> 'cancels_running')::boolean)
                 THEN
                     -- Whoever is replaced while it waits makes room, in a line that has too many as in any other.
-                    IF most IS NOT NULL
+                    -- In one that drops, whoever leaves it is the one that makes room.
+                    IF most IS NOT NULL AND NOT (drops AND is_waiting AND its.queue = queues[i])
                         AND windlass.room(queues[i], most + (is_waiting AND its.queue = queues[i])::integer) <= 0
                     THEN
                         IF NOT drops OR windlass.backlog_drop(now, queues[i]) IS NULL THEN
@@ -96,8 +106,6 @@ BEGIN
                             RETURN NEXT;
                             CONTINUE jobs;
                         END IF;
-                        -- It may have been the one that is replaced.
-                        CONTINUE;
                     END IF;
                     -- It may have begun to run since it was looked at, or ended.
                     CONTINUE WHEN NOT CASE WHEN is_waiting THEN windlass.withdraw(now, its.queue, its.priority, its.seq)

@@ -89,7 +89,7 @@ do
     end
 
     -- A job of a group that found its queue full is kept in place of one that waits, if any does. What becomes of it.
-    local function in_place_of_another(group, place, most, taken)
+    local function in_place_of_another(group, place, taken)
         flush_jobs()
         kept, firsts, known = {}, {}, {}
         local oldest = drops_first(group.queue)
@@ -101,7 +101,8 @@ do
             number = 1, priority = group.priority, queue = group.queue, first = group.first + 2 * (place - 1),
             status = group.status, at = group.at, unique = group.unique,
         }, {}
-        plain_submit_group(one, math.max(most, 1), false, outcomes, taken)
+        -- One for one, however many wait.
+        plain_submit_group(one, math.huge, false, outcomes, taken)
         local outcome = outcomes[1]
         return type(outcome) == 'number' and outcome > 0 and 'r' .. oldest.id or outcome
     end
@@ -119,11 +120,12 @@ do
         end
         local most, drops = backlog_of(group.queue)
         most = most and math.min(most, limit or most) or limit
+        group.drops = drops
         local before = #outcomes
         plain_submit_group(group, most, emitted, outcomes, taken)
         for place = 1, drops and not FULL and group.number or 0 do
             if outcomes[before + place] == -1 then
-                outcomes[before + place] = in_place_of_another(group, place, most, taken)
+                outcomes[before + place] = in_place_of_another(group, place, taken)
             end
         end
     end

@@ -103,7 +103,9 @@ submit_group = function(group, limit, emitted, outcomes, taken)
     if replaces then
         -- Whoever is replaced while it waits makes room, in a queue that has too many as in any other.
         local leaves = job.status <= SCHEDULED and job.queue == group.queue and 1 or 0
-        if FULL and not emitted or limit and room(group.queue, limit) + leaves < 1 then
+        -- In one that drops, whoever leaves is the one that makes room.
+        local full = limit and room(group.queue, limit) + leaves < 1 and not (group.drops and leaves == 1)
+        if FULL and not emitted or full then
             outcomes[#outcomes + 1] = -1
             return
         end

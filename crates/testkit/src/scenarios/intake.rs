@@ -198,6 +198,31 @@ pub async fn the_least_urgent_makes_room(probe: Probe) {
     assert_eq!(probe.take_ids(9).await, [jobs[3].id, urgent.id, jobs[0].id, jobs[2].id]);
 }
 
+/// One for one where more wait than may: nobody is canceled for a job that is refused then, and no more than one for each.
+pub async fn one_makes_room_in_an_overfull_queue(probe: Probe) {
+    let unique = |key: &str| job(|draft| draft.unique(Unique::key(key).replace()));
+    let jobs = many(9);
+    probe.submit_all(&jobs).await;
+    let same = unique("same");
+    probe.submit(&same).await;
+    bound(&probe, Backlog::most(3).drop_oldest()).await;
+    assert_eq!(probe.submit(&plain()).await, SubmitOutcome::Replaced(jobs[0].id));
+    assert_eq!(probe.submit(&unique("same")).await, SubmitOutcome::Replaced(same.id), "the same makes room");
+    assert_eq!(probe.submit(&unique("other")).await, SubmitOutcome::Replaced(jobs[1].id));
+    let answers = probe.submit_all(&many(6)).await;
+    assert_eq!(answers, jobs[2..8].iter().map(|job| SubmitOutcome::Replaced(job.id)).collect::<Vec<_>>());
+    assert_eq!(probe.take(99).await.len(), 10);
+}
+
+/// An id that comes twice in a batch counts once, wherever the rate ends.
+pub async fn an_id_that_comes_twice_counts_once(probe: Probe) {
+    allow(&probe, "owners", 1, 4).await;
+    let (twice, others) = (of("ann"), many_of("ann", 4));
+    let jobs: Vec<NewJob> = [&others[..3], &[twice.clone(), twice.clone()], &others[3..]].concat();
+    let answers = probe.submit_all(&jobs).await;
+    assert_eq!(answers, [CREATED, CREATED, CREATED, CREATED, SubmitOutcome::Existing, over(SECOND)]);
+}
+
 /// In a large batch as in small ones: each in its turn.
 pub async fn a_batch_leaves_its_last_ones(probe: Probe) {
     bound(&probe, Backlog::most(5).drop_oldest()).await;
