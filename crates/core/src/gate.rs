@@ -442,8 +442,8 @@ impl Edit {
     ///
     /// # Errors
     ///
-    /// When it says by what a queue is shared, how many may wait in it or how its jobs age elsewhere than at a queue, what a key gets elsewhere than at
-    /// keys, anything but how many may be submitted in a period at owners, or for how long a kind of gates is held.
+    /// When it says by what a queue is shared, how many may wait in it or how its jobs age elsewhere than at a queue, what a key gets
+    /// elsewhere than at keys, anything but how many may be submitted in a period at owners, or for how long a kind of gates is held.
     pub fn check(&self, gate: &Gate) -> Result<(), InvalidInput> {
         let of_owners = matches!(gate, Gate::Owner(_) | Gate::Owners);
         match self {

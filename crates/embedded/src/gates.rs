@@ -107,13 +107,16 @@ fn those_that_pass(
     let (mut passed, mut stopped, mut put_back) = (Vec::with_capacity(candidates.len()), 0, Vec::new());
     let mut handed_on = false;
     for candidate in candidates {
-        if let Some(closed) = ledger.mirror.keeper.closed_to(&candidate.new, ledger.now) {
+        let closed = match handed_on {
+            true => ledger.mirror.keeper.closed_to(&candidate.new, ledger.now),
+            false => ledger.mirror.keeper.admit(&candidate.new, ledger.now).err(),
+        };
+        if let Some(closed) = closed {
             stopped += 1;
             handed_on |= set_aside(ledger, queue, &candidate, &closed)?;
         } else if handed_on {
             put_back.push(candidate);
         } else {
-            ledger.mirror.keeper.pass(&candidate.new, ledger.now);
             passed.push(candidate);
         }
     }

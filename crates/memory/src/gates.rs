@@ -77,7 +77,11 @@ impl Table {
             return self.hand_out(seq, claim, now);
         }
         let entry = self.jobs.get(seq)?;
-        if let Some(closed) = self.keeper.closed_to(&entry.job.new, now) {
+        let closed = match stops.handed_on {
+            true => self.keeper.closed_to(&entry.job.new, now),
+            false => self.keeper.admit(&entry.job.new, now).err(),
+        };
+        if let Some(closed) = closed {
             stops.number += 1;
             stops.handed_on |= self.keeper.stop(&entry.job.new, &closed, now);
             self.stand_at(seq, Some(Box::new(closed)));
@@ -87,7 +91,6 @@ impl Table {
             self.take_place(seq);
             return None;
         }
-        self.keeper.pass(&entry.job.new, now);
         self.hand_out(seq, claim, now)
     }
 

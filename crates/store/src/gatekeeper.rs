@@ -268,7 +268,7 @@ impl Gatekeeper {
         least
     }
 
-    /// Whether some rule holds for each job by itself, so that jobs have to be [asked for](Self::closed_to) one by one.
+    /// Whether some rule holds for each job by itself, so that jobs have to be [admitted](Self::admit) one by one.
     pub fn asks_each(&self) -> bool {
         self.handlers || self.keys || self.line_order
     }
@@ -311,20 +311,18 @@ impl Gatekeeper {
         })
     }
 
-    /// Where a job is stopped, if it may not pass all its gates. Those where jobs are counted are not asked: a claim chooses as many
-    /// as may pass them.
-    pub fn closed_to(&self, new: &NewJob, now: Timestamp) -> Option<Closed> {
-        self.asked_of(new).find_map(|(gate, terms)| {
-            let has_slot = self.slots.get(&new.id).is_some_and(|own| own.contains(&gate));
-            let Room { jobs, opens } = self.room(&gate, terms, has_slot, now);
-            (jobs == 0).then_some(Closed { gate, opens, first: has_slot })
-        })
-    }
-
-    /// A job passes all its gates, but for those where jobs are counted, which are for [`pass_line`](Self::pass_line).
-    pub fn pass(&mut self, new: &NewJob, now: Timestamp) {
-        let asked: Vec<(Gate, Limits)> = self.asked_of(new).map(|(gate, terms)| (gate, terms.limits)).collect();
-        for (gate, limits) in asked {
+    /// Lets a job pass all its gates, or says where it was stopped and changes nothing. Those where jobs are counted are for
+    /// [`pass_line`](Self::pass_line).
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`] with the first gate that has no room.
+    pub fn admit(&mut self, new: &NewJob, now: Timestamp) -> Result<(), Closed> {
+        let asked: Vec<(Gate, Terms)> = self.asked_of(new).collect();
+        if let Some(closed) = self.closed_among(&asked, new, now) {
+            return Err(closed);
+        }
+        for (gate, Terms { limits, .. }) in asked {
             if let Some(rate) = limits.rate {
                 self.take_token(&gate, &rate, now);
             }
@@ -332,6 +330,21 @@ impl Gatekeeper {
                 self.take_slot(new.id, gate);
             }
         }
+        Ok(())
+    }
+
+    /// Where a job would be stopped, if it may not pass all its gates.
+    pub fn closed_to(&self, new: &NewJob, now: Timestamp) -> Option<Closed> {
+        self.closed_among(&self.asked_of(new).collect::<Vec<_>>(), new, now)
+    }
+
+    fn closed_among(&self, asked: &[(Gate, Terms)], new: &NewJob, now: Timestamp) -> Option<Closed> {
+        let own = self.slots.get(&new.id);
+        asked.iter().find_map(|(gate, terms)| {
+            let has_slot = own.is_some_and(|own| own.contains(gate));
+            let Room { jobs, opens } = self.room(gate, *terms, has_slot, now);
+            (jobs == 0).then(|| Closed { gate: gate.clone(), opens, first: has_slot })
+        })
     }
 
     /// The gates that judge each job by itself, with what holds there.
