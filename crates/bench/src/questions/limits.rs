@@ -31,7 +31,7 @@ pub(crate) async fn floor(task: &Task) -> Result<Measurement, Fault> {
 async fn measure(task: &Task, ruled: bool) -> Result<Measurement, Fault> {
     let rig = Rig::new(task).await?;
     let keyed = task.mode == "keys10k";
-    fill(&rig, task.jobs, keyed && ruled).await?;
+    fill(&rig, task.jobs, keyed).await?;
     if ruled {
         let (gate, limits) = rule(keyed)?;
         let gates = rig.store.gates().ok_or("this store keeps no rules")?;

@@ -1,5 +1,5 @@
 -- claim where rules are set: jobs that may not start wait at their gate, and come back when there may be room. It passes over
--- a thousand at most in each line; the next claim goes on.
+-- 250 at most in each line, so that a rate that somebody waits for is kept meanwhile; the next claim goes on.
 CREATE OR REPLACE FUNCTION windlass.gates_claim(
     at bigint, lines text[], wanted integer, suspects integer, lease bigint, claimant uuid
 ) RETURNS TABLE (
@@ -29,7 +29,7 @@ BEGIN
             passed_over := 0;
             span := CASE WHEN NOT kind AND NOT windlass.turns_any(line)
                 THEN (SELECT rule.aging FROM windlass.rule WHERE rule.gate = 'queue:' || line) END;
-            WHILE passed_over < 1000 LOOP
+            WHILE passed_over < 250 LOOP
                 room := CASE WHEN kind THEN least(suspects, wanted) ELSE wanted END - taken;
                 EXIT WHEN room <= 0;
                 -- Most often there are no suspects, and none can come back from a gate.
@@ -58,7 +58,7 @@ BEGIN
                 EXIT WHEN cardinality(seqs) = 0 AND (kind OR back = 0);
                 SELECT pass.passed, pass.stopped INTO passed, stopped FROM windlass.gates_pass(now, line, seqs, places) AS pass;
                 passed_over := passed_over + cardinality(stopped);
-                IF passed_over >= 1000 THEN
+                IF passed_over >= 250 THEN
                     PERFORM set_config('windlass_turn.passed_over', 'yes', true);
                 END IF;
                 RETURN QUERY

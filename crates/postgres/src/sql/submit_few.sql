@@ -12,7 +12,8 @@ DECLARE
     start bigint;
     its_seq bigint;
     line text;
-    shared boolean := windlass.turns_enter();
+    any_rule boolean := EXISTS (SELECT 1 FROM windlass.rule);
+    shared boolean := any_rule AND windlass.turns_enter();
     waits bigint[];
     most bigint := queue_limit;
     drops boolean := false;
@@ -22,7 +23,9 @@ DECLARE
     dropping boolean[] := '{}';
     its bigint;
     -- Whether rules may hold for what callers submit.
-    ruled boolean := of_callers AND EXISTS (SELECT 1 FROM windlass.rule);
+    ruled boolean := of_callers AND any_rule;
+    -- A turn that does nothing else leaves every ready job that it brought: nobody has to look for one.
+    brought boolean := false;
 BEGIN
     accepted_at := now;
     IF ruled THEN
@@ -107,11 +110,17 @@ BEGIN
                 (queue, suspect, priority, seq, id, token, retries, crashes, max_crashes, updated_at)
             VALUES (queues[i], false, priorities[i], its_seq, ids[i], greatest(now, 0), 0, 0, crash_limits[i], now);
         END IF;
-        PERFORM windlass.touch(queues[i], NULL, its_seq);
+        IF channel IS NULL THEN
+            PERFORM windlass.touch(queues[i], NULL, its_seq);
+        ELSE
+            brought := true;
+        END IF;
         outcome := CASE WHEN standing IS NULL THEN 1 ELSE -3 END;
         RETURN NEXT;
     END LOOP;
-    IF channel IS NOT NULL THEN
+    IF brought THEN
+        PERFORM pg_notify(channel, 'ready');
+    ELSIF channel IS NOT NULL THEN
         PERFORM windlass.announce(at, channel);
     END IF;
 END

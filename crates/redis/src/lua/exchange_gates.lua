@@ -3,7 +3,8 @@
 do
     local PASSED_OVER_MAX, TAKEN_BACK_MAX = 1000, 1000
 
-    local ended, endings = {}, {}
+    -- Attempts that ended, and whether they were the last.
+    local ended, finished = {}, {}
     local stopped_early = false
     local plain_settle_one, plain_settle_all, plain_claim, plain_outlook = settle_one, settle_all, claim, outlook
 
@@ -11,7 +12,7 @@ do
         local status = plain_settle_one(id, token, result, told)
         if status > 0 then
             named(ended, id)
-            named(endings, status)
+            named(finished, status > IN_PROGRESS)
         end
         return status
     end
@@ -19,12 +20,7 @@ do
     settle_all = function(number)
         local fates = plain_settle_all(number)
         if gates.ruled() and #ended > 0 then
-            if redis.call('EXISTS', SLOTS) == 1 then
-                gates.fetch_slots(ended)
-                for place, id in ipairs(ended) do
-                    gates.leave(id, endings[place] > IN_PROGRESS)
-                end
-            end
+            gates.leave(ended, finished)
             gates.open_lines(queue_changes)
         end
         return fates
@@ -220,6 +216,20 @@ do
             end
         end
         return least
+    end
+
+    local plain_kept_jobs_of = kept_jobs_of
+
+    -- What was looked at to find the gates of jobs is not fetched again.
+    kept_jobs_of = function(ids)
+        local kept_jobs = {}
+        for place, id in ipairs(ids) do
+            if not firsts[id] then
+                return plain_kept_jobs_of(ids)
+            end
+            kept_jobs[place] = firsts[id]
+        end
+        return redis.call('EXISTS', LONG) == 1 and plain_kept_jobs_of(ids) or kept_jobs
     end
 
     -- Those that may pass, of jobs that were taken out of their line; how many were passed over. Behind one that handed its room

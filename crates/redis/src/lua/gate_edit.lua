@@ -50,34 +50,48 @@ local function mark_kinds()
     return some
 end
 
+-- Those gates among some that the rule is for.
+local function covered(its)
+    local found = {}
+    for _, at in ipairs(its) do
+        if gates.covers(gate, at) then
+            named(found, at)
+        end
+    end
+    return found
+end
+
+-- Slots that waiting jobs keep stay where jobs do; the others are free.
+local function count_kept_slots()
+    for _, id in ipairs(redis.call('HKEYS', SLOTS)) do
+        local kept_gates = {}
+        for at in pairs(gates.slots_of(id)) do
+            local its = gates.terms(at)
+            local stays = its and its.running and its.in_order
+            kept_gates[at] = (stays or not gates.covers(gate, at)) or nil
+            gates.count_slots(stays and covered({ at }) or {})
+        end
+        gates.keep_slots(id, kept_gates)
+    end
+end
+
 -- Slots are there where a number is set, for all jobs that run, and for those that keep theirs where jobs do; buckets where a
 -- rate is.
 local function count_anew()
-    local cleared = {}
-    for _, at in ipairs(redis.call('HKEYS', TAKEN)) do
-        local its = gates.terms(at)
-        if gates.covers(gate, at) and not (its and its.running and its.in_order) then
-            cleared[at] = true
-            gates.set_taken(at, 0)
-        end
+    for _, at in ipairs(covered(redis.call('HKEYS', TAKEN))) do
+        gates.set_taken(at, 0)
     end
-    for _, at in ipairs(redis.call('ZRANGE', BUCKETS, 0, -1)) do
+    for _, at in ipairs(covered(redis.call('ZRANGE', BUCKETS, 0, -1))) do
         local its = gates.terms(at)
-        if gates.covers(gate, at) and not (its and its.interval) then
+        if not (its and its.interval) then
             redis.call('ZREM', BUCKETS, at)
         end
     end
-    for _, id in ipairs(redis.call('HKEYS', SLOTS)) do
-        for at in pairs(gates.slots_of(id)) do
-            if cleared[at] then
-                gates.change_slots(id, at, nil)
-            end
-        end
-    end
+    count_kept_slots()
     local running = redis.call('ZRANGE', LEASES, 0, -1)
-    for place, first in ipairs(look_up('HMGET', JOB, running)) do
+    for _, first in ipairs(look_up('HMGET', JOB, running)) do
         if first then
-            gates.count_slots(running[place], gates.of(first))
+            gates.count_slots(covered(gates.of(first)))
         end
     end
 end

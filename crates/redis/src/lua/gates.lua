@@ -10,6 +10,9 @@ do
     local terms_of, rules_at, taken, buckets, slots = {}, {}, {}, {}, {}
     -- Whether anybody waits anywhere, once that is known.
     local any_line
+    -- Whether any job keeps slots that waits, once that is known.
+    local some_slots
+    local NONE = {}
     local taken_now, buckets_now, slots_now = {}, {}, {}
     local kinds_of_rules
     local opened = {}
@@ -34,9 +37,12 @@ do
         }
     end
 
+    -- By the part of what is kept of jobs that says queue, handler, owner and keys, the gates that they have.
+    local gates_of_words = {}
+
     -- Rules have changed, and this is what there are now.
     local function forget_rules(said)
-        kinds_of_rules, terms_of, rules_at = said, {}, {}
+        kinds_of_rules, terms_of, rules_at, gates_of_words = said, {}, {}, {}
     end
 
     local function rule_at(gate)
@@ -140,25 +146,35 @@ do
         buckets_now[gate] = true
     end
 
-    -- The slots that a job has, as a set.
-    local function slots_of(id)
-        if not slots[id] then
-            slots[id] = {}
-            for gate in string.gmatch(redis.call('HGET', SLOTS, id) or '', '[^\n]+') do
-                slots[id][gate] = true
-            end
+    -- Whether any job keeps slots although it does not run.
+    local function any_slots()
+        if some_slots == nil then
+            some_slots = redis.call('EXISTS', SLOTS) == 1
         end
-        return slots[id]
+        return some_slots
     end
 
     local function fetch_slots(ids)
-        for place, gates in ipairs(look_up('HMGET', SLOTS, ids)) do
-            local set = {}
-            for gate in string.gmatch(gates or '', '[^\n]+') do
-                set[gate] = true
-            end
-            slots[ids[place]] = slots[ids[place]] or set
+        if not any_slots() then
+            return
         end
+        for place, gates in ipairs(look_up('HMGET', SLOTS, ids)) do
+            if not slots[ids[place]] then
+                slots[ids[place]] = {}
+                for gate in string.gmatch(gates or '', '[^\n]+') do
+                    slots[ids[place]][gate] = true
+                end
+            end
+        end
+    end
+
+    -- The slots that a job kept when its last attempt ended, as a set. One that runs needs no record: it has a slot at each of its
+    -- gates where a number is set.
+    local function slots_of(id)
+        if not slots[id] and any_slots() then
+            fetch_slots({ id })
+        end
+        return slots[id] or NONE
     end
 
     local function flush_all()
@@ -192,6 +208,7 @@ do
         end
         write('ZADD', BUCKETS, put)
         taken_now, slots_now, buckets_now = {}, {}, {}
+        some_slots = nil
     end
 
     -- How many more may pass, and when to ask again where that is known. One that has its slot already needs none.
@@ -278,48 +295,47 @@ do
         return keys, queue, name
     end
 
-    -- The gates of a job at which there are rules that hold for each job by itself.
+    -- The gates of a job at which there are rules that hold for each job by itself. Jobs that are alike have the same list.
     local function gates_of(first)
-        local keys, queue, name = keys_of(first)
-        local gates = {}
+        local words = sub(first, WORDS, ORIGIN + unpack_struct('<H', first, ORIGIN - 1))
+        local known = gates_of_words[words]
+        if known then
+            return known
+        end
+        local its = {}
         local function add(gate)
             local rule = terms(gate)
             if rule and not is_counted(gate, rule) then
-                named(gates, gate)
+                named(its, gate)
             end
         end
+        local queue, name, _, over = unpack_struct('sss', words)
         add('*')
         add('queue:' .. queue)
         if string.find(ruled(), 'h', 1, true) then
             add('handler:' .. name)
         end
-        for _, key in ipairs(keys) do
-            add('key:' .. key)
+        if over <= #words then
+            for key in string.gmatch(unpack_struct('s', words, over), '[^\n]+') do
+                add('key:' .. key)
+            end
         end
-        return gates
+        gates_of_words[words] = its
+        return its
     end
 
-    -- A job has a slot at a gate or has it no more.
-    local function change_slots(id, gate, has)
-        slots_of(id)[gate] = has
+    -- A job keeps these slots while it waits, or none.
+    local function keep_slots(id, kept_gates)
+        slots[id] = kept_gates
         slots_now[id] = true
     end
 
-    local function take_slot(id, gate)
-        local own = slots_of(id)
-        if not own[gate] then
-            own[gate] = true
-            slots_now[id] = true
-            set_taken(gate, taken_at(gate) + 1)
-        end
-    end
-
-    -- A job that runs has a slot at each gate where a number is set.
-    local function count_slots(id, gates)
-        for _, gate in ipairs(gates) do
+    -- Takes a slot at each gate where a number is set.
+    local function count_slots(its)
+        for _, gate in ipairs(its) do
             local rule = terms(gate)
             if rule and rule.running then
-                take_slot(id, gate)
+                set_taken(gate, taken_at(gate) + 1)
             end
         end
     end
@@ -338,26 +354,59 @@ do
         end
     end
 
-    local function pass(id, gates)
-        for _, gate in ipairs(gates) do
+    -- A job starts.
+    local function pass(id, its)
+        local own = slots_of(id)
+        for _, gate in ipairs(its) do
             local rule = terms(gate)
             if rule and rule.interval then
                 set_bucket(gate, math.max(bucket_at(gate), now) + rule.interval)
             end
+            if rule and rule.running and not own[gate] then
+                set_taken(gate, taken_at(gate) + 1)
+            end
         end
-        count_slots(id, gates)
+        if next(own) then
+            keep_slots(id, {})
+        end
     end
 
-    -- An attempt has ended, or a job that waited has.
-    local function leave_all(id, finished)
-        for gate in pairs(slots_of(id)) do
+    local function free_slot(gate)
+        set_taken(gate, math.max(taken_at(gate) - 1, 0))
+        open(gate)
+    end
+
+    -- An attempt of a job has ended, and it will have another or none.
+    local function leave_all(id, its, finished)
+        local kept_gates, some = {}, false
+        for _, gate in ipairs(its) do
             local rule = terms(gate)
-            if finished or not rule or not rule.in_order then
-                slots[id][gate] = nil
-                slots_now[id] = true
-                set_taken(gate, math.max(taken_at(gate) - 1, 0))
-                open(gate)
+            if rule and rule.running then
+                if finished or not rule.in_order then
+                    free_slot(gate)
+                else
+                    kept_gates[gate], some = true, true
+                end
             end
+        end
+        if some or any_slots() then
+            keep_slots(id, kept_gates)
+        end
+    end
+
+    -- Attempts of these jobs have ended, and whether they will have others.
+    local function leave_many(ids, finished)
+        if redis.call('EXISTS', TAKEN, SLOTS) == 0 then
+            return
+        end
+        fetch_into(firsts, JOB, ids)
+        local of_jobs = {}
+        for place, id in ipairs(ids) do
+            of_jobs[place] = gates_of(firsts[id])
+        end
+        fetch_taken(of_jobs)
+        for place, id in ipairs(ids) do
+            leave_all(id, of_jobs[place], finished[place])
         end
     end
 
@@ -392,7 +441,7 @@ do
             return not terms(gate) or is_counted(gate, terms(gate))
         end
         return string.find(ruled() or '', 'l', 1, true) and alike('*') and alike('queue:' .. queue)
-            and redis.call('EXISTS', SLOTS) == 0
+            and not any_slots()
     end
 
     -- A job will not pass, though it may have come back from a gate for the room there. Whether others of its queue shall look.
@@ -444,7 +493,10 @@ do
         if ruled() then
             local its = gates_of(firsts[id])
             let_loose(find(id), its)
-            leave_all(id, true)
+            for gate in pairs(slots_of(id)) do
+                free_slot(gate)
+                keep_slots(id, {})
+            end
             pass_on(its)
             flush_all()
         end
@@ -463,12 +515,12 @@ do
         return plain_announce(claimed)
     end
 
-    gates.ANY, gates.forget_rules, gates.change_slots = ANY, forget_rules, change_slots
+    gates.ANY, gates.forget_rules, gates.keep_slots = ANY, forget_rules, keep_slots
     gates.ruled, gates.read_rule, gates.terms, gates.set_taken, gates.fetch_taken = ruled, read_rule, terms, set_taken, fetch_taken
     gates.slots_of, gates.fetch_slots, gates.flush, gates.room_at = slots_of, fetch_slots, flush_all, room_at
     gates.room_back, gates.bucket_at, gates.set_bucket, gates.open = room_back, bucket_at, set_bucket, open
     gates.wait, gates.next_opening, gates.of, gates.count_slots = wait, next_opening, gates_of, count_slots
-    gates.closed_to, gates.pass, gates.leave, gates.pass_on, gates.covers = closed_to, pass, leave_all, pass_on, covers
+    gates.closed_to, gates.pass, gates.leave, gates.pass_on, gates.covers = closed_to, pass, leave_many, pass_on, covers
     gates.withdraw, gates.keys_of, gates.submits = withdraw, keys_of, submits
     gates.open_lines, gates.pass_lines, gates.only_lines = open_lines, pass_lines, only_lines
 end

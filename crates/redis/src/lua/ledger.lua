@@ -25,7 +25,7 @@
 --  20 unique         hash: key -> id of the job that has or had it, in which statuses, whether and when that ends
 --  21 unique-until   sorted set: keys by their end, where they have one
 --  22 unique-of      hash: id -> the key of a unique job
---  23 slots          hash: id -> the gates at which a job has a slot
+--  23 slots          hash: id -> the gates at which a job that waits keeps its slots
 --  24 taken          hash: gate -> how many slots are taken
 --  25 buckets        sorted set: gates with a rate by when their buckets are full again
 --  26 held           sorted by member: queue, gate, without a slot there or with, priority, suspect or not, number, id

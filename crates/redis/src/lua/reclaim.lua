@@ -19,7 +19,7 @@ local function take_back(id, token, status, suspect, error)
     scored(errors, id, error)
     went[#went + 1] = status
     if gates.ruled() then
-        gates.leave(id, status > IN_PROGRESS)
+        gates.leave({ id }, { status > IN_PROGRESS })
         gates.open_lines({ [job.queue] = true })
     end
 end
