@@ -47,12 +47,40 @@ impl<K: Clone + Eq + Hash, V: Clone> Kept<K, V> {
         self.before.push((key.clone(), before));
     }
 
+    fn remove(&mut self, key: &K) -> Option<&V> {
+        let value = self.now.remove(key)?;
+        self.before.push((key.clone(), Some(value)));
+        self.before.last().and_then(|(_, value)| value.as_ref())
+    }
+
     fn rollback(&mut self) {
         while let Some((key, before)) = self.before.pop() {
             match before {
                 Some(value) => drop(self.now.insert(key, value)),
                 None => drop(self.now.remove(&key)),
             }
+        }
+    }
+}
+
+impl Kept<Gate, u64> {
+    /// One more.
+    fn add(&mut self, gate: &Gate) {
+        let before = self.now.get_mut(gate).map(|taken| std::mem::replace(taken, *taken + 1));
+        if before.is_none() {
+            self.now.insert(gate.clone(), 1);
+        }
+        self.before.push((gate.clone(), before));
+    }
+
+    /// One less; those of whom none is left are forgotten.
+    fn subtract(&mut self, gate: &Gate) {
+        match self.now.get_mut(gate) {
+            Some(taken) if *taken > 1 => {
+                let before = std::mem::replace(taken, *taken - 1);
+                self.before.push((gate.clone(), Some(before)));
+            }
+            _ => self.set(gate, None),
         }
     }
 }
@@ -105,6 +133,8 @@ pub struct Gatekeeper {
     lines_ruled: bool,
     handlers: bool,
     keys: bool,
+    /// Whether some key has a rule of its own.
+    key_by_itself: bool,
     /// Whether there are rules for what owners submit.
     owners: bool,
     /// Whether it is said of some queue how many may wait.
@@ -181,6 +211,7 @@ impl Gatekeeper {
         let any = |wanted: fn(&Gate) -> bool| self.rules.now.keys().any(wanted);
         self.lines_ruled = any(is_of_line);
         self.keys = any(|gate| matches!(gate, Gate::Key(_) | Gate::Keys(_)));
+        self.key_by_itself = any(|gate| matches!(gate, Gate::Key(_)));
         self.ages = self.rules.now.values().any(|rule| rule.aging.is_some());
         self.backlogs = self.rules.now.values().any(|rule| !rule.backlog.is_none());
         self.owners = any(|gate| matches!(gate, Gate::Owner(_) | Gate::Owners));
@@ -188,7 +219,10 @@ impl Gatekeeper {
     }
 
     fn terms(&self, gate: &Gate) -> Option<Terms> {
-        let own = self.rules.get(gate);
+        let own = match gate {
+            Gate::Key(_) if !self.key_by_itself => None,
+            gate => self.rules.get(gate),
+        };
         let of_kind = match gate {
             Gate::Key(key) => self.kinds.iter().find(|(kind, _)| **kind == *key.kind()).map(|(_, rule)| rule),
             Gate::Owner(_) => self.rules.get(&Gate::Owners),
@@ -322,14 +356,13 @@ impl Gatekeeper {
         if let Some(closed) = self.closed_among(&asked, new, now) {
             return Err(closed);
         }
-        for (gate, Terms { limits, .. }) in asked {
-            if let Some(rate) = limits.rate {
-                self.take_token(&gate, &rate, now);
-            }
-            if limits.running.is_some() {
-                self.take_slot(new.id, gate);
+        for (gate, terms) in &asked {
+            if let Some(rate) = terms.limits.rate {
+                self.take_token(gate, &rate, now);
             }
         }
+        let numbered = |(gate, terms): (Gate, Terms)| terms.limits.running.is_some().then_some(gate);
+        self.take_slots(new.id, asked.into_iter().filter_map(numbered).collect());
         Ok(())
     }
 
@@ -339,7 +372,8 @@ impl Gatekeeper {
     }
 
     fn closed_among(&self, asked: &[(Gate, Terms)], new: &NewJob, now: Timestamp) -> Option<Closed> {
-        let own = self.slots.get(&new.id);
+        // A job that does not run has slots only where jobs keep them.
+        let own = if self.order { self.slots.get(&new.id) } else { None };
         asked.iter().find_map(|(gate, terms)| {
             let has_slot = own.is_some_and(|own| own.contains(gate));
             let Room { jobs, opens } = self.room(gate, *terms, has_slot, now);
@@ -348,7 +382,7 @@ impl Gatekeeper {
     }
 
     /// The gates that judge each job by itself, with what holds there.
-    fn asked_of(&self, new: &NewJob) -> impl Iterator<Item = (Gate, Terms)> {
+    fn asked_of<'a>(&'a self, new: &'a NewJob) -> impl Iterator<Item = (Gate, Terms)> + use<'a> {
         self.gates_of(new).filter_map(|gate| {
             let terms = self.terms(&gate).filter(|terms| !is_of_line(&gate) || terms.limits.in_order)?;
             Some((gate, terms))
@@ -356,15 +390,12 @@ impl Gatekeeper {
     }
 
     /// The gates of a job at which there may be rules.
-    fn gates_of(&self, new: &NewJob) -> impl Iterator<Item = Gate> + use<> {
+    fn gates_of<'j>(&self, new: &'j NewJob) -> impl Iterator<Item = Gate> + use<'j> {
         let everything = self.lines_ruled.then_some(Gate::Everything);
         let queue = self.lines_ruled.then(|| Gate::Queue(new.queue.clone()));
         let handler = self.handlers.then(|| Gate::Handler(new.name.clone()));
-        let keys: Vec<Gate> = match self.keys {
-            true => new.keys().iter().cloned().map(Gate::Key).collect(),
-            false => Vec::new(),
-        };
-        everything.into_iter().chain(queue).chain(handler).chain(keys)
+        let keys = if self.keys { new.keys() } else { &[] };
+        everything.into_iter().chain(queue).chain(handler).chain(keys.iter().cloned().map(Gate::Key))
     }
 
     fn take_token(&mut self, gate: &Gate, rate: &Rate, now: Timestamp) {
@@ -375,31 +406,39 @@ impl Gatekeeper {
     /// A job has kept its slot at a gate, if jobs do that there.
     pub fn keep_slot(&mut self, id: JobId, gate: Gate) {
         if self.terms(&gate).is_some_and(|terms| terms.limits.in_order) {
-            self.take_slot(id, gate);
+            self.take_slots(id, vec![gate]);
         }
     }
 
-    fn take_slot(&mut self, id: JobId, gate: Gate) {
-        let mut slots = self.slots.get(&id).cloned().unwrap_or_default();
-        if !slots.contains(&gate) {
-            self.taken.set(&gate, Some(self.taken_at(&gate) + 1));
-            slots.push(gate);
-            self.slots.set(&id, Some(slots));
+    /// Takes a job's slots at some gates, but for those that it has.
+    fn take_slots(&mut self, id: JobId, mut gates: Vec<Gate>) {
+        if let Some(own) = self.slots.get(&id) {
+            gates.retain(|gate| !own.contains(gate));
         }
+        if gates.is_empty() {
+            return;
+        }
+        gates.iter().for_each(|gate| self.taken.add(gate));
+        if let Some(own) = self.slots.get(&id) {
+            gates.extend_from_slice(own);
+        }
+        self.slots.set(&id, Some(gates));
     }
 
     /// An attempt has ended, or a job that waited has: its slots are free, but for those that it keeps until it has
     /// finished. Those are returned.
     pub fn leave(&mut self, id: JobId, finished: bool, now: Timestamp) -> Vec<Gate> {
-        let Some(slots) = self.slots.get(&id).cloned() else { return Vec::new() };
-        let keeps = |gate: &Gate| !finished && self.terms(gate).is_some_and(|terms| terms.limits.in_order);
+        let Some(slots) = self.slots.remove(&id).cloned() else { return Vec::new() };
+        let keeps =
+            |gate: &Gate| !finished && self.order && self.terms(gate).is_some_and(|terms| terms.limits.in_order);
         let (kept, free): (Vec<Gate>, Vec<Gate>) = slots.into_iter().partition(keeps);
         for gate in free {
-            let left = self.taken_at(&gate).saturating_sub(1);
-            self.taken.set(&gate, (left > 0).then_some(left));
+            self.taken.subtract(&gate);
             self.open(&gate, now);
         }
-        self.slots.set(&id, (!kept.is_empty()).then(|| kept.clone()));
+        if !kept.is_empty() {
+            self.slots.set(&id, Some(kept.clone()));
+        }
         kept
     }
 
@@ -650,7 +689,7 @@ impl Gatekeeper {
                 Some(limits) if is_of_line(&gate) && !limits.in_order => {
                     self.taken.set(&gate, Some(self.taken_at(&gate) + 1));
                 }
-                Some(_) => self.take_slot(new.id, gate),
+                Some(_) => self.take_slots(new.id, vec![gate]),
                 None => {}
             }
         }

@@ -37,12 +37,13 @@ do
         }
     end
 
-    -- By the part of what is kept of jobs that says queue, handler, owner and keys, the gates that they have.
-    local gates_of_words = {}
+    -- By the part of what is kept of jobs that says queue, handler, owner and keys, and by queue and handler, the gates that they
+    -- have; by the kind of keys what is said of all.
+    local gates_of_words, kinds = {}, {}
 
     -- Rules have changed, and this is what there are now.
     local function forget_rules(said)
-        kinds_of_rules, terms_of, rules_at, gates_of_words = said, {}, {}, {}
+        kinds_of_rules, terms_of, rules_at, gates_of_words, kinds = said, {}, {}, {}, {}
     end
 
     local function rule_at(gate)
@@ -295,6 +296,42 @@ do
         return keys, queue, name
     end
 
+    -- What is said of all keys of a kind, where nothing is said of any of them by itself.
+    local function terms_of_kind(kind)
+        local known = kinds[kind]
+        if known == nil then
+            known = rule_at('keys:' .. kind)
+            kinds[kind] = known
+        end
+        return known
+    end
+
+    -- Adds the gates of keys at which there are rules.
+    local function add_keys(its, keys)
+        local by_themselves = string.find(ruled(), 'k', 1, true)
+        for key, kind in string.gmatch(keys, '(([^:\n]*):[^\n]*)') do
+            local gate = 'key:' .. key
+            if terms_of[gate] == nil and not by_themselves then
+                terms_of[gate] = terms_of_kind(kind)
+            end
+            if terms(gate) then
+                its[#its + 1] = gate
+            end
+        end
+    end
+
+    -- The gates of all jobs of a queue and a handler at which there are rules that hold for each job by itself.
+    local function gates_of_all(queue, name)
+        local its = {}
+        for _, gate in ipairs({ '*', 'queue:' .. queue, string.find(ruled(), 'h', 1, true) and 'handler:' .. name }) do
+            local rule = terms(gate)
+            if rule and not is_counted(gate, rule) then
+                named(its, gate)
+            end
+        end
+        return its
+    end
+
     -- The gates of a job at which there are rules that hold for each job by itself. Jobs that are alike have the same list.
     local function gates_of(first)
         local words = sub(first, WORDS, ORIGIN + unpack_struct('<H', first, ORIGIN - 1))
@@ -302,26 +339,20 @@ do
         if known then
             return known
         end
-        local its = {}
-        local function add(gate)
-            local rule = terms(gate)
-            if rule and not is_counted(gate, rule) then
-                named(its, gate)
-            end
+        local head, keys = string.match(words, '^(%Z*%z%Z*)%z%Z*%z(%Z*)')
+        local of_all = gates_of_words[head]
+        if not of_all then
+            of_all = gates_of_all(string.match(head, '^(%Z*)%z(%Z*)'))
+            gates_of_words[head] = of_all
         end
-        local queue, name, _, over = unpack_struct('sss', words)
-        add('*')
-        add('queue:' .. queue)
-        if string.find(ruled(), 'h', 1, true) then
-            add('handler:' .. name)
+        if keys == '' then
+            known = of_all
+        else
+            known = { unpack(of_all) }
+            add_keys(known, keys)
         end
-        if over <= #words then
-            for key in string.gmatch(unpack_struct('s', words, over), '[^\n]+') do
-                add('key:' .. key)
-            end
-        end
-        gates_of_words[words] = its
-        return its
+        gates_of_words[words] = known
+        return known
     end
 
     -- A job keeps these slots while it waits, or none.
@@ -341,15 +372,17 @@ do
     end
 
     -- Where a job is stopped, if it may not pass, when to ask again, and whether it has its slot there.
-    local function closed_to(id, gates)
+    local function closed_to(id, its)
         local own = slots_of(id)
-        for _, gate in ipairs(gates) do
+        for _, gate in ipairs(its) do
             local rule = terms(gate)
-            if rule then
+            if rule.paused or rule.interval then
                 local room, opens = room_at(gate, rule, own[gate])
                 if room == 0 then
                     return gate, opens, own[gate]
                 end
+            elseif rule.running and not own[gate] and taken_at(gate) >= rule.running then
+                return gate, nil, nil
             end
         end
     end
@@ -359,10 +392,10 @@ do
         local own = slots_of(id)
         for _, gate in ipairs(its) do
             local rule = terms(gate)
-            if rule and rule.interval then
+            if rule.interval then
                 set_bucket(gate, math.max(bucket_at(gate), now) + rule.interval)
             end
-            if rule and rule.running and not own[gate] then
+            if rule.running and not own[gate] then
                 set_taken(gate, taken_at(gate) + 1)
             end
         end

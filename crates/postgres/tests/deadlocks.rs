@@ -1,0 +1,121 @@
+//! Turns of all shapes, side by side on one server where all kinds of rules are set: no two wait for each other.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_postgres::NoTls;
+use windlass_core::gate::Edit;
+use windlass_core::{
+    Backlog, Clock, Gate, Incarnation, JobError, Limits, NewJob, Owner, Payload, Priority, QueueName, Rate, Share,
+    Start, SystemClock, Unique,
+};
+use windlass_postgres::Postgres;
+use windlass_store::{Claim, Exchange, Gates, Lease, Outcome, Scope, Settlement, Store};
+use windlass_testkit::servers::PostgresServer;
+
+const ACTORS: u64 = 8;
+const TURNS: usize = 60;
+/// So few that they meet all the time.
+const NAMES: u64 = 5;
+
+fn gate(text: &str) -> Gate {
+    text.parse().unwrap()
+}
+
+/// Queues that drop, that are shared and whose jobs age, limits on handlers, keys and owners, and an order.
+async fn rules(store: &Postgres) {
+    let many = || Rate::per_second(100_000).unwrap();
+    for (at, edit) in [
+        ("queue:a", Edit::Backlog(Backlog::most(40).drop_oldest())),
+        ("queue:b", Edit::Backlog(Backlog::most(60))),
+        ("queue:b", Edit::Share(Share::by("tenant").unwrap())),
+        ("queue:c", Edit::Aging(Some(Duration::from_millis(5)))),
+        ("queue:c", Edit::Limit(Limits::running(20).with_rate(many()))),
+        ("keys:tenant", Edit::Limit(Limits::running(4))),
+        ("keys:user", Edit::Limit(Limits::in_order())),
+        ("handler:Job", Edit::Limit(Limits::rate(many()))),
+        ("owners", Edit::Limit(Limits::rate(many()))),
+    ] {
+        store.edit_gate(&gate(at), edit).await.unwrap();
+    }
+}
+
+fn any_job() -> NewJob {
+    let name = |of: &str| format!("{of}{}", fastrand::u64(..NAMES));
+    let draft = NewJob::build("Job", Payload::empty())
+        .queue(fastrand::choice(["a", "b", "c"]).unwrap())
+        .priority(Priority::new(fastrand::u8(..10)).unwrap())
+        .owner(Owner::new(name("o")).ok())
+        .key("tenant", name("t"));
+    let draft = if fastrand::bool() { draft.key("user", name("u")) } else { draft };
+    let draft = match fastrand::u8(..6) {
+        0 => draft.unique(Unique::key(name("k")).in_queue()),
+        1 => draft.unique(Unique::key(name("k")).replace()),
+        2 => draft.start(Start::After(Duration::from_millis(fastrand::u64(1..20)))),
+        _ => draft,
+    };
+    draft.finish(SystemClock.now()).unwrap()
+}
+
+fn any_end(lease: Lease) -> Settlement {
+    let delay = Duration::from_millis(fastrand::u64(..5));
+    let (outcome, emitted) = match fastrand::u8(..8) {
+        0 => (Outcome::Retry { delay, error: JobError::new("test", "again") }, 0),
+        1 => (Outcome::Snooze { delay }, 0),
+        2 => (Outcome::Release, 0),
+        3 => (Outcome::Fail(JobError::new("test", "over")), 0),
+        4 => (Outcome::Complete(Payload::empty()), 2),
+        _ => (Outcome::Complete(Payload::empty()), 0),
+    };
+    let child = |index| Arc::new(NewJob { id: lease.id.emitted(index), ..any_job() });
+    Settlement { lease, outcome, emitted: (0..emitted).map(child).collect() }
+}
+
+/// Whatever a process may want of its store, in any order.
+async fn act(store: Postgres) {
+    let worker = Incarnation::random();
+    let mut leases: Vec<Lease> = Vec::new();
+    for _ in 0..TURNS {
+        let settle = leases.drain(..fastrand::usize(..=leases.len())).map(any_end).collect();
+        let mut queues: Vec<QueueName> = ["a", "b", "c"].map(|name| QueueName::new(name).unwrap()).into();
+        fastrand::shuffle(&mut queues);
+        let claim = Claim { queues, limit: 10, lease: Duration::from_secs(60), worker, suspects: 1 };
+        let turn = Exchange {
+            settle,
+            submit: (0..fastrand::usize(..24)).map(|_| Arc::new(any_job())).collect(),
+            claim: fastrand::bool().then_some(claim),
+            ..Exchange::default()
+        };
+        let done = store.exchange(turn).await.unwrap();
+        leases.extend(done.claimed.jobs.iter().map(|job| job.lease));
+        for new in done.submitted.iter().take(fastrand::usize(..3)) {
+            let _ = store.cancel(new.id, &Scope::Everything).await.unwrap();
+        }
+        match fastrand::u8(..20) {
+            0 => drop(store.sweep(100).await),
+            1 => store.edit_gate(&gate("queue:c"), Edit::Pause("a test".into())).await.unwrap(),
+            2 => store.edit_gate(&gate("queue:c"), Edit::Resume).await.unwrap(),
+            _ => {}
+        }
+    }
+}
+
+// A turn that submitted and claimed took what rules say of submissions before the gates, and one that dropped a job after them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn turns_of_all_shapes_do_not_wait_for_each_other() {
+    let server = PostgresServer::start().unwrap();
+    let store = Postgres::options().open(&server.url()).await.unwrap();
+    rules(&store).await;
+    let actors: Vec<_> = (0..ACTORS).map(|_| tokio::spawn(act(store.clone()))).collect();
+    for actor in actors {
+        actor.await.unwrap();
+    }
+    let (admin, connection) = tokio_postgres::connect(&server.url(), NoTls).await.unwrap();
+    tokio::spawn(connection);
+    // What sessions have counted is told within a second, or when they end.
+    drop(store);
+    let count = "SELECT pg_stat_force_next_flush(), deadlocks FROM pg_stat_database WHERE datname = current_database()";
+    let deadlocks: i64 = admin.query_one(count, &[]).await.unwrap().get(1);
+    assert_eq!(deadlocks, 0, "the server had to end turns that waited for each other");
+}
