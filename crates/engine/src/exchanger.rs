@@ -267,6 +267,7 @@ impl Exchanger {
             lease: settings.lease,
             worker: self.shared.worker,
             suspects: usize::from(self.suspects == 0),
+            handlers: None,
         })
     }
 

@@ -442,8 +442,10 @@ do
     -- A job that waited has ended.
     local function withdraw(id)
         if ruled() then
-            local its = gates_of(firsts[id])
-            let_loose(find(id), its)
+            local its, job = gates_of(firsts[id]), find(id)
+            let_loose(job, its)
+            -- It may have been left to others there, where no rule is.
+            let_loose(job, { 'handler:' .. job.name })
             leave_all(id, true)
             pass_on(its)
             flush_all()
