@@ -56,6 +56,10 @@ async fn take_of(probe: &Probe, handlers: &[&str], limit: usize) -> Vec<JobId> {
     claim_of(probe, handlers, limit).await.jobs.iter().map(|taken| taken.lease.id).collect()
 }
 
+fn all(jobs: impl IntoIterator<Item = JobId>) -> HashSet<JobId> {
+    jobs.into_iter().collect()
+}
+
 /// Some jobs of a handler are left to others by a claim that finds nothing.
 async fn left(probe: &Probe, jobs: &[NewJob]) -> Vec<JobId> {
     probe.submit_all(jobs).await;
@@ -66,17 +70,17 @@ async fn left(probe: &Probe, jobs: &[NewJob]) -> Vec<JobId> {
 pub async fn a_claim_takes_jobs_of_its_handlers_only(probe: Probe) {
     let jobs = [report(), mail(), of("Bill", |draft| draft), mail(), report()];
     probe.submit_all(&jobs).await;
-    assert_eq!(take_of(&probe, &["Mail"], 9).await, [jobs[1].id, jobs[3].id]);
+    assert_eq!(all(take_of(&probe, &["Mail"], 9).await), all([jobs[1].id, jobs[3].id]));
     assert_eq!(take_of(&probe, &["Mail"], 9).await, []);
     assert_eq!(take_of(&probe, &["Mail", "Bill"], 9).await, [jobs[2].id]);
-    assert_eq!(take_of(&probe, &["Report"], 9).await, [jobs[0].id, jobs[4].id]);
+    assert_eq!(all(take_of(&probe, &["Report"], 9).await), all([jobs[0].id, jobs[4].id]));
 }
 
 pub async fn a_claim_for_no_handler_takes_nothing(probe: Probe) {
     let jobs = mails(3);
     probe.submit_all(&jobs).await;
     assert_eq!(take_of(&probe, &[], 9).await, []);
-    assert_eq!(probe.take_ids(9).await, ids(&jobs));
+    assert_eq!(all(probe.take_ids(9).await), all(ids(&jobs)));
 }
 
 pub async fn what_is_left_goes_to_a_full_worker_at_once_and_in_order(probe: Probe) {
@@ -215,7 +219,7 @@ pub async fn a_job_left_to_others_is_queued_and_counts_as_waiting(probe: Probe) 
 pub async fn a_job_left_to_others_can_be_canceled(probe: Probe) {
     let jobs = left(&probe, &reports(3)).await;
     assert!(matches!(probe.cancel(jobs[1]).await, Canceled::Done(_)));
-    assert_eq!(take_of(&probe, &["Report"], 9).await, [jobs[0], jobs[2]]);
+    assert_eq!(all(take_of(&probe, &["Report"], 9).await), all([jobs[0], jobs[2]]));
     assert_eq!(probe.status(jobs[1]).await, Status::Canceled);
     let claimed = probe.claim(probe.want(&["default"], 9)).await;
     assert!(claimed.jobs.is_empty() && !claimed.more);
@@ -321,10 +325,10 @@ pub async fn a_suspect_is_left_to_others_as_a_suspect(probe: Probe) {
 
 pub async fn a_dead_workers_job_goes_to_who_serves_it(probe: Probe) {
     let jobs = left(&probe, &reports(2)).await;
-    assert_eq!(take_of(&probe, &["Report"], 1).await, jobs[..1]);
+    assert_eq!(take_of(&probe, &["Report"], 1).await.len(), 1);
     probe.crash().await;
     assert_eq!(take_of(&probe, &["Mail"], 9).await, []);
-    assert_eq!(probe.take_ids(9).await, jobs, "any process that serves all finds both");
+    assert_eq!(all(probe.take_ids(9).await), all(jobs), "any process that serves all finds both");
 }
 
 pub async fn a_shared_queue_leaves_jobs_to_others(probe: Probe) {
@@ -371,13 +375,13 @@ pub async fn every_queue_of_a_claim_is_for_its_handlers(probe: Probe) {
 /// What was left is gone, and so is what it cost.
 pub async fn when_nothing_is_left_all_go_on_as_before(probe: Probe) {
     let jobs = left(&probe, &reports(3)).await;
-    assert_eq!(probe.take_ids(9).await, jobs);
+    assert_eq!(all(probe.take_ids(9).await), all(jobs));
     probe.sweep().await;
     for _ in 0..3 {
         let jobs = [report(), mail()];
         probe.submit_all(&jobs).await;
         let claimed = probe.claim(probe.want(&["default"], 9)).await;
-        assert_eq!(claimed.jobs.iter().map(|taken| taken.lease.id).collect::<Vec<_>>(), ids(&jobs));
+        assert_eq!(all(claimed.jobs.iter().map(|taken| taken.lease.id)), all(ids(&jobs)));
         assert!(!claimed.more && claimed.next_due.is_none());
     }
 }
