@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use windlass_core::{JobName, QueueName, Timestamp};
-use windlass_store::{Claim, Claimed, ClaimedJob, Lease};
+use windlass_store::{Claim, Claimed, ClaimedJob, Exchange, Lease, Outcome};
 
 use crate::asking::{Asking, Param};
 use crate::fault::{Checked, Fault};
@@ -19,15 +19,38 @@ pub(crate) struct Answer {
     pub(crate) froms: Option<Vec<i64>>,
 }
 
-/// Where a claim begins in each of its lines; `None` for the head, which is where one by a test's clock always does.
+/// Where a claim begins in each of its lines; `None` for the head, which is where one by a test's clock
+/// always does, and one for some handlers.
 pub(crate) fn begin(asking: &Asking<'_>, claim: &Claim) -> Option<Vec<i64>> {
-    asking.at.is_none().then(|| asking.marks.of(claim, Instant::now())).flatten()
+    (asking.at.is_none() && claim.handlers.is_none()).then(|| asking.marks.of(claim, Instant::now())).flatten()
 }
 
-/// Has a turn that claims for some handlers, and does more than that, begin as those do that go by rules.
-pub(crate) async fn enter_alone(asking: &Asking<'_>) -> Checked<()> {
-    asking.client.query_typed(&asking.sql("SELECT windlass.gates_enter_alone()"), &[]).await?;
+/// Begins a turn that claims for some handlers.
+pub(crate) async fn enter_for(asking: &Asking<'_>, turn: &Exchange, claim: &Claim) -> Checked<()> {
+    let (lines, handlers, brings_others) = (lines(claim), handlers(claim), may_bring_others(turn, claim));
+    let wanted = i32::try_from(claim.limit).unwrap_or(i32::MAX);
+    let params = [
+        (&asking.at as _, Type::INT8),
+        (&lines as _, Type::TEXT_ARRAY),
+        (&wanted as _, Type::INT4),
+        (&handlers as _, Type::TEXT_ARRAY),
+        (&brings_others as _, Type::BOOL),
+    ];
+    asking.client.query_typed(&asking.sql("SELECT windlass.gates_enter_for($1,$2,$3,$4,$5)"), &params).await?;
     Ok(())
+}
+
+/// Whether a turn may bring ready jobs that its claim does not serve. Of those that come back at once only the store knows whose they
+/// are.
+fn may_bring_others(turn: &Exchange, claim: &Claim) -> bool {
+    let emitted = turn.settle.iter().flat_map(|settlement| &settlement.emitted);
+    let comes_back = |outcome: &Outcome| match outcome {
+        Outcome::Retry { delay, .. } | Outcome::Snooze { delay } => delay.is_zero(),
+        Outcome::Release => true,
+        Outcome::Complete(_) | Outcome::Fail(_) | Outcome::Stop => false,
+    };
+    turn.submit.iter().chain(emitted).any(|new| !claim.serves(&new.name))
+        || turn.settle.iter().any(|settlement| comes_back(&settlement.outcome))
 }
 
 /// Asks for work.
