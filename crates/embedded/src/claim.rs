@@ -25,9 +25,9 @@ pub(crate) fn claim(ledger: &mut Ledger<'_>, claim: &Claim, mut jobs: Vec<Claime
     let mut early = take(ledger, claim, &lines, Kind::Suspects, &mut jobs)?;
     early |= take(ledger, claim, &lines, Kind::Others, &mut jobs)?;
     // First: where a line has no room, it says when to look again.
-    let more = more(ledger, &lines)?;
+    let more = more(ledger, claim, &lines)?;
     // Who stopped early goes on at once.
-    let next_due = if early { Some(Duration::ZERO) } else { next_due(ledger, &lines)? };
+    let next_due = if early { Some(Duration::ZERO) } else { next_due(ledger, claim, &lines)? };
     Ok(Claimed { jobs, next_due, more, ..Claimed::default() })
 }
 
@@ -47,7 +47,7 @@ fn take(
     let mut early = false;
     let allowed = if kind == Kind::Suspects { claim.suspects.min(claim.limit) } else { claim.limit };
     for line @ (queue, name) in lines {
-        if !ledger.mirror.keeper.is_idle() {
+        if !ledger.mirror.keeper.is_idle() || claim.handlers.is_some() {
             early |= gates::take(ledger, claim, line, kind, allowed, jobs)?;
             continue;
         }
@@ -61,19 +61,19 @@ fn take(
     Ok(early)
 }
 
-fn next_due(ledger: &Ledger<'_>, lines: &[(QueueRef, QueueName)]) -> Checked<Option<Duration>> {
+fn next_due(ledger: &Ledger<'_>, claim: &Claim, lines: &[(QueueRef, QueueName)]) -> Checked<Option<Duration>> {
     let mut earliest: Option<Timestamp> = None;
     for (queue, name) in lines {
         let due = ledger.earliest_due(*queue)?;
-        let look = ledger.mirror.keeper.next_look(name, ledger.now);
+        let look = ledger.mirror.keeper.next_look(name, claim, ledger.now);
         earliest = earliest.into_iter().chain(due).chain(look).min();
     }
     Ok(earliest.map(|due| ledger.now.until(due)))
 }
 
-fn more(ledger: &mut Ledger<'_>, lines: &[(QueueRef, QueueName)]) -> Checked<bool> {
+fn more(ledger: &mut Ledger<'_>, claim: &Claim, lines: &[(QueueRef, QueueName)]) -> Checked<bool> {
     for (queue, name) in lines {
-        if ledger.mirror.keeper.next_opening(name).is_some_and(|at| at <= ledger.now) {
+        if ledger.mirror.keeper.next_opening(name, claim).is_some_and(|at| at <= ledger.now) {
             return Ok(true);
         }
         if ledger.any_ready(*queue)? && ledger.mirror.keeper.room_for(name, ledger.now) > 0 {

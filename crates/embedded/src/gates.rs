@@ -30,6 +30,9 @@ const PASSED_OVER_MAX: usize = 1_000;
 /// And takes back so many, give or take one gate.
 const TAKEN_BACK_MAX: usize = 1_000;
 
+/// And looks at so many at once, where those of other handlers may be in front.
+const REACH: usize = 64;
+
 /// Changes the rule at a gate.
 pub(crate) fn edit(ledger: &mut Ledger<'_>, gate: &Gate, edit: &Edit) -> Checked<()> {
     let running = ledger.mirror.running_jobs(ledger.conn)?;
@@ -60,21 +63,29 @@ pub(crate) fn take(
 ) -> Checked<bool> {
     let mut passed_over = 0;
     while passed_over < PASSED_OVER_MAX && jobs.len() < allowed {
-        let back = look_again(ledger, *queue, name, claim.limit)?;
+        let back = look_again(ledger, *queue, name, claim)?;
         let room = usize::try_from(ledger.mirror.keeper.room_for(name, ledger.now)).unwrap_or(usize::MAX);
         let room = room.min(allowed - jobs.len());
-        let candidates = next(ledger, *queue, name, kind, room)?;
+        let candidates = next(ledger, *queue, name, kind, reach(ledger, claim, name, room))?;
         // Those who came back are seen by now; where suspects are looked for, the others would come back one and all.
         if candidates.is_empty() && (kind == Kind::Suspects || back == 0) {
             break;
         }
-        let (passed, stopped) = those_that_pass(ledger, *queue, candidates)?;
+        let (passed, stopped) = those_that_pass(ledger, claim, *queue, candidates, room)?;
         passed_over += stopped;
         ledger.mirror.keeper.pass_line(name, passed.len() as u64, ledger.now);
         start(ledger, claim, *queue, passed, jobs)?;
     }
     keep_buckets(ledger)?;
     Ok(passed_over >= PASSED_OVER_MAX)
+}
+
+/// How many jobs of a line to look at for `room` that start: where a claim takes those of some handlers only, others may be in front.
+fn reach(ledger: &Ledger<'_>, claim: &Claim, name: &QueueName, room: usize) -> usize {
+    match claim.handlers.is_some() && room > 0 && !ledger.mirror.keeper.takes_turns(name) {
+        true => room.max(REACH),
+        false => room,
+    }
 }
 
 /// The first ready jobs of a line.
@@ -94,19 +105,30 @@ fn next(
     }
 }
 
-/// Those who may start, and how many were stopped. Behind one that handed its room on to others nobody passes any more, but
-/// stands in its line again.
+/// Those who may start, as many as there is room for, and how many were stopped. Behind one that handed its room on to others
+/// nobody passes any more, but stands in its line again.
 fn those_that_pass(
     ledger: &mut Ledger<'_>,
+    claim: &Claim,
     queue: QueueRef,
     candidates: Vec<Candidate>,
+    room: usize,
 ) -> Checked<(Vec<Candidate>, usize)> {
-    if !ledger.mirror.keeper.asks_each() {
+    if !ledger.mirror.keeper.asks_each() && claim.handlers.is_none() {
         return Ok((candidates, 0));
     }
     let (mut passed, mut stopped, mut put_back) = (Vec::with_capacity(candidates.len()), 0, Vec::new());
     let mut handed_on = false;
     for candidate in candidates {
+        if !claim.serves(&candidate.new.name) {
+            stopped += 1;
+            handed_on |= leave_to_others(ledger, queue, &candidate)?;
+            continue;
+        }
+        if passed.len() == room {
+            put_back.push(candidate);
+            continue;
+        }
         let closed = match handed_on {
             true => ledger.mirror.keeper.closed_to(&candidate.new, ledger.now),
             false => ledger.mirror.keeper.admit(&candidate.new, ledger.now).err(),
@@ -127,27 +149,42 @@ fn those_that_pass(
 /// Whether others of the line have its room.
 fn set_aside(ledger: &mut Ledger<'_>, queue: QueueRef, candidate: &Candidate, closed: &Closed) -> Checked<bool> {
     let handed_on = ledger.mirror.keeper.stop(&candidate.new, closed, ledger.now);
+    hold(ledger, queue, candidate, closed)?;
+    Ok(handed_on)
+}
+
+/// Whether others of the line have its room at other gates.
+fn leave_to_others(ledger: &mut Ledger<'_>, queue: QueueRef, candidate: &Candidate) -> Checked<bool> {
+    let (closed, handed_on) = ledger.mirror.keeper.leave_to_others(&candidate.new, ledger.now);
+    hold(ledger, queue, candidate, &closed)?;
+    Ok(handed_on)
+}
+
+fn hold(ledger: &Ledger<'_>, queue: QueueRef, candidate: &Candidate, closed: &Closed) -> Checked<()> {
     let (seq, level) = (candidate.seq, candidate.new.priority.level());
     ledger.conn.prepare_cached(SET_ASIDE)?.execute([seq])?;
     let place = (queue.id(), closed.gate.to_string(), !closed.first, level, seq);
     ledger.conn.prepare_cached(HOLD)?.execute(place)?;
-    Ok(handed_on)
+    Ok(())
 }
 
 /// Takes those back into a line for whom there may be room now, from each gate as many as the claim may take. How many they
 /// were.
-fn look_again(ledger: &mut Ledger<'_>, queue: QueueRef, name: &QueueName, limit: usize) -> Checked<usize> {
-    let mut all = 0;
+fn look_again(ledger: &mut Ledger<'_>, queue: QueueRef, name: &QueueName, claim: &Claim) -> Checked<usize> {
+    let (mut all, mut stay) = (0, Vec::new());
     while all < TAKEN_BACK_MAX
-        && let Some(gate) = ledger.mirror.keeper.opened(name, ledger.now)
+        && let Some(gate) = ledger.mirror.keeper.opened(name, claim, ledger.now)
     {
         let room = usize::try_from(ledger.mirror.keeper.room_back(&gate, ledger.now)).unwrap_or(usize::MAX);
-        let most = room.min(limit.max(1));
-        let stay = take_back(ledger, queue, &gate, most, &mut all)?;
-        match stay {
-            true => ledger.mirror.keeper.wait_on(name, gate, room > most, ledger.now),
+        let most = room.min(claim.limit.max(1));
+        match take_back(ledger, queue, &gate, most, &mut all)? {
+            true => stay.push((gate, room > most)),
             false => ledger.mirror.keeper.wait_no_more(name, &gate),
         }
+    }
+    // Not before, or those gates would be looked at again and again.
+    for (gate, room) in stay {
+        ledger.mirror.keeper.wait_on(name, gate, room, ledger.now);
     }
     Ok(all)
 }

@@ -39,7 +39,7 @@ impl<'a> Handover<'a> {
         if turn.submit.iter().any(|new| new.unique().is_some()) {
             return Ok(None);
         }
-        if !ledger.mirror.keeper.is_idle() {
+        if !ledger.mirror.keeper.is_idle() || !turn.submit.iter().all(|new| claim.serves(&new.name)) {
             return Ok(None);
         }
         for line in claim.queues.iter().filter_map(|name| ledger.mirror.queue(name)) {

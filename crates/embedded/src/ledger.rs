@@ -89,7 +89,8 @@ impl<'a> Ledger<'a> {
     /// Hints at what a process that sleeps should look for: something claimable is left, or something is due
     /// earlier than anything was before.
     pub(crate) fn hint_at_work(&mut self) -> Checked<()> {
-        if self.has_work_for_others()? || self.mirror.keeper.take_news(self.now) {
+        let left = self.mirror.keeper.take_left() && !self.news.ready.is_empty();
+        if left || self.has_work_for_others()? || self.mirror.keeper.take_news(self.now) {
             self.news.hints.push(Hint::Ready);
         }
         Ok(())

@@ -80,7 +80,7 @@ fn request(turn: Exchange) -> (Request, Answer) {
 
 fn claim(queue: &str) -> Exchange {
     let (queues, lease) = (vec![QueueName::new(queue).unwrap()], Duration::from_secs(30));
-    let claim = Claim { queues, limit: 10, lease, worker: Incarnation::random(), suspects: 1 };
+    let claim = Claim { queues, limit: 10, lease, worker: Incarnation::random(), suspects: 1, handlers: None };
     Exchange { claim: Some(claim), ..Exchange::default() }
 }
 

@@ -58,7 +58,7 @@ fn check_read(read: Result<Option<Job>>, new: &NewJob, what: &str) {
 /// A panic of the writer or a reader would answer `Unavailable` or `Closed`.
 async fn check_work(store: &Embedded, what: &str) -> bool {
     let (queues, worker) = (vec![QueueName::default()], Incarnation::random());
-    let claim = Claim { queues, limit: JOBS, lease: Duration::from_secs(30), worker, suspects: 1 };
+    let claim = Claim { queues, limit: JOBS, lease: Duration::from_secs(30), worker, suspects: 1, handlers: None };
     let listed = store.query().unwrap().list(&Filter { limit: 100, ..Filter::default() }).await.err();
     let counted = store.query().unwrap().counts().await.err();
     let failures = [store.claim(claim).await.err(), store.sweep(100).await.err(), listed, counted];

@@ -23,7 +23,11 @@ fn job(clock: &ManualClock, text: &str) -> NewJob {
 
 async fn claim(store: &Embedded, limit: usize) -> Vec<ClaimedJob> {
     let (queues, worker) = (vec![QueueName::default()], Incarnation::random());
-    store.claim(Claim { queues, limit, lease: Duration::from_secs(30), worker, suspects: 1 }).await.unwrap().jobs
+    store
+        .claim(Claim { queues, limit, lease: Duration::from_secs(30), worker, suspects: 1, handlers: None })
+        .await
+        .unwrap()
+        .jobs
 }
 
 fn ended(job: &ClaimedJob, outcome: Outcome) -> Vec<Settlement> {

@@ -1,11 +1,12 @@
 //! How an engine is built.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
 use windlass_core::gate::Edit;
-use windlass_core::{Backlog, Incarnation, InvalidInput, Limits, QueueName, Share};
+use windlass_core::{Backlog, Incarnation, InvalidInput, JobName, Limits, QueueName, Share};
 use windlass_dispatch::{Application, Handler, Router};
 use windlass_store::SharedStore;
 
@@ -40,6 +41,7 @@ impl Engine {
             store,
             settings: Settings::default(),
             weights: None,
+            served: None,
             router: Router::new(),
             recurring: Vec::new(),
             breakers: Vec::new(),
@@ -53,6 +55,7 @@ pub struct EngineBuilder {
     store: SharedStore,
     settings: Settings,
     weights: Option<Vec<(String, u32)>>,
+    served: Option<Vec<String>>,
     router: Router,
     recurring: Vec<Recurring>,
     breakers: Vec<(String, Option<Breaker>)>,
@@ -82,6 +85,13 @@ impl EngineBuilder {
     /// `.queue_weights([("mail", 3), ("reports", 1)])`. See [`queue_weights`](Settings::queue_weights).
     pub fn queue_weights(mut self, weights: impl IntoIterator<Item = (impl ToString, u32)>) -> Self {
         self.weights = Some(weights.into_iter().map(|(queue, weight)| (queue.to_string(), weight)).collect());
+        self
+    }
+
+    /// The handlers whose jobs to take from the queues, by name: `.handlers(["Invoice"])`. Those of others keep their places for
+    /// processes that serve them. See [`handlers`](Settings::handlers).
+    pub fn handlers(mut self, handlers: impl IntoIterator<Item = impl ToString>) -> Self {
+        self.served = Some(handlers.into_iter().map(|handler| handler.to_string()).collect());
         self
     }
 
@@ -152,8 +162,12 @@ impl EngineBuilder {
         if let Some(weights) = self.weights.take() {
             self.settings.queue_weights = Some(weights::of(weights)?);
         }
+        if let Some(served) = self.served.take() {
+            self.settings.handlers = Some(served.into_iter().map(JobName::new).collect::<Result<_, _>>()?);
+        }
         self.settings.validate()?;
         let routes = self.router.build()?;
+        check_served(&self.settings, routes.names())?;
         let declared = self.recurring.into_iter().map(|recurring| recurring.schedule(&self.settings));
         let declared = declared.collect::<Result<Vec<_>, _>>()?;
         let rules = self.rules.into_iter().map(|(gate, edit)| gates::check(&gate, &edit).map(|gate| (gate, edit)));
@@ -200,5 +214,17 @@ impl EngineBuilder {
         tokio::spawn(Exchanger::new(shared.clone(), receiver, crossings).run());
         tokio::spawn(Scheduler::new(shared.clone()).run());
         Ok(Engine { shared, submittals })
+    }
+}
+
+/// A process that works serves no handler that it does not have.
+fn check_served<'a>(settings: &Settings, known: impl Iterator<Item = &'a JobName>) -> Result<(), StartError> {
+    let known: BTreeSet<&str> = known.map(JobName::as_str).collect();
+    let mut served = settings.handlers.iter().flatten().filter(|_| settings.work);
+    match served.find(|name| !known.contains(name.as_str())) {
+        Some(name) => {
+            Err(StartError::UnknownHandler { handler: name.to_string(), known: Vec::from_iter(known).join(", ") })
+        }
+        None => Ok(()),
     }
 }

@@ -87,6 +87,17 @@ pub enum StartError {
     /// The handlers do not fit together.
     #[error("{0}")]
     Handlers(#[from] BuildError),
+    /// The setting `handlers` names one that this process does not have.
+    #[error(
+        "settings: `handlers` names {handler:?}, which is no handler of this process; add it with `.handler(…)`, or name one of \
+         those that there are: {known}"
+    )]
+    UnknownHandler {
+        /// What was named.
+        handler: String,
+        /// The handlers of this process.
+        known: String,
+    },
     /// The store cannot be used.
     #[error("store: {0}")]
     Store(#[from] windlass_store::Error),

@@ -11,6 +11,7 @@ use futures_util::future::FutureExt;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, Sleep};
+use windlass_core::JobName;
 use windlass_store::{Claim, Claimed, ErrorKind, Exchanged, Fate, Hint, Hints, Lease, SubmitOutcome, Submitted};
 
 use crate::crossing::{Crossings, Passage};
@@ -62,6 +63,8 @@ pub(crate) struct Exchanger {
     linger: Linger,
     pace: Pace,
     order: Order,
+    /// Whose jobs it asks for; `None` for all.
+    handlers: Option<Arc<[JobName]>>,
     /// Whether asking for work may bring some.
     hungry: bool,
     alarm: Pin<Box<Sleep>>,
@@ -82,6 +85,7 @@ impl Exchanger {
             phase: shared.phases.watch(),
             pace: Pace::new(shared.settings.batch_size, now),
             order: Order::of(&shared.settings),
+            handlers: shared.settings.handlers.as_deref().map(Arc::from),
             alarm: Box::pin(tokio::time::sleep_until(now + shared.settings.poll_interval)),
             crossings,
             in_flight: FuturesUnordered::new(),
@@ -267,6 +271,7 @@ impl Exchanger {
             lease: settings.lease,
             worker: self.shared.worker,
             suspects: usize::from(self.suspects == 0),
+            handlers: self.handlers.clone(),
         })
     }
 

@@ -159,6 +159,7 @@ impl World {
             lease: HOUR,
             worker: Incarnation::random(),
             suspects: 0,
+            handlers: None,
         };
         let claimed = now(self.store.0.claim(all)).expect("claims").jobs;
         let mut settle = Vec::new();

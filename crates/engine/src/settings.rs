@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use windlass_core::limits::{DELAY_MAX, PAYLOAD_BYTES_DEFAULT, RESULT_BYTES_DEFAULT};
-use windlass_core::{InvalidInput, QueueName, RetryPolicy, Share};
+use windlass_core::{InvalidInput, JobName, QueueName, RetryPolicy, Share};
 
 use crate::{duration, weights};
 
@@ -24,6 +24,9 @@ pub struct Settings {
     /// 1. Also written as a list of `mail=3`. Default: not set, in the order of `queues`.
     #[serde(deserialize_with = "weights::deserialize")]
     pub queue_weights: Option<BTreeMap<QueueName, u32>>,
+    /// The handlers whose jobs it takes from those queues: the others' keep their places for processes that serve them, and hold up
+    /// nobody here. Each must be a handler of this process. Default: not set, all jobs of the queues.
+    pub handlers: Option<Vec<JobName>>,
     /// Attempts that run at the same time. Default 4 × cores.
     pub max_concurrency: usize,
     /// Has the engine find out how many attempts to run at the same time, from how long they take and how many fail:
@@ -86,6 +89,7 @@ impl Default for Settings {
             work: true,
             queues: vec![QueueName::default()],
             queue_weights: None,
+            handlers: None,
             max_concurrency: 4 * cores,
             min_concurrency: None,
             breaker_failure_rate: None,
@@ -155,6 +159,12 @@ impl Settings {
         if self.work && self.queues.is_empty() {
             return Err(InvalidInput::new("queues", "must name a queue, or `work` must be false"));
         }
+        if self.handlers.as_ref().is_some_and(Vec::is_empty) {
+            return Err(InvalidInput::new(
+                "handlers",
+                "must name a handler; leave it out to serve all, or set `work` to false",
+            ));
+        }
         if let Some(weights) = &self.queue_weights {
             self.check_weights(weights)?;
         }
@@ -219,6 +229,8 @@ mod tests {
             let settings = Settings { queues, queue_weights, ..Settings::default() };
             assert_eq!(settings.validate().map_err(|error| error.what()), Err(what));
         }
+        let no_handler = Settings { handlers: Some(Vec::new()), ..Settings::default() };
+        assert_eq!(no_handler.validate().map_err(|error| error.what()), Err("handlers"));
         let no_queue = Settings { queues: Vec::new(), ..Settings::default() };
         assert!(no_queue.validate().is_err());
         assert!(Settings { work: false, ..no_queue }.validate().is_ok());

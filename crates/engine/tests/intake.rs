@@ -36,7 +36,7 @@ fn one_in(period: Duration) -> Limits {
 /// The job that goes next.
 async fn claimed(store: &Memory) -> JobId {
     let (queues, worker) = (vec![QueueName::default()], Incarnation::random());
-    let claim = Claim { queues, limit: 1, lease: Duration::from_secs(60), worker, suspects: 0 };
+    let claim = Claim { queues, limit: 1, lease: Duration::from_secs(60), worker, suspects: 0, handlers: None };
     store.claim(claim).await.unwrap().jobs[0].lease.id
 }
 

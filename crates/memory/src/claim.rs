@@ -20,7 +20,7 @@ impl Table {
         for seq in self.due_for(claim, now) {
             self.make_ready(seq, now);
         }
-        if !self.keeper.is_idle() {
+        if !self.keeper.is_idle() || claim.handlers.is_some() {
             return self.claim_through_gates(claim, now);
         }
         let jobs = self.take(claim, now);

@@ -61,7 +61,14 @@ fn job(id: u8, in_queue: u8, priority: u8, delay: u64) -> Arc<NewJob> {
 }
 
 fn claim(limit: usize, suspects: usize) -> Claim {
-    Claim { queues: vec![queue(0), queue(1)], limit, lease: LEASE, worker: Incarnation::random(), suspects }
+    Claim {
+        queues: vec![queue(0), queue(1)],
+        limit,
+        lease: LEASE,
+        worker: Incarnation::random(),
+        suspects,
+        handlers: None,
+    }
 }
 
 impl World {
@@ -90,7 +97,7 @@ impl World {
     }
 
     fn news(&mut self) -> bool {
-        self.table.index.take_news(self.now)
+        self.table.index.take_news(false, self.now)
     }
 
     fn wait(&mut self, span: Duration) {

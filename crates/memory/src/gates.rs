@@ -32,7 +32,7 @@ impl Table {
         for name in &claim.queues {
             while passed_over < PASSED_OVER_MAX && jobs.len() < claim.limit {
                 let before = jobs.len();
-                let back = self.look_again(name, claim.limit, now);
+                let back = self.look_again(name, claim, now);
                 let chosen = self.choose_for(name, claim.limit - before, suspects, now);
                 if chosen.is_empty() && back == 0 {
                     break;
@@ -44,8 +44,8 @@ impl Table {
                 suspects -= jobs[before..].iter().filter(|job: &&ClaimedJob| job.is_suspect()).count();
             }
         }
-        let more = claim.queues.iter().any(|name| self.has_more(name, now));
-        let look = claim.queues.iter().filter_map(|name| self.keeper.next_look(name, now)).min();
+        let more = claim.queues.iter().any(|name| self.has_more(name, claim, now));
+        let look = claim.queues.iter().filter_map(|name| self.keeper.next_look(name, claim, now)).min();
         // Who stopped early goes on at once.
         let early = (passed_over >= PASSED_OVER_MAX).then_some(now);
         let look = look.into_iter().chain(early).min();
@@ -73,10 +73,17 @@ impl Table {
     /// Hands out a job, or leaves it at the gate where there is no room. Behind one that handed its room on to others nobody
     /// passes any more, but stands in its line again.
     fn let_pass(&mut self, seq: Seq, claim: &Claim, stops: &mut Stops, now: Timestamp) -> Option<ClaimedJob> {
-        if !self.keeper.asks_each() {
+        if !self.keeper.asks_each() && claim.handlers.is_none() {
             return self.hand_out(seq, claim, now);
         }
         let entry = self.jobs.get(seq)?;
+        if !claim.serves(&entry.job.new.name) {
+            let (closed, handed_on) = self.keeper.leave_to_others(&entry.job.new, now);
+            stops.number += 1;
+            stops.handed_on |= handed_on;
+            self.stand_at(seq, Some(Box::new(closed)));
+            return None;
+        }
         let closed = match stops.handed_on {
             true => self.keeper.closed_to(&entry.job.new, now),
             false => self.keeper.admit(&entry.job.new, now).err(),
@@ -96,13 +103,13 @@ impl Table {
 
     /// Takes back into the line those for whom there may be room now, from each gate as many as the claim may take. How many
     /// they were.
-    fn look_again(&mut self, name: &QueueName, limit: usize, now: Timestamp) -> usize {
-        let mut all = 0;
+    fn look_again(&mut self, name: &QueueName, claim: &Claim, now: Timestamp) -> usize {
+        let (mut all, mut stay) = (0, Vec::new());
         while all < TAKEN_BACK_MAX
-            && let Some(gate) = self.keeper.opened(name, now)
+            && let Some(gate) = self.keeper.opened(name, claim, now)
         {
             let room = usize::try_from(self.keeper.room_back(&gate, now)).unwrap_or(usize::MAX);
-            let most = room.min(limit.max(1));
+            let most = room.min(claim.limit.max(1));
             let held = self
                 .index
                 .queue(name)
@@ -110,10 +117,12 @@ impl Table {
             held.iter().take(most).for_each(|seq| self.take_place(*seq));
             all += held.len().min(most);
             match held.len() > most {
-                true => self.keeper.wait_on(name, gate, room > most, now),
+                true => stay.push((gate, room > most)),
                 false => self.keeper.wait_no_more(name, &gate),
             }
         }
+        // Not before, or those gates would be looked at again and again.
+        stay.into_iter().for_each(|(gate, room)| self.keeper.wait_on(name, gate, room, now));
         all
     }
 
@@ -134,9 +143,9 @@ impl Table {
         self.index.insert(entry);
     }
 
-    fn has_more(&mut self, name: &QueueName, now: Timestamp) -> bool {
+    fn has_more(&mut self, name: &QueueName, claim: &Claim, now: Timestamp) -> bool {
         let claimable = self.index.queue(name).is_some_and(|queue| queue.is_claimable(now));
-        let opened = self.keeper.next_opening(name).is_some_and(|at| at <= now);
+        let opened = self.keeper.next_opening(name, claim).is_some_and(|at| at <= now);
         opened || (claimable && self.keeper.room_for(name, now) > 0)
     }
 
@@ -151,6 +160,6 @@ impl Table {
     pub(crate) fn take_news(&mut self, now: Timestamp) -> bool {
         let opened = !self.keeper.is_idle() && self.keeper.take_news(now);
         self.keeper.commit();
-        self.index.take_news(now) || opened
+        self.index.take_news(self.keeper.take_left(), now) || opened
     }
 }

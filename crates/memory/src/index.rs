@@ -169,13 +169,14 @@ impl Index {
         }
     }
 
-    /// Whether what was announced since the last call is still there for others, and not all claimed already.
-    pub(crate) fn take_news(&mut self, now: Timestamp) -> bool {
+    /// Whether what was announced since the last call is still there for others, and not all claimed already; `left` where a claim
+    /// has put some by for them.
+    pub(crate) fn take_news(&mut self, left: bool, now: Timestamp) -> bool {
         let mut news = std::mem::take(&mut self.sooner);
         for place in self.fresh.drain(..) {
             let queue = &mut self.queues[place];
             queue.fresh = false;
-            news |= queue.is_claimable(now);
+            news |= left || queue.is_claimable(now);
         }
         news
     }

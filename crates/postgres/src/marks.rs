@@ -100,7 +100,7 @@ mod tests {
 
     fn claim(lines: &[&str]) -> Claim {
         let queues = lines.iter().map(|line| QueueName::new(*line).expect("valid")).collect();
-        Claim { queues, limit: 1, lease: SLOW, worker: Incarnation::random(), suspects: 0 }
+        Claim { queues, limit: 1, lease: SLOW, worker: Incarnation::random(), suspects: 0, handlers: None }
     }
 
     fn found(line: &QueueName, level: u8, seq: i64) -> Found<'_> {

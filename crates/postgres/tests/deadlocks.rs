@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio_postgres::NoTls;
 use windlass_core::gate::Edit;
 use windlass_core::{
-    Backlog, Clock, Gate, Incarnation, JobError, Limits, NewJob, Owner, Payload, Priority, QueueName, Rate, Share,
-    Start, SystemClock, Unique,
+    Backlog, Clock, Gate, Incarnation, JobError, JobName, Limits, NewJob, Owner, Payload, Priority, QueueName, Rate,
+    Share, Start, SystemClock, Unique,
 };
 use windlass_postgres::Postgres;
 use windlass_store::{Claim, Exchange, Gates, Lease, Outcome, Scope, Settlement, Store};
@@ -18,6 +18,7 @@ const ACTORS: u64 = 8;
 const TURNS: usize = 60;
 /// So few that they meet all the time.
 const NAMES: u64 = 5;
+const HANDLERS: [&str; 2] = ["Job", "Other"];
 
 fn gate(text: &str) -> Gate {
     text.parse().unwrap()
@@ -43,7 +44,7 @@ async fn rules(store: &Postgres) {
 
 fn any_job() -> NewJob {
     let name = |of: &str| format!("{of}{}", fastrand::u64(..NAMES));
-    let draft = NewJob::build("Job", Payload::empty())
+    let draft = NewJob::build(*fastrand::choice(&HANDLERS).unwrap(), Payload::empty())
         .queue(fastrand::choice(["a", "b", "c"]).unwrap())
         .priority(Priority::new(fastrand::u8(..10)).unwrap())
         .owner(Owner::new(name("o")).ok())
@@ -80,7 +81,8 @@ async fn act(store: Postgres) {
         let settle = leases.drain(..fastrand::usize(..=leases.len())).map(any_end).collect();
         let mut queues: Vec<QueueName> = ["a", "b", "c"].map(|name| QueueName::new(name).unwrap()).into();
         fastrand::shuffle(&mut queues);
-        let claim = Claim { queues, limit: 10, lease: Duration::from_secs(60), worker, suspects: 1 };
+        let handlers = fastrand::bool().then(|| [JobName::new(*fastrand::choice(&HANDLERS).unwrap()).unwrap()].into());
+        let claim = Claim { queues, limit: 10, lease: Duration::from_secs(60), worker, suspects: 1, handlers };
         let turn = Exchange {
             settle,
             submit: (0..fastrand::usize(..24)).map(|_| Arc::new(any_job())).collect(),

@@ -46,6 +46,7 @@ async fn a_turn_that_lets_others_go_early_is_not_answered_early() {
         lease: Duration::from_secs(60),
         worker: Incarnation::random(),
         suspects: 0,
+        handlers: None,
     };
     let leases: Vec<Lease> = store.claim(claim).await.unwrap().jobs.iter().map(|job| job.lease).collect();
     assert_eq!(leases.len(), JOBS);

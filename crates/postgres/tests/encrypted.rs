@@ -27,7 +27,7 @@ async fn jobs_and_hints_travel_encrypted() {
     let _ = other.submit(vec![new.clone()]).await.unwrap();
     assert_eq!(tokio::time::timeout(Duration::from_secs(10), hints.next()).await.unwrap(), Hint::Ready);
     let (queues, worker) = (vec![QueueName::default()], Incarnation::random());
-    let claim = Claim { queues, limit: 1, lease: Duration::from_secs(30), worker, suspects: 0 };
+    let claim = Claim { queues, limit: 1, lease: Duration::from_secs(30), worker, suspects: 0, handlers: None };
     assert_eq!(store.claim(claim).await.unwrap().jobs[0].lease.id, new.id);
 }
 

@@ -46,7 +46,7 @@ async fn connect(server: &PostgresServer, user: &str) -> Client {
 
 async fn claim(store: &Postgres) -> Vec<ClaimedJob> {
     let (queues, lease) = (vec![QueueName::default()], Duration::from_secs(30));
-    let claim = Claim { queues, limit: 10, lease, worker: Incarnation::random(), suspects: 0 };
+    let claim = Claim { queues, limit: 10, lease, worker: Incarnation::random(), suspects: 0, handlers: None };
     store.claim(claim).await.unwrap().jobs
 }
 

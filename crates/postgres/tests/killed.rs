@@ -34,7 +34,7 @@ fn job() -> NewJob {
 
 fn wanted(limit: usize) -> Claim {
     let (queues, worker) = (vec![QueueName::default()], Incarnation::random());
-    Claim { queues, limit, lease: LEASE, worker, suspects: limit }
+    Claim { queues, limit, lease: LEASE, worker, suspects: limit, handlers: None }
 }
 
 /// This test program again, for one of the ignored tests below.

@@ -62,7 +62,7 @@ async fn where_nobody_is_told_of_jobs_cancellations_still_are() {
     let (store, mut hints, _alive) = heard(Postgres::options().notify(false)).await;
     let _ = store.submit(vec![job(), job()]).await.unwrap();
     let (queues, lease) = (vec![QueueName::default()], Duration::from_secs(30));
-    let claim = Claim { queues, limit: 1, lease, worker: Incarnation::random(), suspects: 0 };
+    let claim = Claim { queues, limit: 1, lease, worker: Incarnation::random(), suspects: 0, handlers: None };
     let running = store.claim(claim).await.unwrap().jobs.remove(0).lease.id;
     store.cancel(running, &Scope::Everything).await.unwrap();
     assert_eq!(next(&mut hints).await, Hint::CancelRequested(running));
@@ -79,7 +79,7 @@ async fn those_who_run_hear_of_whoever_takes_their_place() {
     };
     let claim = || {
         let (queues, lease) = (vec![QueueName::default()], Duration::from_secs(30));
-        Claim { queues, limit: 1, lease, worker: Incarnation::random(), suspects: 0 }
+        Claim { queues, limit: 1, lease, worker: Incarnation::random(), suspects: 0, handlers: None }
     };
     let _ = store.submit(vec![newest()]).await.unwrap();
     let first = store.claim(claim()).await.unwrap().jobs.remove(0).lease.id;

@@ -43,7 +43,7 @@ fn jobs(count: usize) -> Vec<NewJob> {
 
 fn claim(limit: usize) -> Claim {
     let (queues, lease) = (vec![QueueName::default()], Duration::from_secs(3600));
-    Claim { queues, limit, lease, worker: Incarnation::random(), suspects: 0 }
+    Claim { queues, limit, lease, worker: Incarnation::random(), suspects: 0, handlers: None }
 }
 
 fn settle(jobs: &[ClaimedJob], outcome: impl Fn(usize) -> Outcome) -> Vec<Settlement> {

@@ -55,7 +55,7 @@ impl Held {
 
     async fn work_off(&self) {
         let (queues, lease) = (vec![QueueName::default()], Duration::from_secs(30));
-        let claim = Claim { queues, limit: GONE, lease, worker: Incarnation::random(), suspects: 0 };
+        let claim = Claim { queues, limit: GONE, lease, worker: Incarnation::random(), suspects: 0, handlers: None };
         let jobs = self.store.claim(claim).await.unwrap().jobs;
         assert_eq!(jobs.len(), GONE);
         let done = |lease| Settlement { lease, outcome: Outcome::Complete(Payload::empty()), emitted: Vec::new() };

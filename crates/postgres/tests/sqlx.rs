@@ -45,7 +45,7 @@ impl Shop {
 
     async fn claim(&self) -> ClaimedJob {
         let (queues, lease) = (vec![QueueName::default()], Duration::from_secs(30));
-        let claim = Claim { queues, limit: 1, lease, worker: Incarnation::random(), suspects: 0 };
+        let claim = Claim { queues, limit: 1, lease, worker: Incarnation::random(), suspects: 0, handlers: None };
         self.store.claim(claim).await.unwrap().jobs.remove(0)
     }
 

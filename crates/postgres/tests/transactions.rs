@@ -42,7 +42,7 @@ impl Shop {
 
     async fn claim(&self) -> ClaimedJob {
         let (queues, lease) = (vec![QueueName::default()], Duration::from_secs(30));
-        let claim = Claim { queues, limit: 1, lease, worker: Incarnation::random(), suspects: 0 };
+        let claim = Claim { queues, limit: 1, lease, worker: Incarnation::random(), suspects: 0, handlers: None };
         self.store.claim(claim).await.unwrap().jobs.remove(0)
     }
 
@@ -150,7 +150,7 @@ async fn a_transaction_that_has_lined_a_job_up_keeps_nobody_waiting() {
     let first = other.id;
     let _ = shop.store.submit(vec![other]).await.unwrap();
     let (queues, lease) = (vec![QueueName::default()], Duration::from_secs(30));
-    let claim = Claim { queues, limit: 9, lease, worker: Incarnation::random(), suspects: 0 };
+    let claim = Claim { queues, limit: 9, lease, worker: Incarnation::random(), suspects: 0, handlers: None };
     let claimed =
         tokio::time::timeout(Duration::from_secs(10), shop.store.claim(claim)).await.expect("nobody is waited for");
     assert_eq!(claimed.unwrap().jobs[0].lease.id, first);

@@ -73,6 +73,7 @@ async fn claimed(store: &Postgres) -> Vec<JobId> {
         lease: Duration::from_secs(60),
         worker: Incarnation::random(),
         suspects: 0,
+        handlers: None,
     };
     store.claim(claim).await.unwrap().jobs.iter().map(|job| job.new.id).collect()
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use redis::{Cmd, Value};
-use windlass_core::Timestamp;
+use windlass_core::{JobName, Timestamp};
 use windlass_store::{Claim, Claimed, ClaimedJob, Exchange, Exchanged, Extend, Extension, Lease, Token, codec};
 
 use crate::answer::{bytes, exactly, groups, list, number, one_or_two, some_bytes};
@@ -61,7 +61,9 @@ async fn at_once(asking: &Asking<'_>, turn: &Exchange) -> Checked<Exchanged> {
             write_claim(question, claim);
         }
     };
-    if !asking.keys.is_ruled() {
+    // A claim for some handlers leaves others' jobs at their gates.
+    let for_some = turn.claim.as_ref().is_some_and(|claim| claim.handlers.is_some());
+    if !asking.keys.is_ruled() && !for_some {
         match run(asking, turn, unique, |question| write(question, unique)).await? {
             Value::Nil => asking.keys.note_rules(),
             answer => return read(turn, answer),
@@ -135,6 +137,10 @@ fn write_claim(question: &mut Cmd, claim: &Claim) {
     question.arg(claim.limit).arg(claim.suspects).arg(micros(claim.lease)).arg(claim.worker.as_bytes());
     for queue in &claim.queues {
         question.arg(queue.as_str());
+    }
+    if let Some(handlers) = &claim.handlers {
+        let names: Vec<&str> = handlers.iter().map(JobName::as_str).collect();
+        question.arg(format!("\u{1}{}", names.join("\n")));
     }
 }
 

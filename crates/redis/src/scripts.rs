@@ -79,7 +79,7 @@ const GATES: &str = include_str!("lua/gates.lua");
 const TURNS: &str = include_str!("lua/turns.lua");
 
 /// A turn where rules are set, which may bring unique jobs.
-const EXCHANGE_GATES: [&str; 11] = [
+const EXCHANGE_GATES: [&str; 12] = [
     JOB,
     SUBMIT,
     MORE_KEYS,
@@ -89,6 +89,7 @@ const EXCHANGE_GATES: [&str; 11] = [
     EXCHANGE[3],
     EXCHANGE[4],
     EXCHANGE[5],
+    include_str!("lua/affinity.lua"),
     include_str!("lua/exchange_gates.lua"),
     EXCHANGE[6],
 ];

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use windlass_core::state::Event;
-use windlass_core::{Incarnation, JobError, JobId, NewJob, Payload, Progress, QueueName, Status, Timestamp};
+use windlass_core::{
+    Gate, Incarnation, JobError, JobId, JobName, NewJob, Payload, Progress, QueueName, Status, Timestamp,
+};
 
 /// A fencing token (Kleppmann, "How to do distributed locking", 2016): issued by the store with every claim,
 /// strictly increasing per job, never used again. A write with an older token changes nothing.
@@ -101,6 +103,9 @@ pub struct Claim {
     ///
     /// [`RetryPolicy::is_suspect`]: windlass_core::RetryPolicy::is_suspect
     pub suspects: usize,
+    /// The handlers whose jobs it takes; `None` for all. Jobs of others keep their places for processes that serve them, and hold
+    /// up nobody.
+    pub handlers: Option<Arc<[JobName]>>,
 }
 
 /// The store's answers, each list in the order of its question.
@@ -230,6 +235,21 @@ impl ClaimedJob {
     /// Whether it must be the only suspect in its process.
     pub fn is_suspect(&self) -> bool {
         self.new.retry.is_suspect(self.crashes)
+    }
+}
+
+impl Claim {
+    /// Whether it takes jobs of this handler.
+    pub fn serves(&self, handler: &JobName) -> bool {
+        self.handlers.as_ref().is_none_or(|handlers| handlers.contains(handler))
+    }
+
+    /// Whether those who wait at a gate may be for it: at that of a handler that it does not serve none is.
+    pub fn looks_at(&self, gate: &Gate) -> bool {
+        match gate {
+            Gate::Handler(handler) => self.serves(handler),
+            _ => true,
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use windlass_core::gate::{Bucket, Edit, Rule};
 use windlass_core::limits::PAGE_MAX;
 use windlass_core::{Backlog, Gate, JobId, Key, Limits, NewJob, QueueName, Rate, Timestamp};
 
+use crate::exchange::Claim;
 use crate::gates::Ruled;
 use crate::turns::{Line, Turns};
 
@@ -159,6 +160,8 @@ pub struct Gatekeeper {
     opens: BTreeMap<QueueName, BTreeSet<(Timestamp, Gate)>>,
     /// Whether a gate was opened at which somebody waits.
     news: bool,
+    /// Whether a claim left jobs to processes that serve their handlers.
+    left: bool,
     /// Whether some queue is shared.
     shares: bool,
     /// Who waits for a turn.
@@ -449,10 +452,32 @@ impl Gatekeeper {
         self.pass_on(new, now)
     }
 
+    /// A job waits at its handler's gate for somebody who serves it, which whoever claims does not. At its other gates there may be
+    /// room for others, as where one is [stopped](Self::stop).
+    pub fn leave_to_others(&mut self, new: &NewJob, now: Timestamp) -> (Closed, bool) {
+        let gate = Gate::Handler(new.name.clone());
+        let first = self.slots.get(&new.id).is_some_and(|own| own.contains(&gate));
+        // One look for however many are left there: always at the same moment, which is over.
+        let closed = Closed { gate, opens: Some(Timestamp::UNIX_EPOCH), first };
+        self.wait(&new.queue, closed.gate.clone(), closed.opens);
+        self.left = true;
+        let handed_on = self.pass_on_where(new, |gate| *gate != closed.gate, now);
+        (closed, handed_on)
+    }
+
+    /// Whether jobs were left to others since the last call.
+    pub fn take_left(&mut self) -> bool {
+        std::mem::take(&mut self.left)
+    }
+
     /// A job will not pass, though it may have come back from a gate for the room there. Whether others of its queue shall look.
     pub fn pass_on(&mut self, new: &NewJob, now: Timestamp) -> bool {
+        self.pass_on_where(new, |_| true, now)
+    }
+
+    fn pass_on_where(&mut self, new: &NewJob, which: impl Fn(&Gate) -> bool, now: Timestamp) -> bool {
         let mut opened = false;
-        for gate in self.gates_of(new) {
+        for gate in self.gates_of(new).filter(which) {
             let terms = self.terms(&gate).unwrap_or_default();
             let Some(queues) = self.lines.get(&gate) else { continue };
             let waits = queues.contains(&new.queue);
@@ -512,25 +537,24 @@ impl Gatekeeper {
         }
     }
 
-    /// A gate at which a queue should look now.
-    pub fn opened(&mut self, queue: &QueueName, now: Timestamp) -> Option<Gate> {
+    /// A gate at which a claim should look now on behalf of a queue.
+    pub fn opened(&mut self, queue: &QueueName, claim: &Claim, now: Timestamp) -> Option<Gate> {
         let times = self.opens.get_mut(queue)?;
-        let (at, _) = times.first()?;
-        if *at > now {
-            return None;
-        }
-        let (_, gate) = times.pop_first()?;
-        Some(gate)
+        let mut over = times.iter().take_while(|(at, _)| *at <= now);
+        let next = over.find(|(_, gate)| claim.looks_at(gate))?.clone();
+        times.remove(&next);
+        Some(next.1)
     }
 
-    /// When a queue should look again; at once is a moment that is over.
-    pub fn next_opening(&self, queue: &QueueName) -> Option<Timestamp> {
-        self.opens.get(queue)?.first().map(|(at, _)| *at)
+    /// When a claim should look again on behalf of a queue; at once is a moment that is over.
+    pub fn next_opening(&self, queue: &QueueName, claim: &Claim) -> Option<Timestamp> {
+        self.opens.get(queue)?.iter().find(|(_, gate)| claim.looks_at(gate)).map(|(at, _)| *at)
     }
 
     /// When it pays to look again, later than now: a gate with a rate is left to gather some.
-    pub fn next_look(&self, queue: &QueueName, now: Timestamp) -> Option<Timestamp> {
-        let (at, gate) = self.opens.get(queue)?.first().filter(|(at, _)| *at > now)?;
+    pub fn next_look(&self, queue: &QueueName, claim: &Claim, now: Timestamp) -> Option<Timestamp> {
+        let first = self.opens.get(queue)?.iter().find(|(_, gate)| claim.looks_at(gate));
+        let (at, gate) = first.filter(|(at, _)| *at > now)?;
         let rate = self.terms(gate).and_then(|terms| terms.limits.rate);
         Some(at.after(rate.map_or(Duration::ZERO, |rate| rate.patience())))
     }

@@ -18,7 +18,7 @@ pub fn same<T: PartialEq + Debug>(what: &str, expected: &T, actual: &T) -> Resul
     Err(format!("{what}: expected {expected:?}, got {actual:?}"))
 }
 
-/// Compares the answers to one turn. Tokens are each store's own. Where rules were set (`ruled`), a store may ask to be asked
+/// Compares the answers to one turn. Tokens are each store's own. Where rules were set or claims were for some handlers (`ruled`), a store may ask to be asked
 /// again sooner than it must.
 pub fn exchanged(expected: &Exchanged, actual: &Exchanged, ruled: bool) -> Result<(), Difference> {
     same("number of fates", &expected.fates.len(), &actual.fates.len())?;

@@ -13,7 +13,7 @@ use windlass_store::{Canceled, Claim, ErrorKind, Exchange, Exchanged, Extend, Fi
 use crate::compare::{self, Difference, same};
 use crate::harness::{Fixture, Harness};
 use crate::invariants::{Ledger, accounting, waits};
-use crate::jobs::{progress, queue_named};
+use crate::jobs::{job_named, progress, queue_named};
 use crate::model::Model;
 use crate::operation::{Change, IDS, Op, Turn, Want, edit, histories, id, importation, settlement, submission};
 use crate::probe::ALL;
@@ -51,7 +51,7 @@ struct Play {
     leases: Vec<(Lease, Lease)>,
     ids: BTreeSet<JobId>,
     ledger: Ledger,
-    /// Whether there were ever rules.
+    /// Whether there were ever rules, or claims for some handlers.
     ruled: bool,
 }
 
@@ -88,6 +88,7 @@ impl Play {
     }
 
     async fn turn(&mut self, turn: &Turn) -> Result<(), Difference> {
+        self.ruled |= turn.claim.as_ref().is_some_and(|want| want.handlers.is_some());
         let expected = self.model.exchange(self.now(), &self.exchange(turn, |pair| pair.0));
         let question = self.exchange(turn, |pair| pair.1);
         let asked: Vec<Lease> = question.settle.iter().map(|settlement| settlement.lease).collect();
@@ -130,7 +131,8 @@ impl Play {
         let lease = Duration::from_secs(want.lease);
         // Where suspects stand among others is the store's affair, and who comes first decides who passes a gate.
         let suspects = if self.model.has_rules() { 0 } else { want.suspects };
-        Claim { queues, limit: want.limit, lease, worker: self.worker, suspects }
+        let handlers = want.handlers.map(|names| names.iter().map(|name| job_named(name)).collect());
+        Claim { queues, limit: want.limit, lease, worker: self.worker, suspects, handlers }
     }
 
     async fn sweep(&mut self) -> Result<(), Difference> {

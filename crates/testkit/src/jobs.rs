@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use windlass_core::{
-    JobBuilder, JobError, NewJob, Owner, Payload, Priority, Progress, QueueName, RetryPolicy, Start, Timestamp,
+    JobBuilder, JobError, JobName, NewJob, Owner, Payload, Priority, Progress, QueueName, RetryPolicy, Start, Timestamp,
 };
 use windlass_store::{Outcome, Scope};
 
@@ -61,6 +61,11 @@ pub fn scope_of(owner: &str) -> Scope {
 /// A queue.
 pub fn queue_named(name: &str) -> QueueName {
     QueueName::new(name).expect("a valid queue name")
+}
+
+/// A handler's name.
+pub fn job_named(name: &str) -> JobName {
+    JobName::new(name).expect("a valid handler name")
 }
 
 /// The result of a handler.

@@ -409,6 +409,35 @@ macro_rules! for_each_scenario {
                 a_limit_leaves_the_share_alone
                 many_keys_share_evenly
             }
+            core affinity {
+                a_claim_takes_jobs_of_its_handlers_only
+                a_claim_for_no_handler_takes_nothing
+                what_is_left_goes_to_a_full_worker_at_once_and_in_order
+                others_jobs_hold_up_nobody_behind_them
+                however_many_are_in_front_a_worker_comes_to_its_own
+                a_job_left_to_others_keeps_its_priority
+                two_workers_share_a_mixed_backlog
+                nothing_for_a_worker_is_nothing_to_come_back_for
+                a_worker_comes_back_when_its_own_is_due
+                a_turns_own_jobs_of_others_are_heard
+                an_emitted_job_of_others_is_heard
+                a_submission_beside_jobs_left_to_others_is_heard
+                a_job_left_to_others_is_queued_and_counts_as_waiting
+                a_job_left_to_others_can_be_canceled
+                a_job_left_to_others_expires_and_is_replayed_once
+                a_job_left_to_others_can_be_replaced
+                a_limit_of_its_handler_holds_for_a_job_left_to_others
+                a_pause_of_its_handler_holds_for_a_job_left_to_others
+                a_limit_at_a_key_is_handed_on_past_a_job_left_to_others
+                jobs_left_to_others_stay_in_order_at_their_key
+                a_suspect_is_left_to_others_as_a_suspect
+                a_dead_workers_job_goes_to_who_serves_it
+                a_shared_queue_leaves_jobs_to_others
+                a_queue_that_ages_leaves_jobs_to_others
+                every_queue_of_a_claim_is_for_its_handlers
+                when_nothing_is_left_all_go_on_as_before
+                many_workers_of_different_handlers_lose_nothing
+            }
             core hints {
                 a_submission_wakes_a_subscriber
                 every_subscriber_is_woken
@@ -606,6 +635,7 @@ macro_rules! for_each_scenario {
                 rules_survive_with_who_waits_and_who_holds
                 rules_for_submissions_survive
                 lines_survive_with_who_waits_in_them
+                jobs_left_to_others_survive
                 tokens_rise_over_a_restart
                 a_pruned_jobs_token_is_not_issued_after_a_restart
                 a_running_job_is_taken_back_after_a_restart

@@ -258,7 +258,7 @@ impl Model {
             let suspect = self.kept[&place].is_suspect();
             let new = Arc::clone(&self.kept[&place].job.new);
             let stays = claimed.jobs.len() == claim.limit || (suspect && suspects == 0);
-            if stays || self.rules.stops(&new, now).is_some() {
+            if stays || !claim.serves(&new.name) || self.rules.stops(&new, now).is_some() {
                 continue;
             }
             suspects -= usize::from(suspect);
@@ -267,8 +267,9 @@ impl Model {
             self.turns.took(&new.queue, &line, self.rules.weight(line.as_ref()));
             claimed.jobs.push(self.hand_out(place, now, claim));
         }
-        let left = self.ready(&claim.queues);
-        let stops: Vec<_> = left.iter().map(|place| self.rules.stops(&self.kept[place].job.new, now)).collect();
+        let left = self.ready(&claim.queues).into_iter().map(|place| &self.kept[&place].job.new);
+        let served = left.filter(|new| claim.serves(&new.name));
+        let stops: Vec<_> = served.map(|new| self.rules.stops(new, now)).collect();
         claimed.more = stops.contains(&None);
         let opening = stops.into_iter().flatten().flatten().min().map(|at| now.until(at));
         claimed.next_due = self.next_due(now, &claim.queues).into_iter().chain(opening).min();

@@ -139,6 +139,8 @@ pub struct Want {
     pub lease: u64,
     /// How many suspects.
     pub suspects: usize,
+    /// Which handlers, if not all.
+    pub handlers: Option<&'static [&'static str]>,
 }
 
 /// How many ids the submissions share.
@@ -147,17 +149,19 @@ const DELAYS: [u64; 3] = [0, 5, 20];
 const GATES: [&str; 7] = ["*", "queue:a", "handler:History", "key:user:0", "key:team:1", "keys:user", "keys:team"];
 const QUEUES: [&[&str]; 4] = [&["a", "b"], &["b", "a"], &["c"], &["a", "b", "c"]];
 
-/// Histories of up to 40 steps, half of them with rules at gates.
+const HANDLERS: [&[&str]; 5] = [&["History"], &["Story"], &["Emitted", "Story"], &["History", "Emitted"], &["Nothing"]];
+
+/// Histories of up to 40 steps, half of them with rules at gates, and half with claims for some handlers.
 pub fn histories() -> impl Strategy<Value = Vec<Op>> {
-    prop_oneof![steps(0), steps(3)]
+    prop_oneof![steps(0, 0), steps(3, 0), steps(0, 2), steps(3, 2)]
 }
 
-/// The weight of edits is the given one.
-fn steps(edits: u32) -> impl Strategy<Value = Vec<Op>> {
+/// The weights of edits and of claims for some handlers are the given ones.
+fn steps(edits: u32, subsets: u32) -> impl Strategy<Value = Vec<Op>> {
     // No sum of few steps is a whole day, so that no history depends on what happens at the edge of retention.
     let step = prop_oneof![8 => select(vec![1_u64, 5, 10, 30, 61]), 1 => Just(86_461), 1 => Just(15 * 86_461)];
     let op = prop_oneof![
-        10 => turns().prop_map(Op::Turn),
+        10 => turns(subsets).prop_map(Op::Turn),
         4 => step.prop_map(Op::Advance),
         2 => Just(Op::Sweep),
         1 => (0..IDS).prop_map(Op::Cancel),
@@ -168,12 +172,12 @@ fn steps(edits: u32) -> impl Strategy<Value = Vec<Op>> {
     prop::collection::vec(op, 1..40)
 }
 
-fn turns() -> impl Strategy<Value = Turn> {
+fn turns(subsets: u32) -> impl Strategy<Value = Turn> {
     let settle = prop::collection::vec((0_usize..5, ends()), 0..3);
     let extend = prop::collection::vec((0_usize..5, select(vec![5_u64, 40]), prop::option::of(0_u8..=10)), 0..2);
     let submit = prop::collection::vec(drafts(), 0..4);
     let queue_limit = prop_oneof![3 => Just(None), 1 => (0_u64..4).prop_map(Some)];
-    let turn = (settle, extend, submit, queue_limit, prop::option::of(wants()));
+    let turn = (settle, extend, submit, queue_limit, prop::option::of(wants(subsets)));
     turn.prop_map(|(settle, extend, submit, queue_limit, claim)| Turn { settle, extend, submit, queue_limit, claim })
 }
 
@@ -237,10 +241,11 @@ fn pasts() -> impl Strategy<Value = Past> {
 }
 
 /// Where suspects stand among others is the store's affair, so a claim that may take some has room for all.
-fn wants() -> impl Strategy<Value = Want> {
+fn wants(subsets: u32) -> impl Strategy<Value = Want> {
     let room = prop_oneof![2 => (0_usize..5).prop_map(|limit| (limit, 0)), 1 => (0_usize..3).prop_map(|n| (ALL, n))];
-    let fields = (select(QUEUES.to_vec()), room, select(vec![10_u64, 30]));
-    fields.prop_map(|(queues, (limit, suspects), lease)| Want { queues, limit, lease, suspects })
+    let handlers = prop_oneof![1 => Just(None), subsets => select(HANDLERS.to_vec()).prop_map(Some)];
+    let fields = (select(QUEUES.to_vec()), room, select(vec![10_u64, 30]), handlers);
+    fields.prop_map(|(queues, (limit, suspects), lease, handlers)| Want { queues, limit, lease, suspects, handlers })
 }
 
 /// How many keys unique jobs share. Jobs of one key have their places together.
@@ -254,7 +259,9 @@ pub(crate) fn id(number: u8) -> JobId {
 
 pub(crate) fn submission(draft: &Draft) -> NewJob {
     let max_crashes = 1 + u32::from(draft.id % 3);
-    let new = NewJob::build("History", Payload::new("text/plain", vec![draft.input])).id(id(draft.id));
+    // Those of one key are of one handler, so that they meet.
+    let name = if draft.id % KEYS == 2 { "Story" } else { "History" };
+    let new = NewJob::build(name, Payload::new("text/plain", vec![draft.input])).id(id(draft.id));
     let new = match draft.unique.map(|way| (Unique::key((draft.id % KEYS).to_string()), way)) {
         None => new,
         Some((key, Way::Plain)) => new.unique(key),

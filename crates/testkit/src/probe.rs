@@ -133,7 +133,7 @@ impl Probe {
     /// A claim of up to `limit` jobs, suspects and all, for [`LEASE`].
     pub fn want(&self, queues: &[&str], limit: usize) -> Claim {
         let queues = queues.iter().map(|queue| queue_named(queue)).collect();
-        Claim { queues, limit, lease: LEASE, worker: self.worker, suspects: limit }
+        Claim { queues, limit, lease: LEASE, worker: self.worker, suspects: limit, handlers: None }
     }
 
     /// Claims.

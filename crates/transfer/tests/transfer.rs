@@ -28,7 +28,7 @@ fn new_job(number: u64) -> NewJob {
 
 async fn claim(store: &dyn Store, limit: usize) -> Vec<ClaimedJob> {
     let (queues, worker) = (vec![QueueName::default()], Incarnation::random());
-    store.claim(Claim { queues, limit, lease: HOUR, worker, suspects: limit }).await.unwrap().jobs
+    store.claim(Claim { queues, limit, lease: HOUR, worker, suspects: limit, handlers: None }).await.unwrap().jobs
 }
 
 async fn settle(store: &dyn Store, lease: Lease, outcome: Outcome) {

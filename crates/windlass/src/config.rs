@@ -81,6 +81,7 @@ pub fn read(file: &Path, environment: HashMap<String, String>) -> Result<Configu
         .try_parsing(true)
         .list_separator(",")
         .with_list_parse_key("queues")
+        .with_list_parse_key("handlers")
         .with_list_parse_key("queue_weights");
     let said = Config::builder()
         .add_source(File::from(file).format(FileFormat::Toml).required(false))
@@ -124,6 +125,22 @@ mod tests {
         let said = environment(&[("WINDLASS_MIN_CONCURRENCY", "2")]);
         let settings = read(&file, said).expect("valid").settings;
         assert_eq!(settings.min_concurrency, Some(2), "settings that are not set by default can be set too");
+    }
+
+    #[test]
+    fn handlers_are_a_list() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join(FILE);
+        std::fs::write(&file, "handlers = [\"Invoice\"]\n").expect("written");
+        let handlers = |said: Configuration| {
+            let handlers = said.settings.handlers.expect("set").into_iter();
+            handlers.map(String::from).collect::<Vec<_>>()
+        };
+        assert_eq!(handlers(read(&file, HashMap::new()).expect("valid")), ["Invoice"]);
+        let said = read(&file, environment(&[("WINDLASS_HANDLERS", "Invoice,Report")])).expect("valid");
+        assert_eq!(handlers(said), ["Invoice", "Report"]);
+        let said = read(Path::new("none.toml"), environment(&[("WINDLASS_HANDLERS", "Invoice")])).expect("valid");
+        assert_eq!(handlers(said), ["Invoice"]);
     }
 
     #[test]

@@ -169,6 +169,12 @@ impl WindlassBuilder {
         self.part(move |engine| engine.queue_weights(weights))
     }
 
+    /// The handlers whose jobs to take from the queues: `.handlers(["Invoice"])` (docs/settings.md). See [`Settings::handlers`].
+    pub fn handlers(self, handlers: impl IntoIterator<Item = impl ToString>) -> Self {
+        let handlers: Vec<_> = handlers.into_iter().map(|handler| handler.to_string()).collect();
+        self.part(move |engine| engine.handlers(handlers))
+    }
+
     fn part(mut self, part: impl FnOnce(EngineBuilder) -> EngineBuilder + Send + 'static) -> Self {
         self.parts.push(Box::new(part));
         self

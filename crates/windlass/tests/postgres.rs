@@ -24,6 +24,12 @@ async fn fault_a_breaker_holds_for_two_engines() {
     engines::a_breaker_holds_for_both(&server.url()).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_each_handler_has_its_engine() {
+    let server = PostgresServer::start().unwrap();
+    engines::each_handler_has_its_engine(&server.url()).await;
+}
+
 /// T12: the server dies with everything in its memory and comes back. Nothing acknowledged is lost, nothing is settled
 /// twice, and both engines work again within five seconds.
 #[tokio::test(flavor = "multi_thread")]

@@ -29,6 +29,12 @@ async fn fault_a_breaker_holds_for_two_engines() {
     engines::a_breaker_holds_for_both(&server.url()).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_each_handler_has_its_engine() {
+    let server = RedisServer::start().unwrap();
+    engines::each_handler_has_its_engine(&server.url()).await;
+}
+
 /// T12, with `appendfsync always`.
 #[tokio::test(flavor = "multi_thread")]
 async fn fault_killing_a_server_that_writes_always_loses_nothing() {

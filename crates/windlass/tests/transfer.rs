@@ -26,7 +26,7 @@ async fn fill(store: &SharedStore) {
         let _ = store.submit((start..start + 500).map(new_job).collect()).await.unwrap();
     }
     let queues = vec![QueueName::new("mail").unwrap(), QueueName::default()];
-    let claim = Claim { queues, limit: 1_000, lease: HOUR, worker: Incarnation::random(), suspects: 0 };
+    let claim = Claim { queues, limit: 1_000, lease: HOUR, worker: Incarnation::random(), suspects: 0, handlers: None };
     let taken = store.claim(claim).await.unwrap().jobs;
     let ending = |place: usize| {
         let error = JobError::new("CARD", "declined");

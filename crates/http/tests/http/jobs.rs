@@ -12,7 +12,8 @@ use crate::client::{Client, request, start};
 async fn claim_by_hand(engine: &Engine) {
     let Settings { queues, lease, .. } = engine.settings().clone();
     let worker = windlass_core::Incarnation::random();
-    let claimed = engine.store().claim(Claim { queues, limit: 1, lease, worker, suspects: 0 }).await.unwrap();
+    let claimed =
+        engine.store().claim(Claim { queues, limit: 1, lease, worker, suspects: 0, handlers: None }).await.unwrap();
     assert_eq!(claimed.jobs.len(), 1);
 }
 

@@ -7,6 +7,8 @@ SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan 
 DECLARE
     touched text := nullif(current_setting('windlass_turn.touched', true), '');
     claimed boolean := nullif(current_setting('windlass_turn.took', true), '') IS NOT NULL;
+    -- Whether the claim left jobs to processes that serve their handlers.
+    left_here boolean := nullif(current_setting('windlass_turn.left', true), '') IS NOT NULL;
     recent bigint;
 BEGIN
     -- A gate was opened: whoever sleeps may find somebody there.
@@ -28,7 +30,7 @@ BEGIN
             FROM unnest(string_to_array(rtrim(touched, ';'), ';')) AS entry
         ) AS news
         WHERE CASE WHEN news.due IS NULL
-            THEN NOT claimed OR windlass.has_ready(news.line, array_fill(news.low, ARRAY[10])) OR windlass.turns_any(news.line)
+            THEN NOT claimed OR left_here OR windlass.has_ready(news.line, array_fill(news.low, ARRAY[10])) OR windlass.turns_any(news.line)
             -- As a value, not as EXISTS, which the planner may answer by reading the whole table.
             ELSE (
                 SELECT 1 FROM windlass.scheduled

@@ -2,9 +2,11 @@
 --
 -- `froms` has ten numbers for each line, one for each priority, under which no ready job is known, so that a claim need
 -- not step over rows that are gone and that the vacuum may not remove yet. Jobs may be there all the same, come back
--- from a worker or from a transaction that was slow: NULL looks at everything.
+-- from a worker or from a transaction that was slow: NULL looks at everything. `handlers` are those whose jobs it takes, NULL for all; a
+-- turn for some begins with gates_enter_for.
 CREATE OR REPLACE FUNCTION windlass.claim(
-    at bigint, lines text[], wanted integer, suspects integer, lease bigint, claimant uuid, froms bigint[]
+    at bigint, lines text[], wanted integer, suspects integer, lease bigint, claimant uuid, froms bigint[],
+    handlers text[] DEFAULT NULL
 ) RETURNS TABLE (
     seq bigint, id uuid, token bigint, name text, queue text, priority smallint, owner text, created_at bigint, spec bytea,
     payload bytea, retries integer, crashes integer, started_at bigint
@@ -23,16 +25,23 @@ DECLARE
     ruled boolean;
 BEGIN
     -- Turns that go by rules wait for each other, so one that can find nothing does not become one of them.
-    IF EXISTS (SELECT 1 FROM windlass.rule) AND NOT windlass.gates_may_find(windlass.clock(at), lines) THEN
+    IF (handlers IS NOT NULL OR EXISTS (SELECT 1 FROM windlass.rule))
+        AND NOT windlass.gates_may_find(windlass.clock(at), lines, handlers)
+    THEN
         PERFORM set_config('windlass_turn.took', '0', true);
         RETURN;
     END IF;
-    ruled := windlass.gates_enter();
+    ruled := windlass.gates_enter()
+        OR (handlers IS NOT NULL AND nullif(current_setting('windlass_turn.alone', true), '') IS NOT NULL);
     PERFORM windlass.promote(at, lines, 1000, CASE WHEN froms IS NOT NULL THEN windlass.recent(at) END);
     -- After that, or a job that became due meanwhile would begin before its time.
     now := windlass.clock(at);
     IF ruled THEN
-        RETURN QUERY SELECT * FROM windlass.gates_claim(at, lines, wanted, suspects, lease, claimant);
+        RETURN QUERY SELECT * FROM windlass.gates_claim(at, lines, wanted, suspects, lease, claimant, handlers);
+        PERFORM set_config('windlass_turn.took', '0', true);
+        RETURN;
+    ELSIF handlers IS NOT NULL THEN
+        RETURN QUERY SELECT * FROM windlass.claim_for(now, lines, wanted, suspects, lease, claimant, handlers);
         PERFORM set_config('windlass_turn.took', '0', true);
         RETURN;
     END IF;

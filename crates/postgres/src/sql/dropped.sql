@@ -27,6 +27,9 @@ DROP FUNCTION IF EXISTS windlass.submit_few(
     bigint, bigint, uuid[], text[], text[], smallint[], text[], bigint[], bigint[], bigint[], bytea[], bytea[], text, text[]
 );
 DROP FUNCTION IF EXISTS windlass.withdraw(bigint, text, smallint, bigint);
-
--- And those that answer more than they did.
+DROP FUNCTION IF EXISTS windlass.claim(bigint, text[], integer, integer, bigint, uuid, bigint[]);
 DROP FUNCTION IF EXISTS windlass.outlook(bigint, text[], bigint[]);
+DROP FUNCTION IF EXISTS windlass.gates_claim(bigint, text[], integer, integer, bigint, uuid);
+DROP FUNCTION IF EXISTS windlass.gates_look_again(bigint, text, integer);
+DROP FUNCTION IF EXISTS windlass.gates_may_find(bigint, text[]);
+DROP FUNCTION IF EXISTS windlass.gates_outlook(bigint, text[]);

@@ -1,7 +1,8 @@
 -- claim where rules are set: jobs that may not start wait at their gate, and come back when there may be room. It passes over
 -- 250 at most in each line, so that a rate that somebody waits for is kept meanwhile; the next claim goes on.
 CREATE OR REPLACE FUNCTION windlass.gates_claim(
-    at bigint, lines text[], wanted integer, suspects integer, lease bigint, claimant uuid
+    at bigint, lines text[], wanted integer, suspects integer, lease bigint, claimant uuid,
+    handlers text[] DEFAULT NULL
 ) RETURNS TABLE (
     seq bigint, id uuid, token bigint, name text, queue text, priority smallint, owner text, created_at bigint, spec bytea,
     payload bytea, retries integer, crashes integer, started_at bigint
@@ -17,6 +18,9 @@ DECLARE
     kind boolean;
     line text;
     room integer;
+    -- How many to look at for as many as there is room for: where a claim is for some handlers, jobs of others may be in front.
+    reach integer;
+    others integer;
     seqs bigint[];
     places tid[];
     passed bigint[];
@@ -35,14 +39,16 @@ BEGIN
                 -- Most often there are no suspects, and none can come back from a gate.
                 EXIT WHEN kind
                     AND NOT EXISTS (SELECT 1 FROM windlass.ready AS r WHERE r.queue = line AND r.suspect)
-                    AND NOT EXISTS (SELECT 1 FROM windlass.opening AS o WHERE o.queue = line AND o.at <= now);
-                back := windlass.gates_look_again(now, line, wanted);
+                    AND NOT EXISTS (SELECT 1 FROM windlass.opening AS o WHERE o.queue = line AND o.at <= now
+                        AND (handlers IS NULL OR windlass.gates_looks_at(handlers, o.gate)));
+                back := windlass.gates_look_again(now, line, wanted, handlers);
                 room := least(room, (SELECT its.room FROM windlass.gates_room_for(now, line) AS its));
+                reach := CASE WHEN handlers IS NOT NULL AND room > 0 THEN greatest(room, 64) ELSE room END;
                 IF room > 0 AND NOT kind AND windlass.turns_any(line) THEN
                     SELECT c.seqs, c.places INTO seqs, places FROM windlass.turns_choose(line, room) AS c;
                     span := NULL;
                 ELSIF span IS NOT NULL THEN
-                    SELECT c.seqs, c.places INTO seqs, places FROM windlass.gates_by_age(line, span, room) AS c;
+                    SELECT c.seqs, c.places INTO seqs, places FROM windlass.gates_by_age(line, span, reach) AS c;
                 ELSE
                     SELECT coalesce(array_agg(f.seq), '{}'), array_agg(f.place) INTO seqs, places
                     FROM (
@@ -50,12 +56,17 @@ BEGIN
                         FROM generate_series(0, 9) AS level, LATERAL (
                             SELECT r.seq, r.ctid AS place FROM windlass.ready AS r
                             WHERE r.queue = line AND r.suspect = kind AND r.priority = level
-                            ORDER BY r.seq LIMIT greatest(room, 0)
+                            ORDER BY r.seq LIMIT greatest(reach, 0)
                             FOR UPDATE SKIP LOCKED) AS found
-                        LIMIT greatest(room, 0)) AS f;
+                        LIMIT greatest(reach, 0)) AS f;
                 END IF;
                 -- Those who came back are seen by now; where suspects are looked for, the others would come back one and all.
                 EXIT WHEN cardinality(seqs) = 0 AND (kind OR back = 0);
+                IF handlers IS NOT NULL THEN
+                    SELECT o.seqs, o.places, o.left_here INTO seqs, places, others
+                    FROM windlass.gates_leave_to_others(now, line, handlers, room, seqs, places) AS o;
+                    passed_over := passed_over + others;
+                END IF;
                 SELECT pass.passed, pass.stopped INTO passed, stopped FROM windlass.gates_pass(now, line, seqs, places) AS pass;
                 passed_over := passed_over + cardinality(stopped);
                 IF passed_over >= 250 THEN

@@ -1,5 +1,5 @@
 -- Takes those of a line back for whom there may be room now, from each gate as many as the claim may take. How many they were.
-CREATE OR REPLACE FUNCTION windlass.gates_look_again(now bigint, its_line text, most integer) RETURNS integer
+CREATE OR REPLACE FUNCTION windlass.gates_look_again(now bigint, its_line text, most integer, handlers text[] DEFAULT NULL) RETURNS integer
 LANGUAGE plpgsql VOLATILE
 SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
@@ -13,6 +13,7 @@ BEGIN
     WITH due AS (
         DELETE FROM windlass.opening WHERE opening.ctid = ANY (ARRAY(
             SELECT o.ctid FROM windlass.opening AS o WHERE o.queue = its_line AND o.at <= now
+                AND (handlers IS NULL OR windlass.gates_looks_at(handlers, o.gate))
             ORDER BY o.at, o.gate LIMIT 1000))
         RETURNING opening.gate
     )

@@ -18,6 +18,6 @@ BEGIN
     PERFORM count(*) FROM windlass.gates_claim(now, nobody, 1, 1, 0, NULL);
     PERFORM windlass.gates_pass(now, '', ARRAY[-1]::bigint[], ARRAY[]::tid[]);
     PERFORM windlass.gates_pass_all(now, '{}', '{}', '{}');
-    PERFORM windlass.gates_outlook(now, nobody);
+    PERFORM windlass.gates_outlook(now, nobody, NULL);
 END
 $$;

@@ -1,6 +1,6 @@
 -- What a claim left: whether its lines have ready jobs, how long until the next one is due, how long it took itself, in
 -- microseconds, and whether there are rules. `froms` as for claim.
-CREATE OR REPLACE FUNCTION windlass.outlook(at bigint, lines text[], froms bigint[]) RETURNS TABLE (
+CREATE OR REPLACE FUNCTION windlass.outlook(at bigint, lines text[], froms bigint[], handlers text[] DEFAULT NULL) RETURNS TABLE (
     more boolean, next_due bigint, took bigint, ruled boolean
 )
 LANGUAGE plpgsql VOLATILE
@@ -10,7 +10,7 @@ DECLARE
 BEGIN
     IF EXISTS (SELECT 1 FROM windlass.rule) THEN
         RETURN QUERY SELECT seen.more, seen.next_due, nullif(current_setting('windlass_turn.took', true), '')::bigint, true
-        FROM windlass.gates_outlook(at, lines) AS seen;
+        FROM windlass.gates_outlook(at, lines, handlers) AS seen;
         RETURN;
     END IF;
     more := false;

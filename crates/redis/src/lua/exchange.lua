@@ -1,6 +1,7 @@
 -- exchange: one turn, in the order settle, extend, submit, claim.
 -- ARGV: how many settlements and they; how many groups of emitted jobs and they; how many leases and they; how many groups of
--- submissions, how many jobs may wait in a queue or '', and they; what a claim takes, when there is one.
+-- submissions, how many jobs may wait in a queue or '', and they; what a claim takes, when there is one, and behind it \1 and the
+-- handlers that it serves, one a line, when it does not serve all.
 -- Returns the time, fates, extensions, outcomes, what stands under ids that were taken, claimed jobs, whether jobs are
 -- left, how long until one is due.
 -- Or nothing, and nothing is done, where rules are set that this script does not know of.

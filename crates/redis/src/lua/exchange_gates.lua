@@ -141,6 +141,13 @@ do
         return gates.pass_on(its, queue)
     end
 
+    -- The same at its handler's gate, for somebody who serves it. The moment to look is always the same, which is over: one look for
+    -- however many wait.
+    local function leave_to_others(queue, suspect, id, its)
+        local gate, others = affinity.leave_at(queue, id, its)
+        return hold(queue, suspect, id, others, gate, 0, gates.slots_of(id)[gate])
+    end
+
     -- A job that was taken out of its line stands there again.
     local function put_back(queue, suspect, id)
         local _, _, priority, seq = unpack_struct('<BdBd', firsts[id])
@@ -173,9 +180,9 @@ do
 
     -- Takes those back for whom there may be room now, from each gate as many as the claim may take. How many they were.
     local function look_again(queue, limit)
-        local all = 0
+        local all, stay = 0, {}
         while all < TAKEN_BACK_MAX do
-            local at, gate, opening = gates.next_opening(queue)
+            local at, gate, opening = affinity.next_opening(queue)
             if not at or at > now then
                 break
             end
@@ -195,8 +202,12 @@ do
                 redis.call('ZREM', LINES, gate .. '\0' .. queue)
             else
                 -- Later than now: those who came back have to pass before there is less room.
-                gates.wait(queue, gate, room > most and now or opens and math.max(opens, now + 1))
+                named(stay, { gate, room > most and now or opens and math.max(opens, now + 1) })
             end
+        end
+        -- Not before, or those gates would be looked at again and again.
+        for _, its in ipairs(stay) do
+            gates.wait(queue, its[1], its[2])
         end
         return all
     end
@@ -235,12 +246,12 @@ do
     -- Those that may pass, of jobs that were taken out of their line; how many were passed over. Behind one that handed its room
     -- on to others nobody passes any more, but stands in its line again.
     local function those_that_pass(queue, suspect, ids)
-        if gates.only_lines(queue) then
+        if not affinity.is_for_some() and (gates.ruled() == '' or gates.only_lines(queue)) then
             gates.pass_lines(queue, #ids)
             return ids, 0
         end
         local passed, passed_over = {}, 0
-        fetch_into(firsts, JOB, ids)
+        affinity.fetch_firsts(ids)
         gates.fetch_slots(ids)
         local of_jobs, ruled = {}, {}
         for _, id in ipairs(ids) do
@@ -251,7 +262,10 @@ do
         local handed_on = false
         for _, id in ipairs(ids) do
             local its = of_jobs[id]
-            if its then
+            if its and not affinity.serves(id) then
+                passed_over = passed_over + 1
+                handed_on = leave_to_others(queue, suspect, id, its) or handed_on
+            elseif its then
                 local gate, opens, has_slot = gates.closed_to(id, its)
                 if gate then
                     passed_over = passed_over + 1
@@ -271,12 +285,12 @@ do
     local function outlook_of_gates(queues, next_due)
         local more = 0
         for _, queue in ipairs(queues) do
-            local at, gate = gates.next_opening(queue)
+            local at, gate = affinity.next_opening(queue)
             local may_go = at and at <= now
             if not may_go and any_ready(queue) then
                 may_go = room_for(queue) > 0
                 -- Those who wait for room of their line have just said so.
-                at, gate = gates.next_opening(queue)
+                at, gate = affinity.next_opening(queue)
             end
             if may_go then
                 more = 1
@@ -352,12 +366,12 @@ do
         if span then
             return pop_by_age(queue, room, span)
         end
-        return pop(queue, suspect, room)
+        return pop(queue, suspect, affinity.reach(queue, suspect, room))
     end
 
     -- Whether no suspect is ready, and none can come back from a gate.
     local function no_suspects(queue)
-        local at = gates.next_opening(queue)
+        local at = affinity.next_opening(queue)
         return not any_ready(queue, 1) and not (at and at <= now)
     end
 
@@ -386,13 +400,17 @@ do
     end
 
     claim = function(most, suspects, lease, worker, queues)
-        if not gates.ruled() then
-            return plain_claim(most, suspects, lease, worker, queues)
-        end
-        -- Nothing is left of the rules that there were.
+        local nothing_holds = not gates.ruled()
+        -- Nothing is left of the rules that there were, nor of jobs that were left to others.
         if gates.ruled() == '' and redis.call('EXISTS', HELD, SLOTS) == 0 then
             redis.call('DEL', RULES, LINES, OPENS, BUCKETS, TAKEN, TURNS, STAMPS)
+            nothing_holds = true
+        end
+        if not affinity.begin(queues) and nothing_holds then
             return plain_claim(most, suspects, lease, worker, queues)
+        end
+        if nothing_holds then
+            gates.forget_rules('')
         end
         local given, promoted = {}, 0
         flush_jobs()

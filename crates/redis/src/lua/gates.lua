@@ -5,6 +5,8 @@ local gates = {}
 do
     local RULE = '<BdBddd'
     local ANY = 18446744073709551616
+    -- Where the queue begins in what is kept of a job from the beginning; name, owner and keys follow.
+    local WORDS = 33
 
     -- What was looked at, and what is to be written.
     local terms_of, rules_at, taken, buckets, slots = {}, {}, {}, {}, {}
@@ -524,8 +526,10 @@ do
     -- A job that waited has ended.
     local function withdraw(id)
         if ruled() then
-            local its = gates_of(firsts[id])
-            let_loose(find(id), its)
+            local its, job = gates_of(firsts[id]), find(id)
+            let_loose(job, its)
+            -- It may have been left to others there, where no rule is.
+            let_loose(job, { 'handler:' .. job.name })
             for gate in pairs(slots_of(id)) do
                 free_slot(gate)
                 keep_slots(id, {})

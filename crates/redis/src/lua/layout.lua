@@ -6,9 +6,6 @@ local pack_struct, unpack_struct, sub = struct.pack, struct.unpack, string.sub
 -- has some, its keys; and what was submitted besides, unless it is long. The length counts from ORIGIN.
 local FIRST, ORIGIN = '<BdBddHIsss', 28
 
--- Where its queue begins there; name, owner and keys follow.
-local WORDS = 33
-
 -- A state: status, when it changed, due or end of lease; token, started, worker; retries, crashes, cancellation requested,
 -- suspect; queue. Jobs that one worker takes at one moment have the same.
 local LAYOUT, ATTEMPTED, COUNTED, CANCEL_REQUESTED, QUEUE = '<Bddddc16IIBBs', 18, 50, 58, 60

@@ -17,7 +17,8 @@
 --  14 seq        the last number given out
 --  15 gone       hash: first number of a block -> how many of its jobs are removed, where some are
 --  16 long       hash: id -> what was submitted besides, where that is long
---  17 rules      hash: gate -> what holds there; '' -> what rules there are, as long as there are traces of any; \1, \2 or \3 and
+--  17 rules      hash: gate -> what holds there; '' -> what rules there are, as long as there are traces of any or jobs
+--                that claims left to others; \1, \2 or \3 and
 --                the gate -> how it is shared, how many may wait, in how long its jobs rise by a level
 -- and for few scripts:
 --  18 schedules      hash: name -> revision, whether and when it is due, and what is kept of it

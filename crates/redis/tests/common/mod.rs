@@ -12,7 +12,7 @@ pub(crate) fn job(payload: &str) -> NewJob {
 
 pub(crate) fn wanted(limit: usize) -> Claim {
     let (queues, worker) = (vec![QueueName::default()], Incarnation::random());
-    Claim { queues, limit, lease: Duration::from_secs(30), worker, suspects: limit }
+    Claim { queues, limit, lease: Duration::from_secs(30), worker, suspects: limit, handlers: None }
 }
 
 pub(crate) async fn open(url: &str) -> Redis {

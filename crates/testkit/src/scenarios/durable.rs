@@ -1,6 +1,7 @@
 //! What an acknowledgement is worth: everything acked is there when the store is opened again (I1, I5).
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use windlass_core::gate::Edit;
@@ -131,6 +132,18 @@ pub async fn lines_survive_with_who_waits_in_them(probe: Probe) -> Verdict {
     let tenants: BTreeSet<String> = taken.iter().map(|taken| taken.new.keys()[0].to_string()).collect();
     assert_eq!(tenants.len(), 3, "{tenants:?}");
     assert_eq!(probe.take(99).await.len(), 7);
+    Verdict::Passed
+}
+
+pub async fn jobs_left_to_others_survive(probe: Probe) -> Verdict {
+    let jobs = many(3);
+    probe.submit_all(&jobs).await;
+    let claim = windlass_store::Claim { handlers: Some(Arc::default()), ..probe.want(&["default"], 9) };
+    assert!(probe.claim(claim.clone()).await.jobs.is_empty());
+
+    let Some(probe) = probe.reopen().await else { return NOT_KEPT };
+    assert!(probe.claim(claim).await.jobs.is_empty());
+    assert_eq!(probe.take_ids(9).await, jobs.iter().map(|job| job.id).collect::<Vec<_>>());
     Verdict::Passed
 }
 

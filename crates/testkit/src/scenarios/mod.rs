@@ -2,6 +2,7 @@
 //! seam only. The list of all of them is `suite::for_each_scenario!`.
 
 pub mod admin;
+pub mod affinity;
 pub mod aging;
 pub mod cancel;
 pub mod claim;

@@ -292,6 +292,65 @@ async fn charge(Json(_number): Json<u32>, State(upstream): State<Upstream>) -> R
     }
 }
 
+/// In which engine jobs of which handler ran.
+#[derive(Clone)]
+struct Places {
+    engine: usize,
+    seen: Arc<Mutex<Vec<(usize, &'static str)>>>,
+}
+
+impl Places {
+    fn note(&self, handler: &'static str) {
+        self.seen.lock().unwrap().push((self.engine, handler));
+    }
+}
+
+#[job(name = "Mail")]
+async fn mail(Json(_number): Json<u32>, State(places): State<Places>) -> Result<()> {
+    places.note("Mail");
+    Ok(())
+}
+
+#[job(name = "Report")]
+async fn report(Json(_number): Json<u32>, State(places): State<Places>) -> Result<()> {
+    places.note("Report");
+    Ok(())
+}
+
+/// Two engines that serve a handler each out of one queue, woken by hints alone, while both submit jobs of both: at first one by one,
+/// then all at once.
+pub(crate) async fn each_handler_has_its_engine(url: &str) {
+    const JOBS: u32 = 600;
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let mut engines = Vec::new();
+    for (engine, handler) in ["Mail", "Report"].into_iter().enumerate() {
+        let builder = Windlass::open(url).handler(mail).handler(report).handlers([handler]);
+        let builder = builder.state(Places { engine, seen: seen.clone() });
+        engines.push(builder.configure(|settings| settings.poll_interval = 1.hours()).start().await.unwrap());
+    }
+    let patience = Instant::now() + 90.seconds();
+    let mut sent = 0;
+    for number in 0..JOBS {
+        let submitter = &engines[number as usize / 2 % 2];
+        let submitted = match number % 2 {
+            0 => mail.submit(submitter, number).await,
+            _ => report.submit(submitter, number).await,
+        };
+        let _ = submitted.unwrap();
+        sent += 1;
+        while seen.lock().unwrap().len() < sent && (sent < 100 || sent == JOBS as usize) {
+            assert!(Instant::now() < patience, "{} of {sent} have run", seen.lock().unwrap().len());
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+    let seen = std::mem::take(&mut *seen.lock().unwrap());
+    assert_eq!(seen.len(), JOBS as usize);
+    assert!(seen.iter().all(|place| [(0, "Mail"), (1, "Report")].contains(place)));
+    for engine in engines {
+        engine.shutdown().await;
+    }
+}
+
 /// Two engines whose handler fails: one breaker holds for both, again and again, and closes for both.
 pub(crate) async fn a_breaker_holds_for_both(url: &str) {
     const JOBS: u32 = 400;
