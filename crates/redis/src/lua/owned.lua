@@ -122,14 +122,12 @@ do
         flush_owned()
     end
 
-    -- Those of some jobs that wait.
+    -- Those of some jobs that wait. Where a job stands is the first byte of its state, or where it has none of what is kept of it.
     local function put_all(ids)
-        kept, firsts, known = {}, {}, {}
-        fetch(ids)
-        for _, id in ipairs(ids) do
-            local job = find(id)
-            if job and job.status <= SCHEDULED then
-                note(id, job.owner, job.priority, job.seq, true)
+        local their_states = look_up('HMGET', STATE, ids)
+        for place, first in ipairs(look_up('HMGET', JOB, ids)) do
+            if first and string.byte(their_states[place] or first) <= SCHEDULED then
+                note_kept(ids[place], first, true)
             end
         end
         flush_owned()
