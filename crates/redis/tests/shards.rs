@@ -115,6 +115,7 @@ const EXCUSED: &[&str] = &[
     "owner_backlogs::taken_ids_do_not_count",
     "owner_backlogs::each_job_of_a_batch_has_its_own_answer",
     "owner_backlogs::all_queues_and_delayed_jobs_count_together",
+    "owner_backlogs::those_that_move_between_lines_and_gates_count",
     "owner_backlogs::those_that_waited_before_the_rule_count",
     "owner_backlogs::room_comes_back_and_goes_again",
     "owner_backlogs::expired_and_replayed_jobs_count_as_they_stand",

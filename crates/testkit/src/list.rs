@@ -366,6 +366,7 @@ macro_rules! for_each_scenario {
                 taken_ids_do_not_count
                 each_job_of_a_batch_has_its_own_answer
                 all_queues_and_delayed_jobs_count_together
+                those_that_move_between_lines_and_gates_count
                 those_that_waited_before_the_rule_count
                 room_comes_back_and_goes_again
                 expired_and_replayed_jobs_count_as_they_stand

@@ -118,6 +118,32 @@ pub async fn all_queues_and_delayed_jobs_count_together(probe: Probe) {
     assert_eq!(probe.submit_all(&many_of("ann", 4)).await, [CREATED, CREATED, CREATED, FULL]);
 }
 
+/// From their time into a line, from there to a gate, and from that to another.
+pub async fn those_that_move_between_lines_and_gates_count(probe: Probe) {
+    bound(&probe, "owners", Backlog::most(1)).await;
+    probe.edit("queue:default", Edit::Share(Share::by("user").expect("a kind"))).await;
+    let both = |draft: JobBuilder| draft.key("user", "ann").key("team", "red");
+    let moving = shaped("ann", |draft| both(draft).start(Start::After(SECOND)));
+    assert_eq!(probe.submit(&moving).await, DELAYED);
+    probe.advance(SECOND);
+    probe.sweep().await;
+    assert_eq!(probe.submit(&of("ann")).await, FULL, "in its line");
+    probe.edit("key:user:ann", Edit::Pause("first".into())).await;
+    probe.edit("key:team:red", Edit::Pause("second".into())).await;
+    assert!(probe.take(9).await.is_empty());
+    assert_eq!(probe.submit(&of("ann")).await, FULL, "at a gate");
+    for gate in ["key:user:ann", "key:team:red"] {
+        let other = if gate == "key:user:ann" { "key:team:red" } else { "key:user:ann" };
+        probe.edit(other, Edit::Pause("other".into())).await;
+        probe.edit(gate, Edit::Resume).await;
+        assert!(probe.take(9).await.is_empty());
+        assert_eq!(probe.submit(&of("ann")).await, FULL, "at the other");
+    }
+    probe.edit("key:user:ann", Edit::Resume).await;
+    assert_eq!(probe.take_ids(9).await, [moving.id]);
+    assert_eq!(probe.submit_all(&many_of("ann", 2)).await, [CREATED, FULL]);
+}
+
 pub async fn those_that_waited_before_the_rule_count(probe: Probe) {
     let late = || shaped("ann", |draft| draft.start(Start::After(SECOND)));
     let lined = |user: &str| shaped("ann", |draft| draft.key("user", user).queue("shared"));
