@@ -247,7 +247,7 @@ pub struct Rule {
     /// How the jobs of a queue take turns, or how much a key gets of one.
     #[serde(default)]
     pub share: Share,
-    /// How many jobs may wait in a queue.
+    /// How many jobs may wait in a queue, or of an owner.
     #[serde(default)]
     pub backlog: Backlog,
     /// In how long a job that waits in a queue rises by one level of priority.
@@ -279,7 +279,8 @@ impl Serialize for Rule {
     }
 }
 
-/// How many jobs may wait in a queue, and what becomes of one that is submitted when so many do. The default is any number.
+/// How many jobs may wait in a queue, or of an owner in all queues together, and what becomes of one that is submitted when so many
+/// do. The default is any number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[must_use = "it does nothing until it is set at a gate"]
 pub struct Backlog {
@@ -295,8 +296,9 @@ impl Backlog {
         Self { most: Some(waiting), drops: false }
     }
 
-    /// In place of refusing the new job, one that waits is canceled: the oldest of the least urgent that are ready, or one that waits
-    /// at a gate or for its time where none is ready.
+    /// In place of refusing the new job, one that waits is canceled. In a queue that is the oldest of the least urgent that are ready, or
+    /// one that waits at a gate or for its time where none is ready; of an owner's jobs it is the oldest of the least urgent, ready or
+    /// not.
     pub fn drop_oldest(self) -> Self {
         Self { drops: true, ..self }
     }
@@ -304,6 +306,12 @@ impl Backlog {
     /// Whether any number may wait.
     pub fn is_none(&self) -> bool {
         self.most.is_none()
+    }
+
+    /// Whether there is room for one more where so many wait, and so many of them leave for it. Where one makes room for another,
+    /// whoever leaves is the one that does, however many wait.
+    pub fn has_room(&self, waiting: u64, leaving: u64) -> bool {
+        (self.drops && leaving > 0) || self.most.is_none_or(|most| waiting < most.saturating_add(leaving))
     }
 }
 
@@ -442,14 +450,15 @@ impl Edit {
     ///
     /// # Errors
     ///
-    /// When it says by what a queue is shared, how many may wait in it or how its jobs age elsewhere than at a queue, what a key gets
-    /// elsewhere than at keys, anything but how many may be submitted in a period at owners, or for how long a kind of gates is held.
+    /// When it says by what a queue is shared or how its jobs age elsewhere than at a queue, how many may wait elsewhere than at a queue
+    /// or at owners, what a key gets elsewhere than at keys, anything but how many may be submitted in a period and may wait at owners,
+    /// or for how long a kind of gates is held.
     pub fn check(&self, gate: &Gate) -> Result<(), InvalidInput> {
         let of_owners = matches!(gate, Gate::Owner(_) | Gate::Owners);
         match self {
             Self::Share(share) => share.check(gate),
-            Self::Backlog(backlog) if !backlog.is_none() && !matches!(gate, Gate::Queue(_)) => {
-                Err(InvalidInput::new("backlog", "is set at the gate of a queue"))
+            Self::Backlog(backlog) if !backlog.is_none() && !of_owners && !matches!(gate, Gate::Queue(_)) => {
+                Err(InvalidInput::new("backlog", "is set at the gate of a queue or of owners"))
             }
             Self::Aging(Some(_)) if !matches!(gate, Gate::Queue(_)) => {
                 Err(InvalidInput::new("aging", "is set at the gate of a queue"))
@@ -483,7 +492,8 @@ impl Rule {
         let rate = self.limits.rate.or(other.limits.rate);
         let paused = self.paused.clone().or_else(|| other.paused.clone());
         let share = Share { by: self.share.by.clone(), weight: self.share.weight.or(other.share.weight) };
-        Self { paused, limits: Limits { running, in_order, rate }, share, backlog: self.backlog, aging: self.aging }
+        let backlog = if self.backlog.is_none() { other.backlog } else { self.backlog };
+        Self { paused, limits: Limits { running, in_order, rate }, share, backlog, aging: self.aging }
     }
 
     /// What an edit makes of it. A hold is not a matter of the rule.
@@ -634,7 +644,7 @@ mod tests {
     }
 
     #[test]
-    fn owners_have_a_rate_and_nothing_else() {
+    fn owners_have_a_rate_and_a_backlog_and_nothing_else() {
         let rate = || Limits::rate(Rate::per_second(5).expect("valid"));
         for text in ["owner:acme", "owners"] {
             let gate: Gate = text.parse().expect("valid");
@@ -645,22 +655,38 @@ mod tests {
             );
             assert!(Edit::Pause("why".into()).check(&gate).is_err(), "{text}");
             assert!(Edit::Share(Share::weight(2).expect("valid")).check(&gate).is_err(), "{text}");
+            assert!(Edit::Backlog(Backlog::most(5).drop_oldest()).check(&gate).is_ok(), "{text}");
         }
         assert!(Gate::Owners.covers(&Gate::owner("acme").expect("valid")));
         assert!(!Gate::Owners.covers(&Gate::key("owner", "acme").expect("valid")));
     }
 
     #[test]
-    fn how_many_wait_is_said_at_a_queue() {
+    fn how_many_wait_is_said_at_a_queue_or_at_owners() {
         let backlog = Edit::Backlog(Backlog::most(5).drop_oldest());
         assert!(backlog.check(&"queue:mail".parse().expect("valid")).is_ok());
-        for text in ["*", "handler:Send", "key:tenant:acme", "keys:tenant", "owners"] {
+        for text in ["*", "handler:Send", "key:tenant:acme", "keys:tenant"] {
             let gate = text.parse().expect("valid");
             assert!(backlog.check(&gate).is_err() && Edit::Backlog(Backlog::default()).check(&gate).is_ok(), "{text}");
         }
         let rule = Rule::default().edited(&Edit::Pause("why".into())).edited(&backlog);
         assert_eq!((rule.backlog, rule.paused.is_some()), (Backlog { most: Some(5), drops: true }, true));
         assert!(rule.edited(&Edit::Backlog(Backlog::default())).edited(&Edit::Resume).is_none());
+    }
+
+    #[test]
+    fn what_is_said_of_an_owners_backlog_goes_before() {
+        let of = |backlog| Rule { backlog, ..Rule::default() };
+        let (own, all) = (Backlog::most(5), Backlog::most(1).drop_oldest());
+        assert_eq!(of(own).or(&of(all)).backlog, own, "what becomes of those over it too");
+        assert_eq!(Rule::default().or(&of(all)).backlog, all);
+    }
+
+    #[test]
+    fn who_leaves_makes_room() {
+        let (refuses, drops) = (Backlog::most(2), Backlog::most(2).drop_oldest());
+        assert!(refuses.has_room(1, 0) && !refuses.has_room(2, 0) && refuses.has_room(2, 1) && !refuses.has_room(3, 1));
+        assert!(!drops.has_room(2, 0) && drops.has_room(9, 1) && Backlog::default().has_room(9, 0));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::candidate::{Candidate, Kind, ready, ready_by_age, start};
 use crate::fault::Checked;
 use crate::ledger::Ledger;
 use crate::mirror::QueueRef;
-use crate::turns;
+use crate::{owned, turns};
 
 const WRITE_RULE: &str = include_str!("sql/gate_write.sql");
 const REMOVE_RULE: &str = include_str!("sql/gate_remove.sql");
@@ -36,7 +36,9 @@ const REACH: usize = 64;
 /// Changes the rule at a gate.
 pub(crate) fn edit(ledger: &mut Ledger<'_>, gate: &Gate, edit: &Edit) -> Checked<()> {
     let running = ledger.mirror.running_jobs(ledger.conn)?;
+    let counted = ledger.mirror.keeper.bounds_owners();
     ledger.mirror.keeper.edit(gate, edit, running.iter(), ledger.now);
+    owned::count(ledger.conn, counted, ledger.mirror.keeper.bounds_owners())?;
     let rule = ledger.mirror.keeper.rule(gate);
     match rule.is_none() {
         true => ledger.conn.prepare_cached(REMOVE_RULE)?.execute([gate.to_string()])?,

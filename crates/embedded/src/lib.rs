@@ -11,7 +11,7 @@
 //!   and the sync that each answer waits for
 //! - `exchange`, `settle`, `extend`, `submit`, `handover`, `claim`, `promote`, `sweep`, `expiry`, `cancel`,
 //!   `import`, `schedules`, `gates`, `turns`: one file per verb; `unique`: who holds the keys of unique jobs; `sql/` holds their statements
-//! - `candidate`: how a ready job begins to run
+//! - `candidate`: how a ready job begins to run; `owned`: whose jobs wait
 //! - `mirror`, `ledger`: what the writer keeps in memory (leases, lines), and what a verb works on
 //! - `record`, `history`, `whole`, `rules`: the bytes on disk, attempts, whole jobs, and rules
 //! - `reader`: the threads that only read
@@ -58,6 +58,7 @@ mod lock;
 mod migrate;
 mod mirror;
 mod options;
+mod owned;
 mod promote;
 mod reader;
 mod record;

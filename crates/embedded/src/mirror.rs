@@ -10,7 +10,7 @@ use windlass_store::gatekeeper::Gatekeeper;
 use windlass_store::{Lease, Token};
 
 use crate::fault::{Checked, Fault};
-use crate::{record, rules};
+use crate::{owned, record, rules};
 
 const LOAD_QUEUES: &str = include_str!("sql/load_queues.sql");
 const LOAD_RUNNING: &str = include_str!("sql/load_running.sql");
@@ -84,6 +84,7 @@ impl Mirror {
         let mut mirror = Self::empty(next_seq);
         mirror.load_lines(conn)?;
         mirror.keeper = rules::load(conn)?;
+        owned::count(conn, false, mirror.keeper.bounds_owners())?;
         mirror.load_running(conn)?;
         mirror.commit();
         Ok(mirror)

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE;
 use rusqlite::{CachedStatement, Connection, OptionalExtension};
-use windlass_core::{Backlog, JobId, NewJob, QueueName, Status, Timestamp, Uniqueness};
+use windlass_core::{JobId, NewJob, QueueName, Status, Timestamp};
 use windlass_store::codec::Spec;
+use windlass_store::gatekeeper::Bounds;
 use windlass_store::{Scope, SubmitOutcome, Submitted};
 
 use crate::cancel::cancel;
@@ -14,7 +15,7 @@ use crate::handover::Handover;
 use crate::ledger::Ledger;
 use crate::mirror::QueueRef;
 use crate::unique::{self, Way};
-use crate::{expiry, gates, record, turns, whole};
+use crate::{expiry, gates, owned, record, turns, whole};
 
 const SUBMIT_JOB: &str = include_str!("sql/submit_job.sql");
 const DROPS_FIRST: &str = include_str!("sql/submit_drops_first.sql");
@@ -48,17 +49,11 @@ pub(crate) fn submit(
             answers.push(Submitted { id: new.id, outcome, at: ledger.now });
             continue;
         }
-        let backlog = match of {
-            Of::Callers => ledger.mirror.keeper.backlog(&new.queue, limit),
-            Of::Ourselves => Backlog { most: limit, drops: false },
+        let bounds = match of {
+            Of::Callers => ledger.mirror.keeper.bounds(new, limit),
+            Of::Ourselves => Bounds::default(),
         };
-        let answer = intake.take(ledger, new, backlog, handover.as_deref_mut())?;
-        answers.push(match answer.outcome {
-            SubmitOutcome::QueueFull if backlog.drops => {
-                intake.take_for_another(ledger, new, handover.as_deref_mut())?
-            }
-            _ => answer,
-        });
+        answers.push(intake.take(ledger, new, bounds, handover.as_deref_mut())?);
     }
     Ok(answers)
 }
@@ -87,54 +82,48 @@ impl<'c> Intake<'c> {
         Ok(Self { job: conn.prepare_cached(SUBMIT_JOB)?, state: conn.prepare_cached(SUBMIT_STATE)? })
     }
 
-    /// Takes a job, unless its id is taken, another stands that is the same, or its queue is full.
+    /// Takes a job, unless its id is taken, another stands that is the same, or there is no room; in place of others where they make
+    /// some.
     fn take(
         &mut self,
         ledger: &mut Ledger<'_>,
         new: &Arc<NewJob>,
-        backlog: Backlog,
+        bounds: Bounds,
         handover: Option<&mut Handover<'_>>,
     ) -> Checked<Submitted> {
-        match new.unique() {
-            Some(unique) => self.take_unique(ledger, new, unique, backlog, handover),
-            None => {
-                let outcome = self.take_one(ledger, new, backlog.most, handover)?;
-                Ok(Submitted { id: new.id, outcome, at: ledger.now })
-            }
+        let at = ledger.now;
+        let answer = |id, outcome| Ok(Submitted { id, outcome, at });
+        if new.unique().is_none() && has_plain_room(ledger, new, bounds) {
+            return answer(new.id, self.take_one(ledger, new, handover)?);
         }
-    }
-
-    /// Takes a job in place of one that waits in its queue, if any does.
-    fn take_for_another(
-        &mut self,
-        ledger: &mut Ledger<'_>,
-        new: &Arc<NewJob>,
-        handover: Option<&mut Handover<'_>>,
-    ) -> Checked<Submitted> {
-        let queue = ledger.mirror.queue(&new.queue);
-        let Some(oldest) = queue.map(|queue| drops_first(ledger.conn, queue)).transpose()?.flatten() else {
-            return Ok(Submitted { id: new.id, outcome: SubmitOutcome::QueueFull, at: ledger.now });
+        if let Some(outcome) = known(ledger.conn, new)? {
+            return answer(new.id, outcome);
+        }
+        let former = match new.unique().map_or(Ok(Way::Free), |unique| unique::way(ledger.conn, unique, at))? {
+            Way::Taken(id) => return answer(id, SubmitOutcome::Duplicate),
+            Way::Free => None,
+            Way::InPlaceOf(id, queue) => Some((id, queue)),
         };
-        cancel(ledger, oldest, &Scope::Everything)?;
-        let answer = self.take(ledger, new, Backlog::default(), handover)?;
-        Ok(match answer.outcome {
-            SubmitOutcome::Created(_) => Submitted { outcome: SubmitOutcome::Replaced(oldest), ..answer },
-            _ => answer,
-        })
+        let dropped = match make_room(ledger, new, bounds, former.as_ref())? {
+            Ok(dropped) => dropped,
+            Err(outcome) => return answer(new.id, outcome),
+        };
+        let others: Vec<JobId> = former.into_iter().map(|(id, _)| id).chain(dropped).collect();
+        for other in &others {
+            cancel(ledger, *other, &Scope::Everything)?;
+        }
+        let seq = ledger.mirror.next_seq();
+        let outcome = self.take_one(ledger, new, handover)?;
+        unique::hold(ledger.conn, seq, new, at)?;
+        answer(new.id, others.first().map_or(outcome, |other| SubmitOutcome::Replaced(*other)))
     }
 
     fn take_one(
         &mut self,
         ledger: &mut Ledger<'_>,
         new: &Arc<NewJob>,
-        limit: Option<u64>,
         handover: Option<&mut Handover<'_>>,
     ) -> Checked<SubmitOutcome> {
-        let queue = ledger.mirror.queue(&new.queue);
-        let waiting = queue.map_or(0, |queue| ledger.mirror.waiting(queue));
-        if limit.is_some_and(|limit| waiting >= limit) {
-            return Ok(known(ledger.conn, new)?.unwrap_or(SubmitOutcome::QueueFull));
-        }
         let seq = ledger.mirror.next_seq();
         if !insert_job(&mut self.job, seq, new, ledger.now)? {
             let outcome = known(ledger.conn, new)?;
@@ -142,49 +131,13 @@ impl<'c> Intake<'c> {
         }
         ledger.mirror.take_seq();
         expiry::note(ledger, new, ledger.now)?;
-        let queue = queue.map_or_else(|| ledger.add_queue(&new.queue), Ok)?;
+        let queue = ledger.mirror.queue(&new.queue).map_or_else(|| ledger.add_queue(&new.queue), Ok)?;
         if let Some(handover) = handover
             && handover.start(ledger, seq, queue, new)?
         {
             return Ok(SubmitOutcome::Created(Status::Queued));
         }
         self.insert_state(ledger, seq, queue, new)
-    }
-
-    /// Takes a job unless another stands that is the same, or in its place.
-    fn take_unique(
-        &mut self,
-        ledger: &mut Ledger<'_>,
-        new: &Arc<NewJob>,
-        unique: &Uniqueness,
-        backlog: Backlog,
-        handover: Option<&mut Handover<'_>>,
-    ) -> Checked<Submitted> {
-        let at = ledger.now;
-        let answer = |id, outcome| Ok(Submitted { id, outcome, at });
-        if let Some(outcome) = known(ledger.conn, new)? {
-            return answer(new.id, outcome);
-        }
-        let former = match unique::way(ledger.conn, unique, ledger.now)? {
-            Way::Taken(id) => return answer(id, SubmitOutcome::Duplicate),
-            Way::Free => None,
-            // Whoever is replaced while it waits makes room, in a queue that has too many as in any other.
-            Way::InPlaceOf(_, queue) if !has_room(ledger, &new.queue, backlog, queue.as_ref() == Some(&new.queue)) => {
-                return answer(new.id, SubmitOutcome::QueueFull);
-            }
-            Way::InPlaceOf(id, _) => Some(id),
-        };
-        let mut limit = backlog.most;
-        if let Some(former) = former {
-            cancel(ledger, former, &Scope::Everything)?;
-            limit = None;
-        }
-        let seq = ledger.mirror.next_seq();
-        let outcome = self.take_one(ledger, new, limit, handover)?;
-        if let SubmitOutcome::Created(_) = outcome {
-            unique::hold(ledger.conn, seq, new, ledger.now)?;
-        }
-        answer(new.id, former.map_or(outcome, SubmitOutcome::Replaced))
     }
 
     /// Tokens count from the moment of acceptance, so that a job whose id was used before, and pruned, does not
@@ -253,11 +206,44 @@ fn drops_first(conn: &Connection, queue: QueueRef) -> Checked<Option<JobId>> {
     Ok(id.map(JobId::from_bytes))
 }
 
-/// Whether there is room in a queue for one in place of another, which may leave it. In one that drops, whoever leaves is the one
-/// that makes room.
-fn has_room(ledger: &Ledger<'_>, queue: &QueueName, Backlog { most, drops }: Backlog, leaves: bool) -> bool {
-    let waiting = ledger.mirror.queue(queue).map_or(0, |queue| ledger.mirror.waiting(queue));
-    (drops && leaves) || most.is_none_or(|most| waiting < most.saturating_add(u64::from(leaves)))
+/// How many jobs wait in the queue of a new one.
+fn waiting_beside(ledger: &Ledger<'_>, new: &NewJob) -> u64 {
+    ledger.mirror.queue(&new.queue).map_or(0, |queue| ledger.mirror.waiting(queue))
+}
+
+/// Whether a job is stored where nobody has to leave for it.
+fn has_plain_room(ledger: &Ledger<'_>, new: &NewJob, bounds: Bounds) -> bool {
+    bounds.owner.is_none() && (bounds.queue.is_none() || bounds.queue.has_room(waiting_beside(ledger, new), 0))
+}
+
+/// The jobs that make room for a new one, besides one that it replaces, whose line is given where it waits; or why there is no room.
+/// One that waits makes room, in a queue that has too many as in any other; one that runs has done so before.
+fn make_room(
+    ledger: &Ledger<'_>,
+    new: &NewJob,
+    bounds: Bounds,
+    former: Option<&(JobId, Option<QueueName>)>,
+) -> Checked<Result<Vec<JobId>, SubmitOutcome>> {
+    let mut dropped = Vec::new();
+    let queue = ledger.mirror.queue(&new.queue);
+    let former_queue = former.and_then(|(_, queue)| queue.as_ref());
+    let mut leaving = u64::from(former_queue == Some(&new.queue));
+    if let Some(owner) = new.owner.as_ref().filter(|_| !bounds.owner.is_none()) {
+        // The key of a unique job is its owner's.
+        let leaves = u64::from(former_queue.is_some());
+        if !bounds.owner.has_room(owned::waiting(ledger.conn, owner)?, leaves) {
+            let first = if bounds.owner.drops { owned::first(ledger.conn, owner)? } else { None };
+            let Some(first) = first else { return Ok(Err(SubmitOutcome::OwnerFull)) };
+            leaving += u64::from(queue.is_some_and(|queue| queue.id() == first.queue));
+            dropped.push(first.id);
+        }
+    }
+    if !bounds.queue.has_room(waiting_beside(ledger, new), leaving) {
+        let first = queue.filter(|_| bounds.queue.drops).map(|queue| drops_first(ledger.conn, queue));
+        let Some(first) = first.transpose()?.flatten() else { return Ok(Err(SubmitOutcome::QueueFull)) };
+        dropped.push(first);
+    }
+    Ok(Ok(dropped))
 }
 
 /// What became of a submission whose id is taken; `None` when it is not.

@@ -39,12 +39,12 @@ impl Submitter for WeakEngine {
             let engine = self.upgrade()?;
             let (now, limit) = (SystemClock.now(), engine.settings().payload_bytes_max);
             let jobs = jobs.into_iter().map(|job| job.finish_within(now, limit)).collect::<Result<Vec<_>, _>>()?;
-            let queues: Vec<_> = jobs.iter().map(|job| job.queue.clone()).collect();
+            let places: Vec<_> = jobs.iter().map(|job| (job.queue.clone(), job.owner.clone())).collect();
             let answers = submit_again(&engine, jobs).await?;
             answers
                 .into_iter()
-                .zip(queues)
-                .map(|(answer, queue)| accepted(&answer, queue).map(|()| answer.id))
+                .zip(places)
+                .map(|(answer, (queue, owner))| accepted(&answer, queue, owner).map(|()| answer.id))
                 .collect()
         };
         submitted.map(|submitted: Result<_, Error>| submitted.map_err(|error| as_handlers(&error))).boxed()

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tracing::Instrument;
 use windlass_core::job::JobBuilder;
 use windlass_core::limits::BATCH_MAX;
-use windlass_core::{InvalidInput, Job, JobId, NewJob, Payload, QueueName};
+use windlass_core::{InvalidInput, Job, JobId, NewJob, Owner, Payload, QueueName};
 use windlass_dispatch::{HandlerOptions, Routes, Stop};
 use windlass_store::{Canceled, Exchange, Outcome, Scope, Settlement, SharedStore, SubmitOutcome, Submitted};
 
@@ -33,13 +33,15 @@ pub struct Engine {
 }
 
 /// Why the store did not take the job, if it did not.
-pub(crate) fn accepted(answer: &Submitted, queue: QueueName) -> Result<(), Error> {
+pub(crate) fn accepted(answer: &Submitted, queue: QueueName, owner: Option<Owner>) -> Result<(), Error> {
     match answer.outcome {
         SubmitOutcome::Created(_) | SubmitOutcome::Existing | SubmitOutcome::Duplicate | SubmitOutcome::Replaced(_) => {
             Ok(())
         }
         SubmitOutcome::Conflict => Err(Error::Conflict { id: answer.id }),
         SubmitOutcome::QueueFull => Err(Error::QueueFull { queue }),
+        // Only a job that has an owner is told so.
+        SubmitOutcome::OwnerFull => Err(owner.map_or(Error::Busy, |owner| Error::OwnerFull { owner })),
         SubmitOutcome::OverRate { retry_after } => Err(Error::OverRate { retry_after }),
     }
 }
@@ -67,16 +69,17 @@ impl Engine {
     }
 
     /// Submits one job and answers when the store has it durably. The answer names the job that stands: this one, or of a
-    /// unique job the one that is the same (`Duplicate`). `Conflict`, `QueueFull` and `OverRate` are errors here.
+    /// unique job the one that is the same (`Duplicate`). `Conflict`, `QueueFull`, `OwnerFull` and `OverRate` are
+    /// errors here.
     pub async fn submit(&self, mut job: NewJob) -> Result<Submitted, Error> {
         self.check(&job)?;
         trace::ensure(&mut job);
-        let queue = job.queue.clone();
+        let (queue, owner) = (job.queue.clone(), job.owner.clone());
         let span =
             tracing::info_span!("job.submit", job.id = %job.id, job.name = %job.name, traceparent = job.traceparent);
         let answers = self.send(vec![Arc::new(job)]).instrument(span).await?;
         let answer = answers.into_iter().next().ok_or(Error::Timeout)?;
-        accepted(&answer, queue)?;
+        accepted(&answer, queue, owner)?;
         Ok(answer)
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use windlass_core::{InvalidInput, JobId, QueueName};
+use windlass_core::{InvalidInput, JobId, Owner, QueueName};
 use windlass_dispatch::BuildError;
 
 /// Why a call on the engine failed. The text is for operators; HTTP answers show only what is safe.
@@ -24,6 +24,14 @@ pub enum Error {
     QueueFull {
         /// The queue.
         queue: QueueName,
+    },
+    /// As many of the owner's jobs wait as the [`Backlog`](windlass_core::Backlog) at its gate allows. Nothing was stored.
+    #[error(
+        "owner {owner} has as many jobs waiting as it may; try again later, or raise the backlog at owner:{owner} or owners"
+    )]
+    OwnerFull {
+        /// The owner.
+        owner: Owner,
     },
     /// The job's owner has submitted as many as the rate at its gate allows. Nothing was stored.
     #[error("the owner has submitted as many jobs as it may; try again in {} ms", .retry_after.as_millis())]
@@ -57,7 +65,8 @@ impl Error {
         match self {
             Self::Invalid(_) | Self::Conflict { .. } | Self::Unsupported { .. } => false,
             Self::Store(error) => error.is_transient(),
-            Self::QueueFull { .. } | Self::OverRate { .. } | Self::Busy | Self::Timeout | Self::ShuttingDown => true,
+            Self::QueueFull { .. } | Self::OwnerFull { .. } | Self::OverRate { .. } => true,
+            Self::Busy | Self::Timeout | Self::ShuttingDown => true,
         }
     }
 

@@ -72,10 +72,12 @@ impl Gates {
         self.edit(gate, Edit::Share(share)).await
     }
 
-    /// Sets how many jobs may wait in a queue, in all processes together, and what becomes of one that is submitted when so many do, in
-    /// place of what was set there before; [`Backlog::default`] for any number. Where a process's `max_queue_size` is less, that holds
-    /// for what it submits. Jobs that wait already stay. Errors as for [`pause`](Self::pause), and with `Invalid` elsewhere than at a
-    /// queue; a Redis store that is spread keeps none and answers with `Store`.
+    /// Sets how many jobs may wait in a queue, of an owner (`owner:acme`) or of each (`owners`), in all processes together, and what
+    /// becomes of one that is submitted when so many do, in place of what was set there before; [`Backlog::default`] for any number.
+    /// What is said of one owner goes before what is said of all. Where a process's `max_queue_size` is less, that holds for what it
+    /// submits. Jobs that wait already stay, and count. The first one for owners reads all that wait. Errors as for
+    /// [`pause`](Self::pause), and with `Invalid` elsewhere than at a queue or owners; a Redis store that is spread keeps none and
+    /// answers with `Store`.
     pub async fn backlog(&self, gate: impl ToString, backlog: Backlog) -> Result<(), Error> {
         self.edit(gate, Edit::Backlog(backlog)).await
     }

@@ -3,7 +3,7 @@
 //!
 //! | name | kind | unit | labels | meaning |
 //! |---|---|---|---|---|
-//! | `windlass_jobs_submitted_total` | counter | jobs | `store`, `outcome` = `created`, `existing`, `conflict`, `queue_full`, `over_rate`, `duplicate`, `replaced` | submissions answered by the store |
+//! | `windlass_jobs_submitted_total` | counter | jobs | `store`, `outcome` = `created`, `existing`, `conflict`, `queue_full`, `owner_full`, `over_rate`, `duplicate`, `replaced` | submissions answered by the store |
 //! | `windlass_jobs_settled_total` | counter | attempts | `store`, `status` = the status the job got | settlements accepted |
 //! | `windlass_leases_lost_total` | counter | attempts | `store` | settlements and extensions refused because the lease was lost |
 //! | `windlass_jobs_unknown_total` | counter | jobs | `store` | claimed jobs without a handler in this process, given back |
@@ -33,6 +33,7 @@ pub(crate) struct Metrics {
     existing: Counter,
     conflict: Counter,
     queue_full: Counter,
+    owner_full: Counter,
     over_rate: Counter,
     duplicate: Counter,
     replaced: Counter,
@@ -70,6 +71,7 @@ impl Metrics {
             existing: submitted("existing"),
             conflict: submitted("conflict"),
             queue_full: submitted("queue_full"),
+            owner_full: submitted("owner_full"),
             over_rate: submitted("over_rate"),
             duplicate: submitted("duplicate"),
             replaced: submitted("replaced"),
@@ -98,6 +100,7 @@ impl Metrics {
                 SubmitOutcome::Existing => self.existing.increment(1),
                 SubmitOutcome::Conflict => self.conflict.increment(1),
                 SubmitOutcome::QueueFull => self.queue_full.increment(1),
+                SubmitOutcome::OwnerFull => self.owner_full.increment(1),
                 SubmitOutcome::OverRate { .. } => self.over_rate.increment(1),
                 SubmitOutcome::Duplicate => self.duplicate.increment(1),
                 SubmitOutcome::Replaced(_) => self.replaced.increment(1),

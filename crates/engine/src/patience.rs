@@ -15,7 +15,7 @@ const TRIES_APART: (Duration, Duration) = (Duration::from_millis(10), Duration::
 
 impl Engine {
     /// [`submit`](Self::submit), but where there is no room it tries again for as long as `patience` says: when the queue is full,
-    /// the process busy, or the owner over its rate, which says when to try. What it answers in the end is the last answer; one that
+    /// as many jobs of the owner wait as may, the process is busy, or the owner over its rate, which says when to try. What it answers in the end is the last answer; one that
     /// would come too late is not waited for.
     pub async fn submit_within(&self, job: NewJob, patience: Duration) -> Result<Submitted, Error> {
         let deadline = Instant::now().checked_add(patience);
@@ -25,7 +25,7 @@ impl Engine {
         loop {
             let pause = match self.submit(job.clone()).await {
                 Err(Error::OverRate { retry_after }) => retry_after,
-                Err(Error::QueueFull { .. } | Error::Busy) => pauses.next().unwrap_or(last),
+                Err(Error::QueueFull { .. } | Error::OwnerFull { .. } | Error::Busy) => pauses.next().unwrap_or(last),
                 answer => return answer,
             };
             let next = Instant::now().checked_add(pause);

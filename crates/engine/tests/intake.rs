@@ -119,6 +119,29 @@ async fn a_queue_drops_its_oldest_where_that_is_said() {
 }
 
 #[tokio::test]
+async fn an_owner_with_too_many_waiting_is_refused_by_name() {
+    let store = Arc::new(Memory::new());
+    let builder = Engine::builder(store.clone()).handler(Echo).configure(|settings| settings.work = false);
+    let engine = builder.backlog("owners", Backlog::most(1)).start().await.unwrap();
+    let _ = Echo.submit(&engine, 1).owner(ann()).await.unwrap();
+    let refused = Echo.submit(&engine, 2).owner(ann()).await.unwrap_err();
+    assert!(matches!(&refused, Error::OwnerFull { owner } if *owner == ann()) && refused.is_temporary(), "{refused}");
+    assert!(refused.to_string().contains("ann") && refused.retry_after() <= Duration::from_secs(5), "{refused}");
+    let _ = Echo.submit(&engine, 3).await.unwrap();
+    let short = Echo.submit(&engine, 2).owner(ann()).patience(Duration::from_millis(30)).await;
+    assert!(matches!(short, Err(Error::OwnerFull { .. })), "nobody made room");
+    let waiting = tokio::spawn(Echo.submit(&engine, 2).owner(ann()).patience(Duration::from_secs(20)).into_future());
+    claimed(&store).await;
+    let second = waiting.await.unwrap().unwrap();
+    engine.gates().backlog("owner:ann", Backlog::most(1).drop_oldest()).await.unwrap();
+    let third = Echo.submit(&engine, 4).owner(ann()).await.unwrap();
+    assert_eq!(third.outcome, SubmitOutcome::Replaced(second.id));
+    for gate in ["*", "handler:Echo", "keys:user"] {
+        assert!(matches!(engine.gates().backlog(gate, Backlog::most(1)).await, Err(Error::Invalid(_))), "{gate}");
+    }
+}
+
+#[tokio::test]
 async fn jobs_rise_in_priority_while_they_wait() {
     let store = Arc::new(Memory::new());
     let builder = Engine::builder(store.clone()).handler(Echo).configure(|settings| settings.work = false);

@@ -75,7 +75,7 @@ const REFUSED: [(&str, &str); 9] = [
     ("413", "the body is too large"),
     ("415", "the media type is not taken"),
     ("422", "the key or id was used for other work, or the job is not valid"),
-    ("429", "the owner has submitted as many jobs as it may"),
+    ("429", "the owner has submitted as many jobs, or has as many waiting, as it may"),
     ("431", "headers, route and query values are too large"),
     ("503", "the queue is full, or the store is away"),
 ];

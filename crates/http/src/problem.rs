@@ -93,6 +93,8 @@ codes! {
     InvalidJob = 422 "invalid_job" "The job is not valid";
     /// Too many requests.
     RateLimited = 429 "rate_limited" "Too many requests";
+    /// As many jobs of this owner wait as may.
+    OwnerFull = 429 "owner_full" "Too many of your jobs are waiting";
     /// The headers, route and query values to be kept are over the limit.
     ContextTooLarge = 431 "context_too_large" "The request's headers and query are too large";
     /// The queue is full.
@@ -199,6 +201,9 @@ impl From<&EngineError> for Problem {
             EngineError::Invalid(invalid) => (Code::InvalidJob, invalid.to_string().into()),
             EngineError::Conflict { .. } => (Code::RequestIdReused, "a job of this id asks for other work".into()),
             EngineError::QueueFull { .. } => (Code::QueueFull, "too many jobs wait; nothing was stored".into()),
+            EngineError::OwnerFull { .. } => {
+                (Code::OwnerFull, "as many of your jobs wait as may; nothing was stored".into())
+            }
             EngineError::OverRate { .. } => {
                 (Code::RateLimited, "as many jobs were submitted as may be for now; nothing was stored".into())
             }
@@ -210,7 +215,9 @@ impl From<&EngineError> for Problem {
             ),
         };
         let problem = Self::new(code, detail);
-        match problem.status.is_server_error() || matches!(error, EngineError::OverRate { .. }) {
+        match problem.status.is_server_error()
+            || matches!(error, EngineError::OverRate { .. } | EngineError::OwnerFull { .. })
+        {
             true => problem.retry_after(error.retry_after()),
             false => problem,
         }

@@ -148,6 +148,7 @@ fn word(outcome: SubmitOutcome) -> Option<&'static str> {
         SubmitOutcome::Created(_)
         | SubmitOutcome::Conflict
         | SubmitOutcome::QueueFull
+        | SubmitOutcome::OwnerFull
         | SubmitOutcome::OverRate { .. } => None,
     }
 }
@@ -174,6 +175,7 @@ fn refusal(error: EngineError, identity: Identity) -> Refusal {
         EngineError::Conflict { .. } => identity.reused().into(),
         EngineError::Invalid(_)
         | EngineError::QueueFull { .. }
+        | EngineError::OwnerFull { .. }
         | EngineError::OverRate { .. }
         | EngineError::Busy
         | EngineError::ShuttingDown => Problem::from(&error).into(),

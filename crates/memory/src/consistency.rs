@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use windlass_core::{
     Backlog, Incarnation, JobError, JobId, NewJob, Payload, Priority, QueueName, RetryPolicy, Start, Status, Timestamp,
 };
+use windlass_store::gatekeeper::Bounds;
 use windlass_store::{Claim, Extend, Extension, Fate, Lease, Outcome, Scope, Settlement, SubmitOutcome};
 
 use crate::entry::Seq;
@@ -78,7 +79,7 @@ impl World {
     }
 
     fn submit(&mut self, id: u8, delay: u64) -> SubmitOutcome {
-        self.table.submit(job(id, 0, 5, delay), Backlog::default(), self.now).outcome
+        self.table.submit(job(id, 0, 5, delay), Bounds::default(), self.now).outcome
     }
 
     fn claim(&mut self, limit: usize, suspects: usize) -> Vec<Lease> {
@@ -107,7 +108,11 @@ impl World {
     fn act(&mut self, act: Act) {
         match act {
             Act::Submit { id, queue, priority, delay } => {
-                let _ = self.table.submit(job(id, queue, priority, delay), Backlog::most(4), self.now);
+                let _ = self.table.submit(
+                    job(id, queue, priority, delay),
+                    Bounds { queue: Backlog::most(4), ..Bounds::default() },
+                    self.now,
+                );
             }
             Act::Claim { limit, suspects } => self.claim_and_check(limit, suspects),
             Act::Settle { lease, outcome } => self.settle_and_check(lease, outcome),
@@ -266,7 +271,7 @@ fn one_suspect_at_a_time_and_the_last_strike_is_out() {
 fn the_allowance_of_suspects_is_for_all_queues_together() {
     let mut world = World::new();
     for (id, in_queue) in [(1, 0), (2, 1)] {
-        let _ = world.table.submit(job(id, in_queue, 5, 0), Backlog::default(), world.now);
+        let _ = world.table.submit(job(id, in_queue, 5, 0), Bounds::default(), world.now);
     }
     world.claim(9, 0);
     world.wait(LEASE);

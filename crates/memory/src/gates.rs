@@ -154,6 +154,7 @@ impl Table {
         let running = self.index.running().filter_map(|seq| self.jobs.get(seq));
         let running: Vec<&NewJob> = running.map(|entry| &*entry.job.new).collect();
         self.keeper.edit(gate, edit, running.into_iter(), now);
+        self.index.count_owners(self.keeper.bounds_owners(), self.jobs.after(0));
     }
 
     /// Whether others may want to hear of what was done since the last call.

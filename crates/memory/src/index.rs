@@ -9,6 +9,7 @@ use windlass_store::{Lease, Token};
 
 use crate::entry::{Entry, Seq};
 use crate::options::MemoryOptions;
+use crate::owned::Owned;
 use crate::queue::Queue;
 
 /// Every job is in its queue, which it knows by its place. Running and finished jobs are in one more set each, and
@@ -29,6 +30,8 @@ pub(crate) struct Index {
     finished: BTreeSet<(Timestamp, Seq)>,
     /// Jobs that wait by when they are not worth running any more, where there is such a moment.
     expiring: BTreeSet<(Timestamp, Seq)>,
+    /// Jobs that wait by their owners, while those are counted.
+    owned: Option<Owned>,
     options: MemoryOptions,
     /// The queues whose `fresh` is set.
     fresh: Vec<usize>,
@@ -46,6 +49,7 @@ impl Index {
             held: HashMap::default(),
             finished: BTreeSet::new(),
             expiring: BTreeSet::new(),
+            owned: None,
             options,
             fresh: Vec::new(),
             sooner: false,
@@ -86,12 +90,16 @@ impl Index {
     #[cfg(test)]
     pub(crate) fn emptied(&self) -> Self {
         let queues = self.queues.iter().map(|queue| Queue::new(queue.name.clone())).collect();
-        Self { names: self.names.clone(), queues, unused: self.unused.clone(), ..Self::new(self.options) }
+        let owned = self.owned.as_ref().map(|_| Owned::default());
+        Self { names: self.names.clone(), queues, unused: self.unused.clone(), owned, ..Self::new(self.options) }
     }
 
     /// Takes in a job of any status.
     pub(crate) fn insert(&mut self, entry: &Entry) {
         self.queues[entry.queue].insert(entry);
+        if let Some(owned) = &mut self.owned {
+            owned.insert(entry);
+        }
         match entry.job.status {
             Status::InProgress => {
                 self.leases.insert((entry.expires, entry.seq));
@@ -105,6 +113,9 @@ impl Index {
     /// Lets go of a job that [`insert`](Self::insert) took in and that has not changed since.
     pub(crate) fn remove(&mut self, entry: &Entry) {
         self.queues[entry.queue].remove(entry);
+        if let Some(owned) = &mut self.owned {
+            owned.remove(entry);
+        }
         match entry.job.status {
             Status::InProgress => {
                 self.leases.remove(&(entry.expires, entry.seq));
@@ -119,9 +130,26 @@ impl Index {
         }
     }
 
-    /// Whether a queue has no room for one more waiting job. Without a `limit` there always is.
-    pub(crate) fn is_full(&self, name: &QueueName, limit: Option<u64>) -> bool {
-        limit.is_some_and(|limit| self.queue(name).map_or(0, Queue::waiting) >= limit)
+    /// How many jobs wait in a queue.
+    pub(crate) fn waiting(&self, name: &QueueName) -> u64 {
+        self.queue(name).map_or(0, Queue::waiting)
+    }
+
+    /// Counts the jobs that wait by their owners from now on, or does so no more. `all` are those that there are.
+    pub(crate) fn count_owners<'e>(&mut self, wanted: bool, all: impl Iterator<Item = &'e Entry>) {
+        if wanted == self.owned.is_some() {
+            return;
+        }
+        self.owned = wanted.then(|| {
+            let mut owned = Owned::default();
+            all.for_each(|entry| owned.insert(entry));
+            owned
+        });
+    }
+
+    /// The jobs that wait by their owners, while those are counted.
+    pub(crate) fn owned(&self) -> Option<&Owned> {
+        self.owned.as_ref()
     }
 
     /// Forgets a queue when its last job is gone, so that names made up on the fly do not pile up.

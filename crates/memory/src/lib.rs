@@ -13,7 +13,7 @@
 //! - `gates`: claims where rules are set; `turns`: where queues are shared
 //! - `holders`: who has the keys of unique jobs
 //! - `timetable`: schedules by name and by when they are due
-//! - `index`, `queue`: where to find a job by what it waits for
+//! - `index`, `queue`: where to find a job by what it waits for; `owned`: by whose it is
 //! - `pages`: all jobs by number
 //! - `entry`: one job with its lease and history
 //!
@@ -45,6 +45,7 @@ mod holders;
 mod index;
 mod lease;
 pub mod options;
+mod owned;
 mod pages;
 mod query;
 mod queue;

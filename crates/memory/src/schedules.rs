@@ -1,6 +1,7 @@
 //! Schedules: a tick and its jobs, under one lock.
 
-use windlass_core::{Backlog, Timestamp};
+use windlass_core::Timestamp;
+use windlass_store::gatekeeper::Bounds;
 use windlass_store::schedules::{Kept, Revision, Write};
 
 use crate::table::Table;
@@ -16,7 +17,7 @@ impl Table {
         let revision = Revision::following(former, now);
         self.schedules.put(Kept { name, revision, due, record });
         for job in jobs {
-            let _passed_over_where_it_exists = self.submit(job, Backlog::default(), now);
+            let _passed_over_where_it_exists = self.submit(job, Bounds::default(), now);
         }
         Some(revision)
     }

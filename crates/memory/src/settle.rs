@@ -1,7 +1,8 @@
 //! Settle: an attempt has ended, and its job moves on.
 
 use windlass_core::state::Step;
-use windlass_core::{AttemptOutcome, Backlog, Status, Timestamp};
+use windlass_core::{AttemptOutcome, Status, Timestamp};
+use windlass_store::gatekeeper::Bounds;
 use windlass_store::{Fate, Outcome, Settlement};
 
 use crate::entry::{Entry, Seq};
@@ -24,7 +25,7 @@ impl Table {
         if status == Status::Completed {
             for new in emitted {
                 // One that exists already was emitted by an earlier run of the same job.
-                let _ = self.submit(new, Backlog::default(), now);
+                let _ = self.submit(new, Bounds::default(), now);
             }
         }
         Fate::Settled(status)

@@ -19,8 +19,12 @@ pub(crate) async fn edit(asking: &Asking<'_>, gate: &Gate, edit: &Edit) -> Check
     for _ in 0..RACES_MAX {
         let kept = if matches!(edit, Edit::Hold(_)) { None } else { read(asking, gate).await? };
         let rule = kept.as_deref().map(unpack).transpose()?.unwrap_or_default().edited(edit);
-        if write(asking, gate, kept.as_deref(), &rule, edit).await? {
-            return Ok(());
+        match write(asking, gate, kept.as_deref(), &rule, edit).await {
+            Ok(true) => return Ok(()),
+            Ok(false) => {}
+            // A turn that had brought jobs waited for the gates, and this for the jobs.
+            Err(fault) if fault.lost_a_race() => {}
+            Err(fault) => return Err(fault),
         }
     }
     Err(Error::new(ErrorKind::Unavailable, format!("the rule at {gate} changes faster than it can be edited")).into())

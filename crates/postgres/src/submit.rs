@@ -244,6 +244,7 @@ pub(crate) fn outcome(new: &NewJob, row: &impl Fields, standing: Option<&NewJob>
     let other = || Ok::<_, Fault>(JobId::from_bytes(row.field::<Uuid>(3)?.into_bytes()));
     let at = Timestamp::from_micros(row.field(1)?);
     let outcome = match row.field::<i16>(0)? {
+        -5 => SubmitOutcome::OwnerFull,
         -4 => SubmitOutcome::OverRate { retry_after: Duration::from_micros(row.field::<i64>(2)?.unsigned_abs()) },
         -3 => SubmitOutcome::Replaced(other()?),
         -2 => return Ok(Submitted { id: other()?, outcome: SubmitOutcome::Duplicate, at }),

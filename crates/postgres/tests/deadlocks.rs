@@ -37,6 +37,7 @@ async fn rules(store: &Postgres) {
         ("keys:user", Edit::Limit(Limits::in_order())),
         ("handler:Job", Edit::Limit(Limits::rate(many()))),
         ("owners", Edit::Limit(Limits::rate(many()))),
+        ("owners", Edit::Backlog(Backlog::most(30).drop_oldest())),
     ] {
         store.edit_gate(&gate(at), edit).await.unwrap();
     }

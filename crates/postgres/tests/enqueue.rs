@@ -193,3 +193,21 @@ async fn rules_for_submissions_hold_from_sql_too() {
     let waiting: Vec<JobId> = claim(&database.store).await.iter().map(|job| job.lease.id).collect();
     assert_eq!((waiting.len(), waiting[1]), (2, last));
 }
+
+#[tokio::test]
+async fn backlogs_of_owners_hold_from_sql_too() {
+    let database = Database::open().await;
+    let gates = database.store.gates().unwrap();
+    gates.edit_gate(&Gate::Owners, Edit::Backlog(Backlog::most(1))).await.unwrap();
+    let first = database.enqueue("'Job', owner => 'ann'").await.unwrap();
+    assert_eq!(database.refusal("'Job', owner => 'ann'").await, SqlState::CONFIGURATION_LIMIT_EXCEEDED);
+    let said = database.enqueue("'Job', owner => 'ann'").await.unwrap_err();
+    assert!(said.as_db_error().unwrap().message().contains("owner ann has as many jobs waiting as it may"), "{said:?}");
+    database.enqueue(&format!("'Job', owner => 'ann', id => '{first}'")).await.unwrap();
+    database.enqueue("'Job', owner => 'bob'").await.unwrap();
+    gates.edit_gate(&Gate::owner("ann").unwrap(), Edit::Backlog(Backlog::most(1).drop_oldest())).await.unwrap();
+    let second = database.enqueue("'Job', owner => 'ann', queue => 'other'").await.unwrap();
+    for (id, status) in [(first, Status::Canceled), (second, Status::Queued)] {
+        assert_eq!(database.store.get(id, &Scope::Everything).await.unwrap().unwrap().status, status);
+    }
+}

@@ -10,7 +10,7 @@ use crate::options::Replicas;
 use crate::scripts::{Script, Scripts};
 
 /// The keys in the order that `lua/ledger.lua` gives.
-const KEYS: [&str; 31] = [
+const KEYS: [&str; 32] = [
     "job",
     "state",
     "result",
@@ -42,6 +42,7 @@ const KEYS: [&str; 31] = [
     "turns",
     "stamps",
     "expiring",
+    "owned",
 ];
 
 /// What every question begins with.

@@ -62,7 +62,7 @@ const SUBMIT: &str = include_str!("lua/submit.lua");
 
 /// How many keys `lua/ledger.lua` lists for every script, and how many there are.
 const KEYS_OF_JOBS: usize = 17;
-const ALL_KEYS: usize = 31;
+const ALL_KEYS: usize = 32;
 
 /// The others.
 const MORE_KEYS: &str = "local SCHEDULES, SCHEDULES_DUE, UNIQUE, UNIQUE_UNTIL, UNIQUE_OF, SLOTS, TAKEN, BUCKETS, HELD, LINES, OPENS, TURNS, STAMPS, EXPIRING = \
@@ -77,14 +77,16 @@ const NO_SUBMIT: &str = "local line_up = nil\n";
 const UNIQUE: &str = include_str!("lua/unique.lua");
 const GATES: &str = include_str!("lua/gates.lua");
 const TURNS: &str = include_str!("lua/turns.lua");
+const OWNED: &str = include_str!("lua/owned.lua");
 
 /// A turn where rules are set, which may bring unique jobs.
-const EXCHANGE_GATES: [&str; 12] = [
+const EXCHANGE_GATES: [&str; 13] = [
     JOB,
     SUBMIT,
     MORE_KEYS,
     GATES,
     TURNS,
+    OWNED,
     UNIQUE,
     EXCHANGE[3],
     EXCHANGE[4],
@@ -128,6 +130,9 @@ impl Scripts {
             ))
         };
         let script = |verb: &str| with(false, flags, &[JOB, verb]);
+        // For what changes where jobs stand that are there, and brings no new ones.
+        let standing =
+            |verbs: &[&str]| with(false, flags, &[&[JOB, NO_SUBMIT, MORE_KEYS], verbs].concat()).with_all_keys();
         Self {
             exchange: with(false, "", &EXCHANGE),
             exchange_unique: with(false, "", &EXCHANGE_UNIQUE).with_all_keys(),
@@ -138,30 +143,28 @@ impl Scripts {
             exchange_gates: with(false, "", &EXCHANGE_GATES).with_all_keys(),
             exchange_gates_when_full: with(true, flags, &EXCHANGE_GATES).with_all_keys(),
             get: script(include_str!("lua/get.lua")),
-            cancel: with(false, flags, &[JOB, NO_SUBMIT, MORE_KEYS, GATES, TURNS, include_str!("lua/cancel.lua")])
+            cancel: standing(&[GATES, TURNS, OWNED, include_str!("lua/cancel.lua")]),
+            replay: standing(&[NO_GATES, OWNED, include_str!("lua/replay.lua")]),
+            import: with(false, "", &[JOB, NO_SUBMIT, MORE_KEYS, NO_GATES, OWNED, include_str!("lua/import.lua")])
                 .with_all_keys(),
-            replay: script(include_str!("lua/replay.lua")),
-            import: with(false, "", &[JOB, include_str!("lua/import.lua")]),
             list: with(false, flags, &[JOB, BLOCKS, include_str!("lua/list.lua")]),
             counts: script(include_str!("lua/counts.lua")),
             oldest: with(false, flags, &[JOB, MORE_KEYS, include_str!("lua/oldest.lua")]).with_all_keys(),
             held: with(false, flags, &[include_str!("lua/held.lua")]),
-            promote: with(false, flags, &[JOB, NO_SUBMIT, MORE_KEYS, GATES, TURNS, include_str!("lua/promote.lua")])
-                .with_all_keys(),
+            promote: standing(&[GATES, TURNS, OWNED, include_str!("lua/promote.lua")]),
             lost: script(include_str!("lua/lost.lua")),
-            reclaim: with(false, flags, &[JOB, MORE_KEYS, GATES, include_str!("lua/reclaim.lua")]).with_all_keys(),
-            gate_edit: with(false, flags, &[JOB, MORE_KEYS, GATES, include_str!("lua/gate_edit.lua")]).with_all_keys(),
+            reclaim: standing(&[GATES, OWNED, include_str!("lua/reclaim.lua")]),
+            gate_edit: standing(&[GATES, OWNED, include_str!("lua/gate_edit.lua")]),
             gates_list: with(false, flags, &[MORE_KEYS, include_str!("lua/gates_list.lua")]).with_all_keys(),
             prune: with(false, flags, &[JOB, BLOCKS, MORE_KEYS, include_str!("lua/prune.lua")]).with_all_keys(),
             expiring_note: with(false, flags, &[MORE_KEYS, include_str!("lua/expiring_note.lua")]).with_all_keys(),
             expiring_due: with(false, flags, &[JOB, MORE_KEYS, include_str!("lua/expiring_due.lua")]).with_all_keys(),
-            expire: with(false, flags, &[JOB, NO_SUBMIT, MORE_KEYS, GATES, TURNS, include_str!("lua/expire.lua")])
-                .with_all_keys(),
+            expire: standing(&[GATES, TURNS, OWNED, include_str!("lua/expire.lua")]),
             opening: with(false, "", &[include_str!("lua/opening.lua")]),
             schedule_write: with(
                 false,
                 "",
-                &[JOB, SUBMIT, MORE_KEYS, GATES, TURNS, UNIQUE, include_str!("lua/schedule_write.lua")],
+                &[JOB, SUBMIT, MORE_KEYS, GATES, TURNS, OWNED, UNIQUE, include_str!("lua/schedule_write.lua")],
             )
             .with_all_keys(),
             schedule_remove: with(false, flags, &[MORE_KEYS, include_str!("lua/schedule_remove.lua")]).with_all_keys(),

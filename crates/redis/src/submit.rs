@@ -109,8 +109,11 @@ pub(crate) fn outcomes(jobs: &[Arc<NewJob>], at: i64, outcomes: Value, standing:
     Ok(answers)
 }
 
-/// What became of a unique job that met another.
+/// What became of a job that met another, or too many of its owner's.
 fn met(new: &NewJob, other: &[u8], at: Timestamp) -> Checked<Submitted> {
+    if other == b"o" {
+        return Ok(Submitted { id: new.id, outcome: SubmitOutcome::OwnerFull, at });
+    }
     Ok(match other.strip_prefix(b"r") {
         Some(former) if other.len() == 17 => {
             Submitted { id: new.id, outcome: SubmitOutcome::Replaced(record::id(former)?), at }

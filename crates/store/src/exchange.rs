@@ -167,6 +167,8 @@ pub enum SubmitOutcome {
     Conflict,
     /// The queue is full; nothing was stored.
     QueueFull,
+    /// As many jobs of its owner wait as may ([`Gate::Owner`](windlass_core::Gate::Owner)); nothing was stored.
+    OwnerFull,
     /// Its owner has submitted as many as it may ([`Gate::Owner`](windlass_core::Gate::Owner)); nothing was stored.
     OverRate {
         /// When it may submit again, from the store's now.
@@ -175,8 +177,9 @@ pub enum SubmitOutcome {
     /// A job stands that is the same ([`Unique`](windlass_core::Unique)); nothing was stored. The answer's id is that job's.
     Duplicate,
     /// The job was stored in place of this one, which is canceled if it waited, and asked to stop if it runs: it was the same
-    /// ([`Unique`](windlass_core::Unique)), or it made room in a queue that was full
-    /// ([`Backlog::drop_oldest`](windlass_core::Backlog::drop_oldest)).
+    /// ([`Unique`](windlass_core::Unique)), or it made room where as many waited as may, in its queue or of its owner
+    /// ([`Backlog::drop_oldest`](windlass_core::Backlog::drop_oldest)). Where one made room for its owner and another in its queue, this
+    /// is the owner's.
     Replaced(JobId),
 }
 

@@ -124,6 +124,20 @@ fn is_of_line(gate: &Gate) -> bool {
     matches!(gate, Gate::Everything | Gate::Queue(_))
 }
 
+/// Whether a gate is that of an owner or of all.
+fn is_of_owners(gate: &Gate) -> bool {
+    matches!(gate, Gate::Owner(_) | Gate::Owners)
+}
+
+/// How many may wait where a job is submitted to.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Bounds {
+    /// In its queue.
+    pub queue: Backlog,
+    /// Of its owner.
+    pub owner: Backlog,
+}
+
 /// Rules, slots, buckets, and who waits where.
 #[derive(Debug, Default)]
 pub struct Gatekeeper {
@@ -138,8 +152,9 @@ pub struct Gatekeeper {
     key_by_itself: bool,
     /// Whether there are rules for what owners submit.
     owners: bool,
-    /// Whether it is said of some queue how many may wait.
+    /// Whether it is said of some queue how many may wait, and of some owner.
     backlogs: bool,
+    owner_backlogs: bool,
     /// Whether the jobs of some queue age.
     ages: bool,
     /// Whether jobs keep their slots between attempts at some gate, and at one of a queue or of everything.
@@ -216,8 +231,10 @@ impl Gatekeeper {
         self.keys = any(|gate| matches!(gate, Gate::Key(_) | Gate::Keys(_)));
         self.key_by_itself = any(|gate| matches!(gate, Gate::Key(_)));
         self.ages = self.rules.now.values().any(|rule| rule.aging.is_some());
-        self.backlogs = self.rules.now.values().any(|rule| !rule.backlog.is_none());
-        self.owners = any(|gate| matches!(gate, Gate::Owner(_) | Gate::Owners));
+        let mut bounded = self.rules.now.iter().filter(|(_, rule)| !rule.backlog.is_none()).map(|(gate, _)| gate);
+        self.backlogs = bounded.clone().any(|gate| matches!(gate, Gate::Queue(_)));
+        self.owner_backlogs = bounded.any(is_of_owners);
+        self.owners = any(is_of_owners);
         self.handlers = self.rules.now.keys().any(|gate| matches!(gate, Gate::Handler(_)));
     }
 
@@ -261,8 +278,24 @@ impl Gatekeeper {
         }
     }
 
-    /// How many jobs may wait in a queue, where a process says the same of all queues.
-    pub fn backlog(&self, queue: &QueueName, of_all: Option<u64>) -> Backlog {
+    /// How many jobs may wait where a caller submits one, where its process says the same of all queues.
+    pub fn bounds(&self, new: &NewJob, of_all_queues: Option<u64>) -> Bounds {
+        Bounds { queue: self.backlog(&new.queue, of_all_queues), owner: self.owner_backlog(new) }
+    }
+
+    /// Whether it is said of some owner how many jobs may wait, so that they have to be counted by owner.
+    pub fn bounds_owners(&self) -> bool {
+        self.owner_backlogs
+    }
+
+    fn owner_backlog(&self, new: &NewJob) -> Backlog {
+        let Some(gate) = new.owner.clone().filter(|_| self.owner_backlogs).map(Gate::Owner) else {
+            return Backlog::default();
+        };
+        [gate, Gate::Owners].iter().map(|gate| self.rule(gate).backlog).find(|said| !said.is_none()).unwrap_or_default()
+    }
+
+    fn backlog(&self, queue: &QueueName, of_all: Option<u64>) -> Backlog {
         if !self.backlogs {
             return Backlog { most: of_all, drops: false };
         }

@@ -359,6 +359,30 @@ macro_rules! for_each_scenario {
                 emitted_jobs_drop_nobody_and_are_not_refused
                 a_full_queue_stays_full_however_many_submit
             }
+            core owner_backlogs {
+                so_many_of_an_owner_may_wait
+                each_owner_is_counted_by_itself
+                what_is_said_of_one_owner_goes_before
+                taken_ids_do_not_count
+                each_job_of_a_batch_has_its_own_answer
+                all_queues_and_delayed_jobs_count_together
+                those_that_move_between_lines_and_gates_count
+                those_that_waited_before_the_rule_count
+                room_comes_back_and_goes_again
+                expired_and_replayed_jobs_count_as_they_stand
+                emitted_and_imported_jobs_count_and_are_not_refused
+                a_rule_that_is_gone_holds_no_more
+                the_oldest_of_the_least_urgent_makes_room
+                one_that_is_not_ready_makes_room_too
+                a_batch_drops_its_own_first_ones
+                nobody_is_dropped_for_a_job_that_is_refused
+                whoever_leaves_the_queue_makes_room_there_too
+                both_may_have_to_make_room
+                a_unique_job_replaces_without_more_room
+                a_unique_job_is_refused_and_leaves_the_other
+                a_turn_that_does_more_counts_too
+                a_full_owner_stays_full_however_many_submit
+            }
             core aging {
                 a_job_rises_by_a_level_in_every_span
                 the_last_level_waits_nine_spans_and_no_longer
@@ -634,6 +658,7 @@ macro_rules! for_each_scenario {
                 the_schedule_survives
                 rules_survive_with_who_waits_and_who_holds
                 rules_for_submissions_survive
+                backlogs_of_owners_survive
                 lines_survive_with_who_waits_in_them
                 jobs_left_to_others_survive
                 tokens_rise_over_a_restart

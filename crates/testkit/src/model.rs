@@ -13,6 +13,7 @@ use windlass_core::{
     Attempt, AttemptOutcome, Backlog, Gate, Incarnation, Job, JobError, JobId, NewJob, QueueName, ScheduleName, Status,
     Timestamp,
 };
+use windlass_store::gatekeeper::Bounds;
 use windlass_store::schedules::{DueSchedules, Kept as ScheduleKept, Revision, Write};
 use windlass_store::{
     Canceled, Claim, Claimed, ClaimedJob, Counts, Exchange, Exchanged, Extend, Extension, Fate, Filter, Imported,
@@ -85,7 +86,7 @@ impl Model {
         self.rules.leave(settlement.lease.id, finished);
         if let Outcome::Complete(_) = settlement.outcome {
             for job in &settlement.emitted {
-                let _ = self.submit(now, job, Backlog::default());
+                let _ = self.submit(now, job, Bounds::default());
             }
         }
         fate
@@ -119,7 +120,7 @@ impl Model {
         let revision = Revision::following(former, now);
         self.schedules.insert(name.clone(), ScheduleKept { name, revision, due, record });
         for job in &jobs {
-            let _ = self.submit(now, job, Backlog::default());
+            let _ = self.submit(now, job, Bounds::default());
         }
         Some(revision)
     }
@@ -155,33 +156,47 @@ impl Model {
         let is_new = self.find(new.id).is_none();
         match if is_new { self.rules.submits(new, now) } else { Ok(()) } {
             Err(retry_after) => Submitted { id: new.id, outcome: SubmitOutcome::OverRate { retry_after }, at: now },
-            Ok(()) => self.submit_to_queue(now, new, self.rules.backlog(&new.queue, queue_limit)),
+            Ok(()) => self.submit(now, new, self.rules.bounds(new, queue_limit)),
         }
     }
 
-    fn submit_to_queue(&mut self, now: Timestamp, new: &Arc<NewJob>, backlog: Backlog) -> Submitted {
-        let answer = self.submit(now, new, backlog);
-        let full = answer.outcome == SubmitOutcome::QueueFull;
-        let oldest = self.drops_first(&new.queue).filter(|_| backlog.drops && full);
-        let Some(oldest) = oldest else { return answer };
-        self.cancel(now, oldest, &Scope::Everything);
-        let answer = self.submit(now, new, Backlog::default());
-        match answer.outcome {
-            SubmitOutcome::Created(_) => Submitted { outcome: SubmitOutcome::Replaced(oldest), ..answer },
-            _ => answer,
+    /// The jobs that make room for a new one, where one leaves for it anyway; or why there is no room.
+    fn make_room(&self, new: &NewJob, bounds: Bounds, leaving: Option<u64>) -> Result<Vec<u64>, SubmitOutcome> {
+        let mut leaving: Vec<u64> = leaving.into_iter().collect();
+        let former = leaving.len();
+        let of_owner = |job: &Job| new.owner.is_some() && job.new.owner == new.owner;
+        if !self.has_room(bounds.owner, of_owner, &leaving) {
+            leaving.push(self.least_of_owner(new).filter(|_| bounds.owner.drops).ok_or(SubmitOutcome::OwnerFull)?);
         }
+        if !self.has_room(bounds.queue, |job| job.new.queue == new.queue, &leaving) {
+            leaving.push(self.drops_first(&new.queue).filter(|_| bounds.queue.drops).ok_or(SubmitOutcome::QueueFull)?);
+        }
+        Ok(leaving.split_off(former))
+    }
+
+    fn has_room(&self, backlog: Backlog, which: impl Fn(&Job) -> bool, leaving: &[u64]) -> bool {
+        let waiting = self.jobs().filter(|job| job.status.is_waiting() && which(job)).count() as u64;
+        let leaving = leaving.iter().filter(|place| which(&self.kept[place].job)).count() as u64;
+        backlog.has_room(waiting, leaving)
+    }
+
+    /// The job of an owner that makes room for a new one: of the least urgent that wait the oldest.
+    fn least_of_owner(&self, new: &NewJob) -> Option<u64> {
+        let its = self.kept.iter().filter(|(_, kept)| kept.job.new.owner == new.owner && kept.job.status.is_waiting());
+        let first = its.min_by_key(|(place, kept)| (std::cmp::Reverse(kept.job.new.priority), **place));
+        first.map(|(place, _)| *place)
     }
 
     /// The job that makes room for a new one: of the least urgent the oldest, those that are ready before those that are not.
-    fn drops_first(&self, queue: &QueueName) -> Option<JobId> {
+    fn drops_first(&self, queue: &QueueName) -> Option<u64> {
         let its = self.kept.iter().filter(|(_, kept)| kept.job.new.queue == *queue && kept.job.status.is_waiting());
         let first = its.min_by_key(|(place, kept)| {
             (kept.job.status == Status::Scheduled, std::cmp::Reverse(kept.job.new.priority), **place)
         });
-        first.map(|(_, kept)| kept.job.new.id)
+        first.map(|(place, _)| *place)
     }
 
-    fn submit(&mut self, now: Timestamp, new: &Arc<NewJob>, backlog: Backlog) -> Submitted {
+    fn submit(&mut self, now: Timestamp, new: &Arc<NewJob>, bounds: Bounds) -> Submitted {
         let answer = |outcome| Submitted { id: new.id, outcome, at: now };
         if let Some(kept) = self.find(new.id) {
             let same = kept.job.new.asks_the_same(new);
@@ -192,15 +207,28 @@ impl Model {
             self.hold_on(now, new);
             return Submitted { id: former, ..answer(SubmitOutcome::Duplicate) };
         }
-        let replaced = former.filter(|_| verdict == Verdict::Replaces).and_then(|id| self.find(id));
-        let makes_room =
-            replaced.is_some_and(|former| former.job.status.is_waiting() && former.job.new.queue == new.queue);
-        let room = backlog.most.is_none_or(|most| self.waiting(&new.queue) < most.saturating_add(u64::from(makes_room)))
-                // In a queue that drops, whoever leaves is the one that makes room.
-                || (makes_room && backlog.drops);
-        if !room {
-            return answer(SubmitOutcome::QueueFull);
+        let former = former.filter(|_| verdict == Verdict::Replaces);
+        let leaves = |(_, kept): &(&u64, &Kept)| Some(kept.job.new.id) == former && kept.job.status.is_waiting();
+        let leaving = self.kept.iter().find(leaves).map(|(place, _)| *place);
+        let dropped = match self.make_room(new, bounds, leaving) {
+            Ok(dropped) => dropped,
+            Err(outcome) => return answer(outcome),
+        };
+        let dropped: Vec<JobId> = dropped.iter().map(|place| self.kept[place].job.new.id).collect();
+        for id in &dropped {
+            self.cancel(now, *id, &Scope::Everything);
         }
+        let status = self.accept(now, new);
+        if let Some(former) = former {
+            self.cancel(now, former, &Scope::Everything);
+        }
+        match former.or(dropped.first().copied()) {
+            Some(other) => answer(SubmitOutcome::Replaced(other)),
+            None => answer(SubmitOutcome::Created(status)),
+        }
+    }
+
+    fn accept(&mut self, now: Timestamp, new: &Arc<NewJob>) -> Status {
         self.accepted += 1;
         let mut kept = Kept::accept(now, new);
         let status = kept.job.status;
@@ -210,13 +238,7 @@ impl Model {
             let holds = Holds { id: new.id, states: unique.states, until: unique.until(now) };
             self.holders.insert(unique.key, holds);
         }
-        match former.filter(|_| verdict == Verdict::Replaces) {
-            Some(former) => {
-                self.cancel(now, former, &Scope::Everything);
-                answer(SubmitOutcome::Replaced(former))
-            }
-            None => answer(SubmitOutcome::Created(status)),
-        }
+        status
     }
 
     /// What becomes of a job whose key another has or had, and which that is.
@@ -474,10 +496,6 @@ impl Model {
 
     fn find(&mut self, id: JobId) -> Option<&mut Kept> {
         self.kept.values_mut().find(|kept| kept.job.new.id == id)
-    }
-
-    fn waiting(&self, queue: &QueueName) -> u64 {
-        self.jobs().filter(|job| job.new.queue == *queue && job.status.is_waiting()).count() as u64
     }
 }
 

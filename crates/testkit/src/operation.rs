@@ -8,11 +8,11 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use windlass_core::gate::Edit;
 use windlass_core::{
-    Job, JobId, Limits, NewJob, Payload, Priority, Rate, RetryPolicy, Start, Status, Timestamp, Unique,
+    Backlog, Job, JobId, Limits, NewJob, Payload, Priority, Rate, RetryPolicy, Start, Status, Timestamp, Unique,
 };
 use windlass_store::{Lease, Outcome, Settlement};
 
-use crate::jobs::error;
+use crate::jobs::{error, owner_named};
 use crate::probe::ALL;
 
 /// One step of a history.
@@ -51,6 +51,10 @@ pub enum Change {
     Hold,
     /// Any number.
     Free,
+    /// So many may wait, and whether one makes room for another.
+    Wait(u64, bool),
+    /// Any number may.
+    WaitFree,
 }
 
 /// One exchange, in small numbers.
@@ -102,6 +106,8 @@ pub struct Draft {
     pub unique: Option<Way>,
     /// Which keys it has: those of the bits.
     pub keys: u8,
+    /// Whose it is, if anybody's.
+    pub owner: Option<&'static str>,
 }
 
 /// In which way a job is unique.
@@ -147,6 +153,7 @@ pub struct Want {
 pub(crate) const IDS: u8 = 6;
 const DELAYS: [u64; 3] = [0, 5, 20];
 const GATES: [&str; 7] = ["*", "queue:a", "handler:History", "key:user:0", "key:team:1", "keys:user", "keys:team"];
+const OWNERS: [&str; 2] = ["owners", "owner:ann"];
 const QUEUES: [&[&str]; 4] = [&["a", "b"], &["b", "a"], &["c"], &["a", "b", "c"]];
 
 const HANDLERS: [&[&str]; 5] = [&["History"], &["Story"], &["Emitted", "Story"], &["History", "Emitted"], &["Nothing"]];
@@ -168,6 +175,7 @@ fn steps(edits: u32, subsets: u32) -> impl Strategy<Value = Vec<Op>> {
         1 => (0..IDS).prop_map(Op::Replay),
         1 => (drafts(), pasts()).prop_map(|(draft, past)| Op::Import(draft, past)),
         edits => (select(GATES.to_vec()), changes()).prop_map(|(gate, change)| Op::Edit(gate, change)),
+        edits => (select(OWNERS.to_vec()), backlogs()).prop_map(|(gate, change)| Op::Edit(gate, change)),
     ];
     prop::collection::vec(op, 1..40)
 }
@@ -198,8 +206,9 @@ fn drafts() -> impl Strategy<Value = Draft> {
     let unique = prop::option::weighted(0.4, way);
     let delay = select(DELAYS.to_vec());
     let keys = prop_oneof![2 => Just(0_u8), 3 => 1_u8..16];
-    let fields = (0..IDS, input, select(vec!["a", "b", "c"]), select(vec![0_u8, 5, 9]), delay, unique, keys);
-    fields.prop_map(|(id, input, queue, priority, delay, unique, keys)| Draft {
+    let owner = prop::option::weighted(0.7, select(vec!["ann", "bob"]));
+    let fields = (0..IDS, input, select(vec!["a", "b", "c"]), select(vec![0_u8, 5, 9]), delay, unique, keys, owner);
+    fields.prop_map(|(id, input, queue, priority, delay, unique, keys, owner)| Draft {
         id,
         input,
         queue,
@@ -207,6 +216,7 @@ fn drafts() -> impl Strategy<Value = Draft> {
         delay,
         unique,
         keys,
+        owner,
     })
 }
 
@@ -222,6 +232,13 @@ fn changes() -> impl Strategy<Value = Change> {
     ]
 }
 
+fn backlogs() -> impl Strategy<Value = Change> {
+    prop_oneof![
+        4 => (0_u64..4, any::<bool>()).prop_map(|(most, drops)| Change::Wait(most, drops)),
+        1 => Just(Change::WaitFree),
+    ]
+}
+
 pub(crate) fn edit(change: Change) -> Edit {
     let rate = |burst| Rate::new(1, Duration::from_secs(10)).and_then(|rate| rate.burst(burst)).expect("valid");
     match change {
@@ -232,6 +249,8 @@ pub(crate) fn edit(change: Change) -> Edit {
         Change::Rate(burst) => Edit::Limit(Limits::rate(rate(burst))),
         Change::Hold => Edit::Hold(Duration::from_secs(10)),
         Change::Free => Edit::Limit(Limits::default()),
+        Change::Wait(most, drops) => Edit::Backlog(Backlog { most: Some(most), drops }),
+        Change::WaitFree => Edit::Backlog(Backlog::default()),
     }
 }
 
@@ -272,6 +291,7 @@ pub(crate) fn submission(draft: &Draft) -> NewJob {
     let keys = [("user", 0), ("user", 1), ("team", 0), ("team", 1)].into_iter().enumerate();
     let keys = keys.filter(|(bit, _)| draft.keys & 1 << bit != 0);
     let new = keys.fold(new, |new, (_, (kind, value))| new.key(kind, value));
+    let new = new.owner(draft.owner.map(owner_named));
     new.queue(draft.queue)
         .priority(Priority::new(draft.priority).expect("a level from 0 to 9"))
         .start(Start::After(Duration::from_secs(draft.delay)))

@@ -7,6 +7,7 @@ use windlass_core::gate::{Bucket, Edit, Rule};
 use windlass_core::limits::PAGE_MAX;
 use windlass_core::{Backlog, Gate, JobId, Key, NewJob, QueueName, Timestamp};
 use windlass_store::Ruled;
+use windlass_store::gatekeeper::Bounds;
 
 /// Rules, and who has passed.
 #[derive(Clone, Debug, Default)]
@@ -79,10 +80,12 @@ impl Rules {
         self.at(&Gate::Queue(queue.clone())).aging
     }
 
-    /// How many may wait in a queue.
-    pub fn backlog(&self, queue: &QueueName, of_all: Option<u64>) -> Backlog {
-        let Backlog { most, drops } = self.at(&Gate::Queue(queue.clone())).backlog;
-        Backlog { most: most.into_iter().chain(of_all).min(), drops }
+    /// How many may wait in the queue of a job that a caller submits, and of its owner.
+    pub fn bounds(&self, new: &NewJob, of_all: Option<u64>) -> Bounds {
+        let Backlog { most, drops } = self.at(&Gate::Queue(new.queue.clone())).backlog;
+        let queue = Backlog { most: most.into_iter().chain(of_all).min(), drops };
+        let owner = new.owner.clone().map(|owner| self.at(&Gate::Owner(owner)).backlog);
+        Bounds { queue, owner: owner.unwrap_or_default() }
     }
 
     /// A job is submitted, or its owner has to wait for so long.

@@ -116,8 +116,8 @@ impl WindlassBuilder {
         self.part(move |engine| engine.share(gate, share))
     }
 
-    /// Sets how many jobs may wait in a queue, at the start: `.backlog("queue:mail", Backlog::most(1_000).drop_oldest())`
-    /// (docs/limits.md). See [`Gates::backlog`](windlass_engine::Gates::backlog).
+    /// Sets how many jobs may wait in a queue or of an owner, at the start: `.backlog("queue:mail", Backlog::most(1_000).drop_oldest())`,
+    /// `.backlog("owners", Backlog::most(100))` (docs/limits.md). See [`Gates::backlog`](windlass_engine::Gates::backlog).
     pub fn backlog(self, gate: impl ToString, backlog: Backlog) -> Self {
         let gate = gate.to_string();
         self.part(move |engine| engine.backlog(gate, backlog))

@@ -119,6 +119,31 @@ async fn an_owner_over_its_rate_is_told_when_to_come_back() {
     assert_eq!(client.post_with("/echo", &[("x-user", "bob")], "2").await.status, 202);
 }
 
+/// As with a rate: 429, and nothing about the number itself.
+#[tokio::test]
+async fn an_owner_with_too_many_waiting_is_told_to_come_back() {
+    let without_work = |settings: &mut windlass_engine::Settings| settings.work = false;
+    let mut settings = windlass_engine::Settings::default();
+    without_work(&mut settings);
+    let engine = crate::client::start(settings, std::sync::Arc::new(windlass_memory::Memory::new())).await;
+    engine.gates().backlog("owners", windlass_core::Backlog::most(1)).await.unwrap();
+    let client = Client::new(engine.clone(), |api| api.owner(owner));
+    let key = [("x-user", "ada"), ("idempotency-key", "k1")];
+    let first = client.post_with("/echo", &key, "1").await;
+    assert_eq!(first.status, 202);
+    let refused = client.post_with("/echo", &[("x-user", "ada")], "2").await;
+    assert_eq!(refused.problem(), (429, "owner_full".into()));
+    let seconds: u64 = refused.header("retry-after").and_then(|text| text.parse().ok()).expect("whole seconds");
+    assert!((1..=5).contains(&seconds), "{seconds}");
+    assert!(!String::from_utf8_lossy(&refused.body).contains("ada"));
+    let repeated = client.post_with("/echo", &key, "1").await;
+    assert_eq!((repeated.status, repeated.id()), (202, first.id()), "a repetition is answered");
+    assert_eq!(client.post_with("/echo", &[("x-user", "bob")], "2").await.status, 202);
+    engine.gates().backlog("owner:ada", windlass_core::Backlog::most(1).drop_oldest()).await.unwrap();
+    let third = client.post_with("/echo", &[("x-user", "ada")], "3").await;
+    assert_eq!((third.status, third.header("async-job-outcome")), (202, Some("replaced")));
+}
+
 #[tokio::test]
 async fn an_owner_sees_the_job_and_its_result() {
     let engine = crate::client::start(Default::default(), std::sync::Arc::new(windlass_memory::Memory::new())).await;

@@ -1,7 +1,7 @@
 -- Submits one job from SQL: a trigger, another language, a prompt. It is part of the caller's transaction, so that the job
 -- exists if and only if that commits. What the arguments mean stays; new ones will come last and have defaults. Answers
 -- the job's id. An id that the same job has is answered again, one that another has is an error, and so is a job that its owner may
--- not submit now or that finds its queue full, where rules say so.
+-- not submit now, or that finds its queue full or as many of its owner's waiting as may, where rules say so.
 --
 -- It runs with its owner's rights, so that whoever may call it needs none on the tables.
 CREATE OR REPLACE FUNCTION windlass.enqueue(
@@ -52,6 +52,9 @@ BEGIN
     IF said = -4 THEN
         RAISE EXCEPTION 'owner % has submitted as many jobs as it may, and may again in % ms', enqueue.owner, its_wait / 1000
             USING ERRCODE = 'configuration_limit_exceeded';
+    END IF;
+    IF said = -5 THEN
+        RAISE EXCEPTION 'owner % has as many jobs waiting as it may', enqueue.owner USING ERRCODE = 'configuration_limit_exceeded';
     END IF;
     IF said = -1 THEN
         RAISE EXCEPTION 'queue % is full', enqueue.queue USING ERRCODE = 'configuration_limit_exceeded';

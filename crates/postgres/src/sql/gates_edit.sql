@@ -12,6 +12,7 @@ DECLARE
     now bigint := windlass.clock(at);
     covered text := CASE
         WHEN its_gate LIKE 'keys:%' THEN 'key:' || substr(its_gate, 6) || ':' WHEN its_gate = 'owners' THEN 'owner:' END;
+    counted boolean;
 BEGIN
     IF hold IS NOT NULL AND NOT EXISTS (SELECT 1 FROM windlass.rule) THEN
         RETURN true;
@@ -35,12 +36,16 @@ BEGIN
     IF (SELECT rule.record FROM windlass.rule WHERE rule.gate = its_gate) IS DISTINCT FROM expected THEN
         RETURN false;
     END IF;
+    counted := windlass.owners_counted();
     DELETE FROM windlass.rule WHERE rule.gate = its_gate;
     IF its_record IS NOT NULL THEN
         INSERT INTO windlass.rule VALUES (its_gate, its_paused, its_running, its_in_order, its_apart, its_tolerance,
             its_patience, its_record, its_kind, its_weight, its_waiting, its_drops, its_aging),
             ('', false, NULL, false, NULL, 0, 0, '', NULL, NULL, NULL, false, NULL)
         ON CONFLICT DO NOTHING;
+    END IF;
+    IF NOT counted AND windlass.owners_counted() THEN
+        PERFORM windlass.owners_mark_all();
     END IF;
     IF anew THEN
         -- Slots are there where a number is set, for all jobs that run, and for those that keep theirs where jobs do; buckets

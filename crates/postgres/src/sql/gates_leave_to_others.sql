@@ -33,7 +33,7 @@ BEGIN
             SELECT 'handler:' || job.name, gone.queue,
                 (SELECT true FROM windlass.slot WHERE slot.gate = 'handler:' || job.name AND slot.id = gone.id) IS NOT TRUE,
                 gone.priority, gone.seq, suspect, gone.id, token, retries, crashes, gone.max_crashes, updated_at, started_at,
-                worker, progress, error
+                worker, progress, error, gone.owner
             FROM gone JOIN windlass.job ON job.seq = gone.seq AND job.seq = ANY (others)
             RETURNING held.gate
         ), lined AS (

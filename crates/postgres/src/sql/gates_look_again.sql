@@ -48,7 +48,7 @@ BEGIN
     ), queued AS (
         INSERT INTO windlass.ready
         SELECT queue, suspect, priority, seq, id, token, retries, crashes, max_crashes, updated_at, started_at, worker,
-            progress, error
+            progress, error, owner
         FROM back
     )
     SELECT count(*), array_agg(back.seq) FILTER (WHERE NOT back.suspect) INTO taken_back, seqs FROM back;

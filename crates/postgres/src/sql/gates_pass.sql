@@ -124,7 +124,7 @@ BEGIN
         ), put AS (
             INSERT INTO windlass.held
             SELECT stops.gate, queue, NOT stops.has_slot, priority, gone.seq, suspect, id, token, retries, crashes,
-                max_crashes, updated_at, started_at, worker, progress, error
+                max_crashes, updated_at, started_at, worker, progress, error, owner
             FROM gone JOIN stops ON stops.seq = gone.seq
         ), lined AS (
             INSERT INTO windlass.line (gate, queue) SELECT DISTINCT stops.gate, its_line FROM stops

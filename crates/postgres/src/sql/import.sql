@@ -61,6 +61,7 @@ BEGIN
     FROM placed
     -- What nobody reads is not run.
     WHERE (SELECT count(*) FROM told) >= 0;
+    PERFORM windlass.owners_mark(ids);
     IF channel IS NOT NULL THEN
         PERFORM windlass.announce(at, channel);
     END IF;

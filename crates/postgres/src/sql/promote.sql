@@ -18,7 +18,7 @@ BEGIN
     ), queued AS (
         INSERT INTO windlass.ready
         SELECT queue, suspect, priority, seq, id, token, retries, crashes, max_crashes, now, started_at, worker,
-            progress, error
+            progress, error, owner
         FROM due
     )
     SELECT coalesce(sum(of_line.jobs), 0), CASE WHEN shared THEN (SELECT array_agg(due.seq) FROM due) END INTO promoted, seqs

@@ -43,6 +43,7 @@ BEGIN
     FROM lost WHERE (SELECT count(*) FROM told) >= 0;
     IF ruled AND ended IS NOT NULL THEN
         PERFORM windlass.gates_leave(now, ended, ARRAY(SELECT stand >= 4 FROM unnest(went) AS stand), their_queues);
+        PERFORM windlass.owners_mark(ended);
     END IF;
     IF remembered IS NOT NULL THEN
         DELETE FROM windlass.attempt

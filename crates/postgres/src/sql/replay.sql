@@ -21,6 +21,7 @@ BEGIN
     IF NOT FOUND THEN
         RETURN false;
     END IF;
+    PERFORM windlass.owners_mark(ARRAY[wanted]);
     PERFORM pg_notify(channel, 'ready');
     RETURN true;
 END

@@ -74,6 +74,9 @@ BEGIN
     IF ruled AND places IS NOT NULL THEN
         PERFORM windlass.gates_leave(now, ARRAY(SELECT ids[place] FROM unnest(places) AS place),
             ARRAY(SELECT stand >= 4 FROM unnest(stands) AS stand), their_queues);
+        IF 2 >= ANY (stands) THEN
+            PERFORM windlass.owners_mark(ARRAY(SELECT ids[s.place] FROM unnest(places, stands) AS s (place, stand) WHERE s.stand <= 2));
+        END IF;
     END IF;
     IF remembered IS NOT NULL THEN
         DELETE FROM windlass.attempt

@@ -1,7 +1,7 @@
 -- Keeps the jobs whose ids are new, unless their queue holds `queue_limit` waiting jobs already. Outcome: the status of
 -- a new job (1, 2), 0 when the id is taken, -1 when the queue is full, -3 when it is kept in place of another that waited in a
 -- full queue and is `standing`, -4 when its owner has submitted as many as it may and has
--- to wait for so long; those that no caller submits, but a handler or a schedule, do not count there. A turn that does nothing
+-- to wait for so long, -5 when as many of its owner's wait as may; those that no caller submits, but a handler or a schedule, do not count there. A turn that does nothing
 -- else names the channel on which others are woken; any other turn announces at its end.
 CREATE OR REPLACE FUNCTION windlass.submit(
     at bigint, queue_limit bigint,
@@ -25,12 +25,17 @@ DECLARE
     their_lines text[];
     waits bigint[];
     most bigint;
+    -- Whether owners' jobs are counted, as was seen when the jobs were kept: an edit that begins to count keeps that waiting.
+    counted boolean;
     -- Whether rules may hold for what callers submit.
     ruled boolean := of_callers AND EXISTS (SELECT 1 FROM windlass.rule);
 BEGIN
-    -- Where one makes room for another, they come one after the other.
+    -- Where one makes room for another, or too many of an owner may wait, they come one after the other.
     IF ruled AND EXISTS (
-        SELECT 1 FROM windlass.rule WHERE rule.drops AND rule.gate = ANY (ARRAY(SELECT 'queue:' || q FROM unnest(queues) AS q))
+        SELECT 1 FROM windlass.rule
+        WHERE (rule.drops OR rule.waiting IS NOT NULL AND starts_with(rule.gate, 'owner')) AND rule.gate = ANY (
+            ARRAY(SELECT 'queue:' || q FROM unnest(queues) AS q)
+            || ARRAY(SELECT g FROM unnest(owners) AS o, unnest(ARRAY['owner:' || o, 'owners']) AS g WHERE o IS NOT NULL))
     ) THEN
         RETURN QUERY SELECT * FROM windlass.submit_few(at, queue_limit, ids, names, queues, priorities, owners, delays, moments,
             crash_limits, specs, payloads, channel, keyses);
@@ -83,7 +88,9 @@ BEGIN
         ON CONFLICT (id) DO NOTHING
         RETURNING job.seq, job.id
     )
-    SELECT array_agg(kept.seq), array_agg(kept.id) INTO new_seqs, new_ids FROM kept;
+    SELECT array_agg(kept.seq), array_agg(kept.id), EXISTS (
+        SELECT 1 FROM windlass.rule WHERE rule.gate >= 'owner' AND rule.gate < 'owner~' AND rule.waiting IS NOT NULL)
+    INTO new_seqs, new_ids, counted FROM kept;
     -- The number of each job that is new, at its place; nearly always all are.
     IF new_ids IS DISTINCT FROM ids THEN
         SELECT array_agg(new.seq ORDER BY a.place) INTO new_seqs
@@ -106,10 +113,11 @@ BEGIN
         FROM unnest(queues, keyses, starts) WITH ORDINALITY AS s (queue, keys, start, place);
         WITH lined AS (
             INSERT INTO windlass.held
-                (gate, queue, behind, priority, seq, suspect, id, token, retries, crashes, max_crashes, updated_at)
-            SELECT a.line, a.queue, true, a.priority, a.seq, false, a.id, greatest(now, 0), 0, 0, a.crash_limit, now
-            FROM unnest(new_seqs, ids, queues, priorities, crash_limits, their_lines)
-                AS a (seq, id, queue, priority, crash_limit, line)
+                (gate, queue, behind, priority, seq, suspect, id, token, retries, crashes, max_crashes, updated_at, owner)
+            SELECT a.line, a.queue, true, a.priority, a.seq, false, a.id, greatest(now, 0), 0, 0, a.crash_limit, now,
+                CASE WHEN counted THEN a.owner END
+            FROM unnest(new_seqs, ids, queues, priorities, crash_limits, their_lines, owners)
+                AS a (seq, id, queue, priority, crash_limit, line, owner)
             WHERE a.seq IS NOT NULL AND a.line IS NOT NULL
             RETURNING held.queue, held.gate
         )
@@ -117,18 +125,18 @@ BEGIN
     END IF;
     WITH placed AS MATERIALIZED (
         SELECT a.*
-        FROM unnest(new_seqs, ids, queues, priorities, crash_limits, starts, their_lines)
-            AS a (seq, id, queue, priority, crash_limit, start, its_line)
+        FROM unnest(new_seqs, ids, queues, priorities, crash_limits, starts, their_lines, CASE WHEN counted THEN owners END)
+            AS a (seq, id, queue, priority, crash_limit, start, its_line, owner)
         WHERE a.seq IS NOT NULL
     ), queued AS (
         INSERT INTO windlass.ready
-            (queue, suspect, priority, seq, id, token, retries, crashes, max_crashes, updated_at)
-        SELECT queue, false, priority, seq, id, greatest(now, 0), 0, 0, crash_limit, now
+            (queue, suspect, priority, seq, id, token, retries, crashes, max_crashes, updated_at, owner)
+        SELECT queue, false, priority, seq, id, greatest(now, 0), 0, 0, crash_limit, now, owner
         FROM placed WHERE start IS NULL AND its_line IS NULL
     ), delayed AS (
         INSERT INTO windlass.scheduled
-            (seq, queue, priority, suspect, due_at, id, token, retries, crashes, max_crashes, updated_at)
-        SELECT seq, queue, priority, false, start, id, greatest(now, 0), 0, 0, crash_limit, now
+            (seq, queue, priority, suspect, due_at, id, token, retries, crashes, max_crashes, updated_at, owner)
+        SELECT seq, queue, priority, false, start, id, greatest(now, 0), 0, 0, crash_limit, now, owner
         FROM placed WHERE start IS NOT NULL
     )
     SELECT count(windlass.touch(news.queue, news.start, news.low)) INTO room

@@ -22,6 +22,13 @@ DECLARE
     rooms bigint[] := '{}';
     dropping boolean[] := '{}';
     its bigint;
+    -- The owners that may have so many jobs waiting only, and how many more of each.
+    bounded text[] := '{}';
+    owner_rooms bigint[] := '{}';
+    ours bigint;
+    -- Whose the job is, where owners' jobs are counted, as was seen when it was kept: an edit that begins to count keeps that waiting.
+    counted boolean;
+    its_owner text;
     -- Whether rules may hold for what callers submit.
     ruled boolean := of_callers AND any_rule;
     -- A turn that does nothing else leaves every ready job that it brought: nobody has to look for one.
@@ -32,11 +39,15 @@ BEGIN
         -- Whoever makes room leaves its gates. First of all, so that no two wait for each other.
         IF EXISTS (
             SELECT 1 FROM windlass.rule
-            WHERE rule.drops AND rule.gate = ANY (ARRAY(SELECT 'queue:' || q FROM unnest(queues) AS q))
+            WHERE rule.drops AND rule.gate = ANY (
+                ARRAY(SELECT 'queue:' || q FROM unnest(queues) AS q)
+                || ARRAY(SELECT g FROM unnest(owners) AS o, unnest(ARRAY['owner:' || o, 'owners']) AS g WHERE o IS NOT NULL))
         ) THEN
             PERFORM windlass.gates_enter();
         END IF;
         waits := windlass.owners_wait(now, ids, owners);
+        SELECT coalesce(array_agg(r.owner), '{}'), coalesce(array_agg(r.room), '{}') INTO bounded, owner_rooms
+        FROM windlass.owners_rooms(owners) AS r;
     END IF;
     IF queue_limit IS NOT NULL OR ruled THEN
         FOR line IN SELECT DISTINCT q FROM unnest(queues) AS q ORDER BY q LOOP
@@ -63,7 +74,27 @@ BEGIN
         END IF;
         its := array_position(lines, queues[i]);
         standing := NULL;
-        IF rooms[its] <= 0 THEN
+        ours := array_position(bounded, owners[i]);
+        IF owner_rooms[ours] <= 0 OR rooms[its] <= 0 AND bounded <> '{}' THEN
+            PERFORM 1 FROM windlass.job WHERE job.id = ids[i];
+            IF FOUND THEN
+                outcome := 0;
+            ELSE
+                SELECT r.refused, r.went INTO outcome, standing
+                FROM windlass.make_room(now, owners[i], queues[i], queue_limit, false, false) AS r;
+            END IF;
+            IF outcome IS NOT NULL THEN
+                RETURN NEXT;
+                CONTINUE;
+            END IF;
+            -- Whoever went may have waited in any of the lines, and have been of any of the owners.
+            rooms := ARRAY(
+                SELECT windlass.room(l.line, (SELECT b.most FROM windlass.backlog_of(l.line, queue_limit) AS b))
+                FROM unnest(lines) WITH ORDINALITY AS l (line, nth) ORDER BY l.nth);
+            owner_rooms := ARRAY(
+                SELECT windlass.owner_room(o.owner, (SELECT b.most FROM windlass.owner_backlog(o.owner) AS b))
+                FROM unnest(bounded) WITH ORDINALITY AS o (owner, nth) ORDER BY o.nth);
+        ELSIF rooms[its] <= 0 THEN
             PERFORM 1 FROM windlass.job WHERE job.id = ids[i];
             IF FOUND THEN
                 outcome := 0;
@@ -79,21 +110,27 @@ BEGIN
         INSERT INTO windlass.job (id, name, queue, priority, owner, created_at, max_crashes, spec, payload, keys)
         VALUES (ids[i], names[i], queues[i], priorities[i], owners[i], now, crash_limits[i], specs[i], payloads[i], keyses[i])
         ON CONFLICT (id) DO NOTHING
-        RETURNING job.seq INTO its_seq;
+        RETURNING job.seq, EXISTS (
+            SELECT 1 FROM windlass.rule WHERE rule.gate >= 'owner' AND rule.gate < 'owner~' AND rule.waiting IS NOT NULL)
+        INTO its_seq, counted;
         IF NOT FOUND THEN
             outcome := 0;
             RETURN NEXT;
             CONTINUE;
         END IF;
-        IF its IS NOT NULL AND standing IS NULL THEN
+        IF its IS NOT NULL AND (standing IS NULL OR bounded <> '{}') THEN
             rooms[its] := rooms[its] - 1;
         END IF;
+        IF ours IS NOT NULL THEN
+            owner_rooms[ours] := owner_rooms[ours] - 1;
+        END IF;
+        its_owner := CASE WHEN counted THEN owners[i] END;
         start := coalesce(now + delays[i], moments[i]);
         IF start > now THEN
             INSERT INTO windlass.scheduled
-                (seq, queue, priority, suspect, due_at, id, token, retries, crashes, max_crashes, updated_at)
+                (seq, queue, priority, suspect, due_at, id, token, retries, crashes, max_crashes, updated_at, owner)
             VALUES (its_seq, queues[i], priorities[i], false, start, ids[i], greatest(now, 0), 0, 0, crash_limits[i],
-                now);
+                now, its_owner);
             PERFORM windlass.touch(queues[i], start, its_seq);
             outcome := CASE WHEN standing IS NULL THEN 2 ELSE -3 END;
             RETURN NEXT;
@@ -102,13 +139,14 @@ BEGIN
         line := CASE WHEN shared THEN windlass.turns_line_of(queues[i], keyses[i]) END;
         IF line IS NOT NULL THEN
             INSERT INTO windlass.held
-                (gate, queue, behind, priority, seq, suspect, id, token, retries, crashes, max_crashes, updated_at)
-            VALUES (line, queues[i], true, priorities[i], its_seq, false, ids[i], greatest(now, 0), 0, 0, crash_limits[i], now);
+                (gate, queue, behind, priority, seq, suspect, id, token, retries, crashes, max_crashes, updated_at, owner)
+            VALUES (line, queues[i], true, priorities[i], its_seq, false, ids[i], greatest(now, 0), 0, 0, crash_limits[i], now,
+                its_owner);
             INSERT INTO windlass.arrival (queue, line) VALUES (queues[i], line);
         ELSE
             INSERT INTO windlass.ready
-                (queue, suspect, priority, seq, id, token, retries, crashes, max_crashes, updated_at)
-            VALUES (queues[i], false, priorities[i], its_seq, ids[i], greatest(now, 0), 0, 0, crash_limits[i], now);
+                (queue, suspect, priority, seq, id, token, retries, crashes, max_crashes, updated_at, owner)
+            VALUES (queues[i], false, priorities[i], its_seq, ids[i], greatest(now, 0), 0, 0, crash_limits[i], now, its_owner);
         END IF;
         IF channel IS NULL THEN
             PERFORM windlass.touch(queues[i], NULL, its_seq);

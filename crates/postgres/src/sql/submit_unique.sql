@@ -24,6 +24,8 @@ DECLARE
     waits bigint[];
     most bigint := queue_limit;
     drops boolean := false;
+    -- The owners that may have so many jobs waiting only.
+    bounded text[] := '{}';
     -- Whether rules may hold for what callers submit.
     ruled boolean := of_callers AND EXISTS (SELECT 1 FROM windlass.rule);
 BEGIN
@@ -33,7 +35,9 @@ BEGIN
         AND (EXISTS (SELECT 1 FROM unnest(uniques) AS u WHERE (u::jsonb ->> 'replaces')::boolean)
             OR EXISTS (
                 SELECT 1 FROM windlass.rule
-                WHERE rule.drops AND rule.gate = ANY (ARRAY(SELECT 'queue:' || q FROM unnest(queues) AS q))))
+                WHERE rule.drops AND rule.gate = ANY (
+                    ARRAY(SELECT 'queue:' || q FROM unnest(queues) AS q)
+                    || ARRAY(SELECT g FROM unnest(owners) AS o, unnest(ARRAY['owner:' || o, 'owners']) AS g WHERE o IS NOT NULL))))
     THEN
         PERFORM windlass.gates_enter();
     END IF;
@@ -43,6 +47,7 @@ BEGIN
     END LOOP;
     IF ruled THEN
         waits := windlass.owners_wait(now, ids, owners);
+        bounded := ARRAY(SELECT r.owner FROM windlass.owners_rooms(owners) AS r);
     END IF;
     -- Whoever settles a job that is asked to stop may wait for a queue that is locked next.
     PERFORM 1 FROM windlass.run
@@ -98,7 +103,15 @@ BEGIN
                 THEN
                     -- Whoever is replaced while it waits makes room, in a line that has too many as in any other.
                     -- In one that drops, whoever leaves it is the one that makes room.
-                    IF most IS NOT NULL AND NOT (drops AND is_waiting AND its.queue = queues[i])
+                    IF owners[i] = ANY (bounded) THEN
+                        SELECT r.refused INTO outcome
+                        FROM windlass.make_room(now, owners[i], queues[i], queue_limit, is_waiting,
+                            is_waiting AND its.queue = queues[i]) AS r;
+                        IF outcome IS NOT NULL THEN
+                            RETURN NEXT;
+                            CONTINUE jobs;
+                        END IF;
+                    ELSIF most IS NOT NULL AND NOT (drops AND is_waiting AND its.queue = queues[i])
                         AND windlass.room(queues[i], most + (is_waiting AND its.queue = queues[i])::integer) <= 0
                     THEN
                         IF NOT drops OR windlass.backlog_drop(now, queues[i]) IS NULL THEN
@@ -126,6 +139,18 @@ BEGIN
                 WHERE holder.key = its_key;
                 EXIT;
             END LOOP;
+        END IF;
+        IF owners[i] = ANY (bounded) AND standing IS NULL
+            AND NOT EXISTS (SELECT 1 FROM windlass.job WHERE job.id = ids[i])
+        THEN
+            SELECT r.refused, r.went INTO outcome, standing
+            FROM windlass.make_room(now, owners[i], queues[i], queue_limit, false, false) AS r;
+            IF outcome IS NOT NULL THEN
+                DELETE FROM windlass.holder WHERE holder.id = ids[i];
+                RETURN NEXT;
+                CONTINUE jobs;
+            END IF;
+            its_limit := NULL;
         END IF;
         SELECT one.outcome INTO outcome
         FROM windlass.submit_few(at, its_limit, ids[i:i], names[i:i], queues[i:i], priorities[i:i], owners[i:i],

@@ -80,7 +80,7 @@ BEGIN
             )
             INSERT INTO windlass.ready
             SELECT queue, suspect, priority, seq, id, token, retries, crashes, max_crashes, updated_at, started_at, worker,
-                progress, error
+                progress, error, owner
             FROM back;
             SELECT coalesce(array_agg(r.seq ORDER BY u.nth), '{}'), array_agg(r.ctid ORDER BY u.nth) INTO seqs, places
             FROM unnest(their_seqs) WITH ORDINALITY AS u (seq, nth)

@@ -17,7 +17,7 @@ BEGIN
     ), put AS (
         INSERT INTO windlass.held
         SELECT line, queue, true, priority, seq, suspect, id, token, retries, crashes, max_crashes, updated_at, started_at,
-            worker, progress, error
+            worker, progress, error, owner
         FROM gone
     )
     INSERT INTO windlass.arrival (queue, line) SELECT DISTINCT gone.queue, gone.line FROM gone;

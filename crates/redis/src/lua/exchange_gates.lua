@@ -1,12 +1,9 @@
 -- A turn where rules are set: what ends frees its slots, and a claim passes over jobs that may not start. They wait at their
 -- gate, and come back into the line when there may be room.
 do
-    local PASSED_OVER_MAX, TAKEN_BACK_MAX = 1000, 1000
-
     -- Attempts that ended, and whether they were the last.
     local ended, finished = {}, {}
-    local stopped_early = false
-    local plain_settle_one, plain_settle_all, plain_claim, plain_outlook = settle_one, settle_all, claim, outlook
+    local plain_settle_one, plain_settle_all = settle_one, settle_all
 
     settle_one = function(id, token, result, told)
         local status = plain_settle_one(id, token, result, told)
@@ -103,6 +100,101 @@ do
         return type(outcome) == 'number' and outcome > 0 and 'r' .. oldest.id or outcome
     end
 
+    -- How many jobs of an owner may wait, and whether one of them makes room for a new one.
+    local function backlog_of_owner(owner)
+        local said = owner ~= '' and redis.call('HMGET', RULES, '\2owner:' .. owner, '\2owners')
+        if said and (said[1] or said[2]) then
+            local most, drops = string.match(said[1] or said[2], '^(%d+) (%d)$')
+            return tonumber(most), drops == '1'
+        end
+    end
+
+    -- Whether the jobs of a group may be more than their owners may have.
+    local function may_be_over(group)
+        local numbers = {}
+        for place = 1, owned.counted() and group.number or 0 do
+            local owner = owned.owner_of(ARGV[group.first - 1 + 2 * place])
+            numbers[owner] = (numbers[owner] or 0) + 1
+        end
+        for owner, number in pairs(numbers) do
+            local most = backlog_of_owner(owner)
+            if most and owned.waiting_of(owner) + number > most then
+                return true
+            end
+        end
+        return false
+    end
+
+    -- The job that a new one of a group replaces because it is the same, if any is; false where that stands.
+    local function former_of(group)
+        local former, job = nil, nil
+        if group.unique then
+            former, job = holder_of(group.unique)
+        end
+        if former and not (job and gives_way(job, group.unique)) then
+            return false
+        end
+        return former and job or nil
+    end
+
+    local function has_room(most, drops, number, leaving)
+        return drops and leaving > 0 or not most or number < most + leaving
+    end
+
+    local function one_in(job, where, which)
+        return job and job.status <= SCHEDULED and job[where] == which and 1 or 0
+    end
+
+    -- Whether a job finds room in its queue, where some leave.
+    local function finds_room(queue, most, drops, leaving)
+        return has_room(most, drops, most and most - room(queue, most) or 0, leaving) or drops and drops_first(queue)
+    end
+
+    -- Keeps the one job of a group whose owner may have too many by then, perhaps in place of one that waits.
+    local function submit_bounded(group, limit, drops, outcomes, taken)
+        local id, owner = ARGV[group.first], owned.owner_of(ARGV[group.first + 1])
+        local most, one_for_one = backlog_of_owner(owner)
+        look_anew()
+        local former = redis.call('HEXISTS', JOB, id) == 0 and former_of(group)
+        local oldest
+        if most and not FULL and former ~= false and not (group.waits and group.waits[1]) then
+            local leaving = one_in(former, 'owner', owner)
+            if not has_room(most, one_for_one, owned.waiting_of(owner), leaving) then
+                oldest = one_for_one and owned.first_of(owner)
+                if not oldest then
+                    outcomes[#outcomes + 1] = 'o'
+                    return
+                end
+                leaving = one_in(former, 'queue', group.queue) + one_in(oldest, 'queue', group.queue)
+                if not finds_room(group.queue, limit, drops, leaving) then
+                    outcomes[#outcomes + 1] = -1
+                    return
+                end
+                -- Whoever leaves the queue makes room there, too.
+                limit = drops and leaving > 0 and math.huge or limit
+                withdraw(oldest)
+            end
+        end
+        plain_submit_group(group, limit, false, outcomes, taken)
+        if drops and not FULL and outcomes[#outcomes] == -1 then
+            outcomes[#outcomes] = in_place_of_another(group, 1, taken)
+        end
+        if oldest and not former then
+            outcomes[#outcomes] = 'r' .. oldest.id
+        end
+    end
+
+    -- The jobs of a group, each by itself.
+    local function submit_each(group, limit, drops, outcomes, taken)
+        for place = 1, group.number do
+            submit_bounded({
+                number = 1, priority = group.priority, queue = group.queue, first = group.first + 2 * (place - 1),
+                status = group.status, at = group.at, unique = group.unique, drops = drops,
+                waits = group.waits and { group.waits[place] },
+            }, limit, drops, outcomes, taken)
+        end
+    end
+
     submit_group = function(group, limit, emitted, outcomes, taken)
         if emitted then
             return plain_submit_group(group, limit, emitted, outcomes, taken)
@@ -117,6 +209,9 @@ do
         local most, drops = backlog_of(group.queue)
         most = most and math.min(most, limit or most) or limit
         group.drops = drops
+        if may_be_over(group) then
+            return submit_each(group, most, drops, outcomes, taken)
+        end
         local before = #outcomes
         plain_submit_group(group, most, emitted, outcomes, taken)
         for place = 1, drops and not FULL and group.number or 0 do
@@ -125,6 +220,14 @@ do
             end
         end
     end
+end
+
+-- Claims, in a block of their own: a script may not have more than 200 names at a time.
+do
+    local PASSED_OVER_MAX, TAKEN_BACK_MAX = 1000, 1000
+
+    local stopped_early = false
+    local plain_claim, plain_outlook = claim, outlook
 
     local function held_range(queue, gate)
         local line = queue .. '\0' .. gate
@@ -392,6 +495,7 @@ do
             local passed, over = those_that_pass(queue, suspect, ids)
             passed_over = passed_over + over
             stopped_early = stopped_early or passed_over >= PASSED_OVER_MAX
+            owned.start_all(passed)
             start(queue, passed, lease, worker, given)
             -- What was looked at before stands elsewhere now.
             flush_jobs()

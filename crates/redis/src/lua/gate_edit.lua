@@ -12,6 +12,7 @@ if hold then
     end
     return 1
 end
+local counted = owned.counted()
 if (redis.call('HGET', RULES, gate) or '') ~= expected then
     return 0
 end
@@ -34,7 +35,7 @@ local function mark_kinds()
         some = some or name ~= ''
         each = each or string.match(name, '^key') or string.match(name, '^handler:')
         local of_shares = string.match(name, '^\1queue:') and 's' or string.match(name, '^\1') and 'w'
-        local of_submissions = string.match(name, '^\2') and 'b' or string.match(name, '^owner') and 'o'
+        local of_submissions = string.match(name, '^\2owner') and 'c' or string.match(name, '^\2') and 'b' or string.match(name, '^owner') and 'o'
         local of_age = string.match(name, '^\3') and 'a'
         kinds[of_shares or of_submissions or of_age or string.match(name, '^key:') and 'k' or string.match(name, '^handler:') and 'h' or ''] = true
     end
@@ -97,6 +98,9 @@ local function count_anew()
 end
 
 local some = mark_kinds()
+if owned.is_wanted() ~= counted then
+    owned.count_anew()
+end
 if anew then
     count_anew()
 end

@@ -35,6 +35,7 @@
 --  29 turns          sorted by member: queue, stamp, line whose turn it is then
 --  30 stamps         hash: queue, line -> its stamp
 --  31 expiring       sorted set: ids by when to look whether they have expired; of jobs that are finished or gone, too
+--  32 owned          sorted by member: owner, 9 less priority, number, id, of jobs that wait, while owners' are counted
 -- In front of it stand what core::state decides, and FULL: whether the server's memory is. On a full server claims,
 -- settlements, sweeps and cancellations go on: they store a little, so that work can end and be taken away. A script that has begun to write is let go on by every server.
 -- ARGV[1]: the time in microseconds, or '' for the server's. ARGV[2]: the channel for hints. ARGV[3]: among how many shards the

@@ -2,7 +2,7 @@
 -- ARGV, in groups of jobs that go to one place in one queue: how many, priority, delay or '', moment or '', queue; then of
 -- each its id and what was submitted.
 -- Returns for each its status, 0 where the id is taken, -1 where the queue or the server's memory is full, -2 and less where its
--- owner has to wait for so long.
+-- owner has to wait for so long, 'o' where as many of its owner's wait as may.
 
 -- How many jobs wait in a queue, with those of this turn.
 local waiting = {}

@@ -10,6 +10,7 @@ use windlass_store::{Extension, Fate, Outcome, SubmitOutcome, Swept};
 
 use crate::jobs::{complete, delayed, fail, fragile, job, many, owner_named, plain, progress, retry, waiting_in};
 use crate::probe::{LEASE, Probe};
+use crate::scenarios::owner_backlogs;
 use crate::suite::Verdict;
 
 const NOT_KEPT: Verdict = Verdict::Skipped("the store keeps nothing over its end");
@@ -116,6 +117,10 @@ pub async fn rules_for_submissions_survive(probe: Probe) -> Verdict {
     let answers = probe.submit_all(&[plain(), plain()]).await;
     assert_eq!(answers, [SubmitOutcome::Created(Status::Queued), SubmitOutcome::Replaced(first.id)]);
     Verdict::Passed
+}
+
+pub async fn backlogs_of_owners_survive(probe: Probe) -> Verdict {
+    owner_backlogs::survives(probe).await.map_or(NOT_KEPT, |()| Verdict::Passed)
 }
 
 pub async fn lines_survive_with_who_waits_in_them(probe: Probe) -> Verdict {

@@ -19,6 +19,7 @@ pub mod intake;
 pub mod lease;
 pub mod limits;
 pub mod order;
+pub mod owner_backlogs;
 pub mod poison;
 pub mod query;
 pub mod retention;

@@ -1,0 +1,2 @@
+-- How many jobs of an owner wait.
+SELECT waiting FROM temp.owned_number WHERE owner = ?1
