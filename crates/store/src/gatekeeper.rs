@@ -1,90 +1,31 @@
 //! The gatekeeper of a store that one process has to itself: rules, slots and buckets in memory, and which lines wait at
 //! which gates. Every change can be taken back until [`commit`](Gatekeeper::commit), for transactions that fail.
+//!
+//! # Layout
+//!
+//! Here: whether a job may pass, and what it takes and leaves at its gates. `rules`: how they are changed; `openings`: who waits and
+//! when to look; `intake`: submissions; `sharing`: queues whose keys take turns; `kept`: maps whose changes can be taken back.
 
-use std::borrow::Borrow;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::hash::Hash;
+mod intake;
+mod kept;
+mod openings;
+mod rules;
+mod sharing;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use foldhash::fast::RandomState;
-use windlass_core::gate::{Bucket, Edit, Rule};
-use windlass_core::limits::PAGE_MAX;
-use windlass_core::{Backlog, Gate, JobId, Key, Limits, NewJob, QueueName, Rate, Timestamp};
+use windlass_core::gate::{Bucket, Rule};
+use windlass_core::{Gate, JobId, Limits, NewJob, QueueName, Rate, Timestamp};
 
-use crate::exchange::Claim;
-use crate::gates::Ruled;
-use crate::turns::{Line, Turns};
+use crate::turns::Turns;
+
+pub use self::intake::Bounds;
+use self::kept::Kept;
 
 /// The smallest step of a clock.
 const TICK: Duration = Duration::from_micros(1);
-
-/// A map that remembers what it held before, since the last commit.
-#[derive(Debug)]
-struct Kept<K, V> {
-    now: HashMap<K, V, RandomState>,
-    before: Vec<(K, Option<V>)>,
-}
-
-impl<K, V> Default for Kept<K, V> {
-    fn default() -> Self {
-        Self { now: HashMap::default(), before: Vec::new() }
-    }
-}
-
-impl<K: Clone + Eq + Hash, V: Clone> Kept<K, V> {
-    fn get<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<&V>
-    where
-        K: Borrow<Q>,
-    {
-        self.now.get(key)
-    }
-
-    fn set(&mut self, key: &K, value: Option<V>) {
-        let before = match value {
-            Some(value) => self.now.insert(key.clone(), value),
-            None => self.now.remove(key),
-        };
-        self.before.push((key.clone(), before));
-    }
-
-    fn remove(&mut self, key: &K) -> Option<&V> {
-        let value = self.now.remove(key)?;
-        self.before.push((key.clone(), Some(value)));
-        self.before.last().and_then(|(_, value)| value.as_ref())
-    }
-
-    fn rollback(&mut self) {
-        while let Some((key, before)) = self.before.pop() {
-            match before {
-                Some(value) => drop(self.now.insert(key, value)),
-                None => drop(self.now.remove(&key)),
-            }
-        }
-    }
-}
-
-impl Kept<Gate, u64> {
-    /// One more.
-    fn add(&mut self, gate: &Gate) {
-        let before = self.now.get_mut(gate).map(|taken| std::mem::replace(taken, *taken + 1));
-        if before.is_none() {
-            self.now.insert(gate.clone(), 1);
-        }
-        self.before.push((gate.clone(), before));
-    }
-
-    /// One less; those of whom none is left are forgotten.
-    fn subtract(&mut self, gate: &Gate) {
-        match self.now.get_mut(gate) {
-            Some(taken) if *taken > 1 => {
-                let before = std::mem::replace(taken, *taken - 1);
-                self.before.push((gate.clone(), Some(before)));
-            }
-            _ => self.set(gate, None),
-        }
-    }
-}
 
 /// What holds at a gate, with what is said of all keys of its kind.
 #[derive(Clone, Copy, Debug, Default)]
@@ -127,15 +68,6 @@ fn is_of_line(gate: &Gate) -> bool {
 /// Whether a gate is that of an owner or of all.
 fn is_of_owners(gate: &Gate) -> bool {
     matches!(gate, Gate::Owner(_) | Gate::Owners)
-}
-
-/// How many may wait where a job is submitted to.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Bounds {
-    /// In its queue.
-    pub queue: Backlog,
-    /// Of its owner.
-    pub owner: Backlog,
 }
 
 /// Rules, slots, buckets, and who waits where.
@@ -276,48 +208,6 @@ impl Gatekeeper {
             true => self.rule(&Gate::Queue(queue.clone())).aging,
             false => None,
         }
-    }
-
-    /// How many jobs may wait where a caller submits one, where its process says the same of all queues.
-    pub fn bounds(&self, new: &NewJob, of_all_queues: Option<u64>) -> Bounds {
-        Bounds { queue: self.backlog(&new.queue, of_all_queues), owner: self.owner_backlog(new) }
-    }
-
-    /// Whether it is said of some owner how many jobs may wait, so that they have to be counted by owner.
-    pub fn bounds_owners(&self) -> bool {
-        self.owner_backlogs
-    }
-
-    fn owner_backlog(&self, new: &NewJob) -> Backlog {
-        let Some(gate) = new.owner.clone().filter(|_| self.owner_backlogs).map(Gate::Owner) else {
-            return Backlog::default();
-        };
-        [gate, Gate::Owners].iter().map(|gate| self.rule(gate).backlog).find(|said| !said.is_none()).unwrap_or_default()
-    }
-
-    fn backlog(&self, queue: &QueueName, of_all: Option<u64>) -> Backlog {
-        if !self.backlogs {
-            return Backlog { most: of_all, drops: false };
-        }
-        let Backlog { most, drops } = self.rule(&Gate::Queue(queue.clone())).backlog;
-        Backlog { most: most.into_iter().chain(of_all).min(), drops }
-    }
-
-    /// Whether a rule may hold for what the owner of a job submits.
-    pub fn limits_owner(&self, new: &NewJob) -> bool {
-        self.owners && new.owner.is_some()
-    }
-
-    /// A job is submitted. `Err` with how long until its owner may submit again, if it has submitted as many as it may.
-    pub fn submits(&mut self, new: &NewJob, now: Timestamp) -> Result<(), Duration> {
-        let Some(gate) = new.owner.clone().filter(|_| self.owners).map(Gate::Owner) else { return Ok(()) };
-        let Some(rate) = self.terms(&gate).and_then(|terms| terms.limits.rate) else { return Ok(()) };
-        let bucket = self.bucket(&gate);
-        if bucket.room(&rate, now) == 0 {
-            return Err(now.until(bucket.opens(&rate)));
-        }
-        self.take_token(&gate, &rate, now);
-        Ok(())
     }
 
     /// How many jobs of a queue may pass its own gate and that of everything. Where none may, the queue waits.
@@ -522,155 +412,9 @@ impl Gatekeeper {
         opened
     }
 
-    /// How many that wait at a gate should come back.
-    pub fn room_back(&self, gate: &Gate, now: Timestamp) -> u64 {
-        let Some(terms) = self.terms(gate) else { return u64::MAX };
-        let have_slots = if terms.limits.in_order { self.taken_at(gate) } else { 0 };
-        self.room(gate, terms, false, now).jobs.max(have_slots.min(self.room(gate, terms, true, now).jobs))
-    }
-
-    /// Jobs of a queue wait at a gate.
-    fn wait(&mut self, queue: &QueueName, gate: Gate, opens: Option<Timestamp>) {
-        if let Some(opens) = opens {
-            self.opens.entry(queue.clone()).or_default().insert((opens, gate.clone()));
-        }
-        self.lines.entry(gate).or_default().insert(queue.clone());
-    }
-
-    /// Jobs of a queue still wait at a gate after some came back: at once where there was `room` for more, else until it
-    /// opens.
-    pub fn wait_on(&mut self, queue: &QueueName, gate: Gate, room: bool, now: Timestamp) {
-        let opens = match self.terms(&gate) {
-            // Later than now: those who came back have to pass before there is less room. One that has its slot there may wait
-            // for the bucket alone.
-            Some(terms) if !room => {
-                self.room(&gate, terms, terms.limits.in_order, now).opens.map(|at| at.max(now.after(TICK)))
-            }
-            _ => Some(now),
-        };
-        self.wait(queue, gate, opens);
-    }
-
-    /// No job of the queue waits at the gate any more.
-    pub fn wait_no_more(&mut self, queue: &QueueName, gate: &Gate) {
-        let Some(queues) = self.lines.get_mut(gate) else { return };
-        if queues.remove(queue) {
-            self.ended.push((gate.clone(), queue.clone()));
-        }
-        if queues.is_empty() {
-            self.lines.remove(gate);
-        }
-    }
-
-    /// All who wait at a gate shall look again.
-    fn open(&mut self, gate: &Gate, now: Timestamp) {
-        for queue in self.lines.get(gate).into_iter().flatten() {
-            self.news = true;
-            self.opens.entry(queue.clone()).or_default().insert((now, gate.clone()));
-        }
-    }
-
-    /// A gate at which a claim should look now on behalf of a queue.
-    pub fn opened(&mut self, queue: &QueueName, claim: &Claim, now: Timestamp) -> Option<Gate> {
-        let times = self.opens.get_mut(queue)?;
-        let mut over = times.iter().take_while(|(at, _)| *at <= now);
-        let next = over.find(|(_, gate)| claim.looks_at(gate))?.clone();
-        times.remove(&next);
-        Some(next.1)
-    }
-
-    /// When a claim should look again on behalf of a queue; at once is a moment that is over.
-    pub fn next_opening(&self, queue: &QueueName, claim: &Claim) -> Option<Timestamp> {
-        self.opens.get(queue)?.iter().find(|(_, gate)| claim.looks_at(gate)).map(|(at, _)| *at)
-    }
-
-    /// When it pays to look again, later than now: a gate with a rate is left to gather some.
-    pub fn next_look(&self, queue: &QueueName, claim: &Claim, now: Timestamp) -> Option<Timestamp> {
-        let first = self.opens.get(queue)?.iter().find(|(_, gate)| claim.looks_at(gate));
-        let (at, gate) = first.filter(|(at, _)| *at > now)?;
-        let rate = self.terms(gate).and_then(|terms| terms.limits.rate);
-        Some(at.after(rate.map_or(Duration::ZERO, |rate| rate.patience())))
-    }
-
-    /// Whether a gate was opened since the last call at which some queue should look now.
-    pub fn take_news(&mut self, now: Timestamp) -> bool {
-        let opened = std::mem::take(&mut self.news);
-        opened && self.opens.values().filter_map(BTreeSet::first).any(|(at, _)| *at <= now)
-    }
-
     /// Forgets buckets that are full.
     pub fn sweep(&mut self, now: Timestamp) {
         self.buckets.now.retain(|_, bucket| bucket.0 > now);
-    }
-
-    /// The rule at a gate.
-    pub fn rule(&self, gate: &Gate) -> Rule {
-        self.rules.get(gate).cloned().unwrap_or_default()
-    }
-
-    /// Changes the rule at a gate; `holders` are the jobs that run. Whoever waits there shall look again.
-    pub fn edit<'j>(&mut self, gate: &Gate, edit: &Edit, holders: impl Iterator<Item = &'j NewJob>, now: Timestamp) {
-        if let Edit::Hold(span) = edit {
-            return self.hold(gate, now.after(*span));
-        }
-        let rule = self.rule(gate).edited(edit);
-        self.set_rule(gate, rule);
-        if matches!(edit, Edit::Limit(_)) {
-            self.count_anew(gate, holders);
-        }
-        for at in self.waiting_at(gate) {
-            self.open(&at, now);
-        }
-    }
-
-    /// Puts a rule at a gate, as it was kept.
-    pub fn set_rule(&mut self, gate: &Gate, rule: Rule) {
-        self.rules.set(gate, (!rule.is_none()).then_some(rule));
-        self.read_rules();
-    }
-
-    /// Where a job that becomes ready waits for its turn, if its queue is shared and it has a key of that kind.
-    pub fn turn_of(&self, new: &NewJob) -> Option<Gate> {
-        if !self.shares {
-            return None;
-        }
-        let rule = self.rules.get(&Gate::Queue(new.queue.clone()))?;
-        let kind = rule.share.by.as_deref()?;
-        let key = new.keys().iter().find(|key| key.kind() == kind)?;
-        Some(Gate::Turn(key.clone()))
-    }
-
-    /// Whether jobs of a queue that become ready may have to wait for their turn.
-    pub fn is_shared(&self, queue: &QueueName) -> bool {
-        self.shares && self.rules.get(&Gate::Queue(queue.clone())).is_some_and(|rule| rule.share.by.is_some())
-    }
-
-    /// A job waits in a line for its turn.
-    pub fn join(&mut self, queue: &QueueName, line: &Line) {
-        self.turns.join(queue, line);
-    }
-
-    /// Whether the lines of a queue take turns, now that somebody waits there.
-    pub fn takes_turns(&self, queue: &QueueName) -> bool {
-        self.turns.any(queue)
-    }
-
-    /// Whose turn it is, and how many of them may go before it is another's.
-    pub fn next_turn(&self, queue: &QueueName) -> Option<(Line, u64)> {
-        self.turns.next(queue, |line| self.weight(line.as_ref()))
-    }
-
-    /// So many of a line went, or may not go; does anybody stay behind?
-    pub fn took_turns(&mut self, queue: &QueueName, line: &Line, number: u64, stay: bool) {
-        match stay {
-            true => self.turns.took(queue, line, number, self.weight(line.as_ref())),
-            false => self.turns.leave(queue, line),
-        }
-    }
-
-    fn weight(&self, key: Option<&Key>) -> u32 {
-        let terms = key.filter(|_| self.keys).and_then(|key| self.terms(&Gate::Key(key.clone())));
-        terms.and_then(|terms| terms.weight).unwrap_or(1)
     }
 
     /// Whether jobs keep their slots between attempts at some gate.
@@ -693,80 +437,5 @@ impl Gatekeeper {
     /// Puts a bucket at a gate, as it was kept.
     pub fn set_bucket(&mut self, gate: &Gate, bucket: Bucket) {
         self.buckets.set(gate, Some(bucket));
-    }
-
-    fn hold(&mut self, gate: &Gate, until: Timestamp) {
-        let Some(rate) = self.terms(gate).and_then(|terms| terms.limits.rate) else { return };
-        let bucket = self.bucket(gate).held(&rate, until);
-        self.set_bucket(gate, bucket);
-    }
-
-    /// Slots are there where a number is set, for all jobs that run, and for those that keep theirs where jobs do; buckets
-    /// where a rate is.
-    fn count_anew<'j>(&mut self, gate: &Gate, holders: impl Iterator<Item = &'j NewJob>) {
-        let limits = |keeper: &Self, at: &Gate| keeper.terms(at).unwrap_or_default().limits;
-        let buckets = self.buckets.now.keys().filter(|at| gate.covers(at) && limits(self, at).rate.is_none());
-        for at in buckets.cloned().collect::<Vec<_>>() {
-            self.buckets.set(&at, None);
-        }
-        let keeps = |limits: Limits| limits.running.is_some() && limits.in_order;
-        let anew = self.taken.now.keys().filter(|at| gate.covers(at) && !keeps(limits(self, at)));
-        self.clear(&anew.cloned().collect::<Vec<_>>());
-        // Where jobs were counted and keep slots from now on, there are none yet.
-        for at in self.taken.now.keys().filter(|at| gate.covers(at)).cloned().collect::<Vec<_>>() {
-            let slots = self.slots.now.values().filter(|slots| slots.contains(&at)).count() as u64;
-            self.taken.set(&at, (slots > 0).then_some(slots));
-        }
-        for new in holders.filter(|new| gate.is_passed_by(new)) {
-            self.count_at(new, |at| gate.covers(at));
-        }
-    }
-
-    /// Nobody has a slot at these gates.
-    fn clear(&mut self, gates: &[Gate]) {
-        if gates.is_empty() {
-            return;
-        }
-        gates.iter().for_each(|at| self.taken.set(at, None));
-        let all: Vec<(JobId, Vec<Gate>)> = self.slots.now.iter().map(|(id, slots)| (*id, slots.clone())).collect();
-        for (id, mut slots) in all {
-            slots.retain(|at| !gates.contains(at));
-            self.slots.set(&id, (!slots.is_empty()).then_some(slots));
-        }
-    }
-
-    /// A job that runs has a slot at each gate where a number is set, or is counted there.
-    pub fn count(&mut self, new: &NewJob) {
-        self.count_at(new, |_| true);
-    }
-
-    fn count_at(&mut self, new: &NewJob, which: impl Fn(&Gate) -> bool) {
-        for gate in self.gates_of(new).filter(which) {
-            match self.terms(&gate).map(|terms| terms.limits).filter(|limits| limits.running.is_some()) {
-                Some(limits) if is_of_line(&gate) && !limits.in_order => {
-                    self.taken.set(&gate, Some(self.taken_at(&gate) + 1));
-                }
-                Some(_) => self.take_slots(new.id, vec![gate]),
-                None => {}
-            }
-        }
-    }
-
-    fn waiting_at(&self, gate: &Gate) -> Vec<Gate> {
-        self.lines.keys().filter(|at| gate.covers(at)).cloned().collect()
-    }
-
-    /// The gates that have rules, by their text, at most so many, behind `after`.
-    pub fn list(&self, after: Option<&Gate>, limit: usize) -> Vec<Ruled> {
-        let after = after.map(Gate::to_string);
-        let mut gates: Vec<(String, &Gate)> = self.rules.now.keys().map(|gate| (gate.to_string(), gate)).collect();
-        gates.retain(|(text, _)| after.as_ref().is_none_or(|after| text > after));
-        gates.sort();
-        gates.into_iter().take(limit.min(PAGE_MAX)).map(|(_, gate)| self.ruled(gate)).collect()
-    }
-
-    fn ruled(&self, gate: &Gate) -> Ruled {
-        let covered = self.taken.now.iter().filter(|(at, _)| gate.covers(at));
-        Ruled { gate: gate.clone(), rule: self.rule(gate), taken: covered.map(|(_, taken)| taken).sum() }
     }
 }
