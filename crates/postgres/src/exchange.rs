@@ -80,6 +80,7 @@ async fn send(asking: &Asking<'_>, turn: &Exchange, limit: Option<i64>, notes: O
     // Those who settle and claim lock the gates first, and what rules say of submissions after that.
     let by_rules = asking.rules.are_met() && !turn.submit.is_empty() && turn.claim.is_some();
     let for_some = turn.claim.as_ref().filter(|wanted| wanted.handlers.is_some());
+    // After the keys: without rules others lock keys before the gates.
     let begin: OptionFuture<_> = for_some.map(|wanted| claim::enter_for(asking, turn, wanted)).into();
     let enter: OptionFuture<_> =
         some(unique || by_rules).map(|()| submit::enter_keys(asking, &columns, endings.emitted())).into();
@@ -95,8 +96,8 @@ async fn send(asking: &Asking<'_>, turn: &Exchange, limit: Option<i64>, notes: O
     let brings_work = !turn.settle.is_empty() || !turn.submit.is_empty();
     let announce: OptionFuture<_> = some(brings_work).map(|()| asking.announce()).into();
     let note: OptionFuture<_> = notes.map(|notes| expiry::note(asking, notes)).into();
-    let (begun, entered, noted, settle, extend, submit, claim, outlook, announced) =
-        futures_util::join!(begin, enter, note, settle, extend, submit, claim, outlook, announce);
+    let (entered, begun, noted, settle, extend, submit, claim, outlook, announced) =
+        futures_util::join!(enter, begin, note, settle, extend, submit, claim, outlook, announce);
     begun.transpose()?;
     entered.transpose()?;
     noted.transpose()?;
