@@ -140,8 +140,11 @@ fn a_rate_is_kept_by_all_together(server: &str, url: String) {
         stored(&fleet.site).values().filter_map(|job| Some(job.started_at?.as_micros())).collect();
     starts.sort_unstable();
     assert_eq!(starts.len() as u64, count);
-    let gaps = starts.windows(2).filter(|pair| pair[1] - pair[0] > 20_000).count();
-    println!("{server}: {gaps} gaps of over 20 ms");
+    let gap = |pair: &[i64]| ((pair[1] - pair[0]) / 1_000, (pair[0] - starts[0]) / 1_000);
+    let mut gaps: Vec<(i64, i64)> = starts.windows(2).map(gap).filter(|(gap, _)| *gap > 20).collect();
+    gaps.sort_unstable();
+    let longest: Vec<String> = gaps.iter().rev().take(5).map(|(gap, after)| format!("{gap} after {after}")).collect();
+    println!("{server}: {} gaps of over 20 ms; the longest, in ms: {}", gaps.len(), longest.join(", "));
     let gap = starts.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0);
     let gap = Duration::from_micros(gap.unsigned_abs());
     println!("{server}: the longest time without a start was {gap:?}");
