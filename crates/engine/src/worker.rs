@@ -172,7 +172,8 @@ impl Attempt {
             && let ErrorClass::RateLimited { retry_after } = error.class()
             && let Some(gates) = shared.store.gates()
         {
-            shared.holds.slow_down(gates, &self.claimed.new, retry_after.min(DELAY_MAX)).await;
+            // Apart, so that attempts are no larger for what few of them meet.
+            Box::pin(shared.holds.slow_down(gates, &self.claimed.new, retry_after.min(DELAY_MAX))).await;
         }
     }
 
