@@ -167,9 +167,9 @@ pub enum SubmitOutcome {
     Conflict,
     /// The queue is full; nothing was stored.
     QueueFull,
-    /// As many jobs of its owner wait as may ([`Gate::Owner`](windlass_core::Gate::Owner)); nothing was stored.
+    /// As many jobs of its owner wait as may ([`Gate::Owner`]); nothing was stored.
     OwnerFull,
-    /// Its owner has submitted as many as it may ([`Gate::Owner`](windlass_core::Gate::Owner)); nothing was stored.
+    /// Its owner has submitted as many as it may ([`Gate::Owner`]); nothing was stored.
     OverRate {
         /// When it may submit again, from the store's now.
         retry_after: Duration,
