@@ -16,6 +16,7 @@ use windlass_testkit::servers::PostgresServer;
 
 const ACTORS: u64 = 8;
 const TURNS: usize = 60;
+const PATIENCE: Duration = Duration::from_secs(120);
 /// So few that they meet all the time.
 const NAMES: u64 = 5;
 const HANDLERS: [&str; 2] = ["Job", "Other"];
@@ -108,7 +109,9 @@ async fn act(store: Postgres) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn turns_of_all_shapes_do_not_wait_for_each_other() {
     let server = PostgresServer::start().unwrap();
-    let store = Postgres::options().open(&server.url()).await.unwrap();
+    // They come one after the other, however slow the machine: only the server's own count says that two were stuck.
+    let options = Postgres::options().connections(ACTORS as usize + 2).patience(PATIENCE).answer_timeout(PATIENCE);
+    let store = options.open(&server.url()).await.unwrap();
     rules(&store).await;
     let actors: Vec<_> = (0..ACTORS).map(|_| tokio::spawn(act(store.clone()))).collect();
     for actor in actors {
