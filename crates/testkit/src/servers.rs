@@ -5,6 +5,7 @@
 
 mod child;
 mod pgbouncer;
+mod place;
 mod ports;
 mod postgres;
 mod proxy;
@@ -14,6 +15,7 @@ mod resp;
 mod sentinel;
 
 pub use pgbouncer::PgBouncer;
+pub use place::place_that_keeps_time;
 pub use postgres::PostgresServer;
 pub use proxy::Proxy;
 pub use redis::RedisServer;

@@ -34,15 +34,19 @@ impl Fleet {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
         let store = runtime.block_on(open(&site.store()));
-        for batch in jobs.chunks(1_000) {
-            let _ = runtime.block_on(store.submit(batch.to_vec())).expect("stored");
-        }
         let mut fleet = Self { site, runtime, store, processes: Vec::new() };
+        fleet.submit(jobs);
         fleet.edit(gate, Edit::Limit(limits));
         fleet.edit("*", Edit::Pause("until all are there".into()));
         fleet.processes = (0..PROCESSES).map(|_| fleet.site.start("fault_worker", SETTINGS)).collect();
         fleet.edit("*", Edit::Resume);
         fleet
+    }
+
+    fn submit(&self, jobs: Vec<NewJob>) {
+        for batch in jobs.chunks(1_000) {
+            let _ = self.runtime.block_on(self.store.submit(batch.to_vec())).expect("stored");
+        }
     }
 
     fn edit(&self, gate: &str, edit: Edit) {
@@ -119,25 +123,41 @@ fn overlaps<'j>(jobs: impl Iterator<Item = &'j Job>) -> usize {
 
 const RATE: u32 = 500;
 const BURST: u32 = 50;
+const JOBS_BEFORE: u64 = 4_000;
 
 /// How long the rate is watched; a minute where nobody is in a hurry.
 fn watched() -> u64 {
     std::env::var("WINDLASS_TEST_RATE_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(12)
 }
 
-/// 500 a second after a burst of 50, in any second and any ten.
+/// As many as a rate lets start within `seconds`, after its burst.
+fn allowed(seconds: u64) -> u64 {
+    seconds * u64::from(RATE) + u64::from(BURST)
+}
+
+/// 500 a second after a burst of 50, in any second and any ten. Processes that have worked before are watched: the first turns of
+/// a fresh one take longer, as its connections are opened and its sessions plan.
 fn a_rate_is_kept_by_all_together(server: &str, url: String) {
     let _alone = alone();
-    let count = watched() * u64::from(RATE) + u64::from(BURST);
+    let (count, gate) = (allowed(watched()), "handler:Count");
+    let jobs_before = (count..count + JOBS_BEFORE).map(|number| job(number, 0, None)).collect();
+    let mut fleet = Fleet::start(url, jobs_before, gate, Limits::rate(Rate::per_second(RATE * 4).expect("valid")));
+    drained(&fleet.processes[0]);
+    fleet.edit("*", Edit::Pause("until all jobs are there".into()));
     let rate = Rate::per_second(RATE).and_then(|rate| rate.burst(BURST)).expect("valid");
-    let jobs = (0..count).map(|number| job(number, 0, None)).collect();
-    let mut fleet = Fleet::start(url, jobs, "handler:Count", Limits::rate(rate));
+    fleet.edit(gate, Edit::Limit(Limits::rate(rate)));
+    fleet.submit((0..count).map(|number| job(number, 0, None)).collect());
+    fleet.edit("*", Edit::Resume);
     // Whoever asks meanwhile takes time from those that are watched.
     std::thread::sleep(Duration::from_secs(watched()));
     drained(&fleet.processes[0]);
     fleet.processes.drain(..).for_each(Process::terminate);
-    let mut starts: Vec<i64> =
-        stored(&fleet.site).values().filter_map(|job| Some(job.started_at?.as_micros())).collect();
+    let jobs = stored(&fleet.site);
+    let mut starts: Vec<i64> = jobs
+        .iter()
+        .filter(|(number, _)| **number < count)
+        .filter_map(|(_, job)| Some(job.started_at?.as_micros()))
+        .collect();
     starts.sort_unstable();
     assert_eq!(starts.len() as u64, count);
     let gap = |pair: &[i64]| ((pair[1] - pair[0]) / 1_000, (pair[0] - starts[0]) / 1_000);
@@ -158,6 +178,8 @@ fn a_rate_is_kept_by_all_together(server: &str, url: String) {
             "{server}: in {seconds} s {least} to {most} starts: {low:.3} to {high:.3} of what is allowed, plus the burst"
         );
         assert!(high <= 1.0, "more than is allowed: {high}");
+        // A claim that passed over a thousand jobs once kept the others out for longer than a burst lasts, and half the rate was lost.
+        assert!(seconds < 10 || low >= 0.8, "less than is allowed: {low}");
     }
 }
 
@@ -224,24 +246,24 @@ fn p99(mut spans: Vec<i64>) -> Duration {
 }
 
 macro_rules! on {
-    ($($server:ident: $feature:literal, $start:expr;)*) => {$(
+    ($($server:ident: $feature:literal, $kind:ident;)*) => {$(
         #[cfg(feature = $feature)]
         mod $server {
             #[test]
             fn fault_killed_processes_never_overfill_a_key() {
-                let server = $start.expect("a server");
+                let server = windlass_testkit::servers::$kind::start().expect("a server");
                 super::killed_processes_never_overfill_a_key(stringify!($server), server.url());
             }
 
             #[test]
             fn fault_a_rate_is_kept_by_all_together() {
-                let server = $start.expect("a server");
+                let server = windlass_testkit::servers::$kind::start_in(&windlass_testkit::servers::place_that_keeps_time()).expect("a server");
                 super::a_rate_is_kept_by_all_together(stringify!($server), server.url());
             }
 
             #[test]
             fn fault_a_pause_reaches_all_at_once() {
-                let server = $start.expect("a server");
+                let server = windlass_testkit::servers::$kind::start_in(&windlass_testkit::servers::place_that_keeps_time()).expect("a server");
                 super::a_pause_reaches_all_at_once(stringify!($server), server.url());
             }
         }
@@ -249,6 +271,6 @@ macro_rules! on {
 }
 
 on! {
-    redis: "redis", windlass_testkit::servers::RedisServer::start();
-    postgres: "postgres", windlass_testkit::servers::PostgresServer::start();
+    redis: "redis", RedisServer;
+    postgres: "postgres", PostgresServer;
 }

@@ -1,10 +1,10 @@
 //! A private PostgreSQL server.
 
 use std::fs::File;
-use std::io;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::{env, io};
 
 use tempfile::TempDir;
 
@@ -35,7 +35,16 @@ impl PostgresServer {
     ///
     /// When PostgreSQL is not installed or does not start.
     pub fn start() -> io::Result<Self> {
-        Self::launch_new(None)
+        Self::launch_new(None, &env::temp_dir())
+    }
+
+    /// As [`start`](Self::start), with its data in a folder within `place`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`start`](Self::start), and when nothing can be written there.
+    pub fn start_in(place: &Path) -> io::Result<Self> {
+        Self::launch_new(None, place)
     }
 
     /// Starts one that listens on a port of this machine as well, for encrypted connections only, with a certificate for
@@ -46,13 +55,13 @@ impl PostgresServer {
     /// As for [`start`](Self::start).
     pub fn start_encrypted() -> io::Result<Self> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        Self::launch_new(Some(port))
+        Self::launch_new(Some(port), &env::temp_dir())
     }
 
-    fn launch_new(port: Option<u16>) -> io::Result<Self> {
+    fn launch_new(port: Option<u16>, place: &Path) -> io::Result<Self> {
         let initdb = child::find_program("initdb", &packaged())?.canonicalize()?;
         let programs = initdb.parent().map(Path::to_owned).unwrap_or_default();
-        let folder = tempfile::Builder::new().prefix("windlass-pg").tempdir()?;
+        let folder = tempfile::Builder::new().prefix("windlass-pg").tempdir_in(place)?;
         child::hand_over(folder.path(), USER)?;
         let data = folder.path().join("data");
         let mut make = child::command(&initdb, USER);

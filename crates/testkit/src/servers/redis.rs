@@ -1,11 +1,11 @@
 //! A private Redis server.
 
 use std::fs::{self, File};
-use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
+use std::{env, io};
 
 use tempfile::TempDir;
 
@@ -56,7 +56,16 @@ impl RedisServer {
     ///
     /// As for [`start`](Self::start), and when Redis refuses a setting.
     pub fn start_with(settings: &[&str]) -> io::Result<Self> {
-        Self::launch_new(Kind::Plain, settings)
+        Self::launch_new(Kind::Plain, settings, &env::temp_dir())
+    }
+
+    /// As [`start`](Self::start), with its data in a folder within `place`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`start`](Self::start), and when nothing can be written there.
+    pub fn start_in(place: &Path) -> io::Result<Self> {
+        Self::launch_new(Kind::Plain, &[], place)
     }
 
     /// Starts one that takes encrypted connections only, with a certificate for `localhost`: see
@@ -66,17 +75,17 @@ impl RedisServer {
     ///
     /// As for [`start`](Self::start).
     pub fn start_encrypted() -> io::Result<Self> {
-        Self::launch_new(Kind::Encrypted, &[])
+        Self::launch_new(Kind::Encrypted, &[], &env::temp_dir())
     }
 
     /// Starts one that watches other servers, as `settings` say.
     pub(super) fn start_sentinel(settings: &[&str]) -> io::Result<Self> {
-        Self::launch_new(Kind::Sentinel, settings)
+        Self::launch_new(Kind::Sentinel, settings, &env::temp_dir())
     }
 
-    fn launch_new(kind: Kind, settings: &[&str]) -> io::Result<Self> {
+    fn launch_new(kind: Kind, settings: &[&str], place: &Path) -> io::Result<Self> {
         let program = child::find_program("redis-server", &[])?;
-        let folder = tempfile::Builder::new().prefix("windlass-rd").tempdir()?;
+        let folder = tempfile::Builder::new().prefix("windlass-rd").tempdir_in(place)?;
         let port = ports::free()?;
         fill(folder.path(), port, kind, settings)?;
         let server = launch(&program, folder.path(), kind)?;

@@ -25,6 +25,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+use windlass_testkit::servers::place_that_keeps_time;
 
 use client::{Answer, Client};
 use journal::Journal;
@@ -65,12 +66,16 @@ pub(crate) struct Site {
 impl Site {
     /// Nothing there yet.
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().expect("a folder for the test"), server: None }
+        Self::within(&std::env::temp_dir())
     }
 
     /// The same with a store on a server, which many processes may have.
     pub(crate) fn on(server: String) -> Self {
-        Self { server: Some(server), ..Self::new() }
+        Self { server: Some(server), ..Self::within(&place_that_keeps_time()) }
+    }
+
+    fn within(place: &Path) -> Self {
+        Self { folder: tempfile::tempdir_in(place).expect("a folder for the test"), server: None }
     }
 
     /// The store's address.
