@@ -16,7 +16,7 @@
 //! - `within`, `within_sqlx`: the verbs in transactions of the caller's own
 //! - `record`, `whole`: rows, and jobs with everything that is known of them
 //! - `migrate`: `migrations/`, and the functions of this version
-//! - `lent`: connections out of the pool, and back into it
+//! - `lent`: connections out of the pool, and back into it; `sessions`: what they do before they are needed
 //! - `listen`: the connection that hears hints; `news`: when others are given some
 //! - `fault`: what a server's errors mean to a caller
 //!
@@ -48,6 +48,7 @@ mod options;
 mod record;
 mod rooms;
 mod schedules;
+mod sessions;
 mod settle;
 mod store;
 mod submit;

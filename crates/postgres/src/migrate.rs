@@ -22,7 +22,7 @@ const MIGRATIONS: [(i32, &str); 9] = [
 ];
 
 /// Raised with every change of a function, so that an older program that starts beside newer ones leaves theirs alone.
-const RELEASE: i32 = 15;
+const RELEASE: i32 = 16;
 
 /// One file per verb, in the order of their needs. Replaced by programs of a later release.
 const FUNCTIONS: [&str; 74] = [
@@ -186,7 +186,7 @@ mod tests {
     use super::*;
 
     /// The release and the CRC-32 of its functions; a change of one goes with a change of the other.
-    const KNOWN: (i32, [u8; 4]) = (15, [149, 251, 155, 197]);
+    const KNOWN: (i32, [u8; 4]) = (16, [67, 36, 226, 77]);
 
     #[test]
     fn functions_change_with_their_release_only() {

@@ -32,6 +32,7 @@ use crate::migrate::migrate;
 use crate::news::{News, tell};
 use crate::options::PostgresOptions;
 use crate::rooms::Rooms;
+use crate::sessions::Sessions;
 use crate::within::{OwnTransaction, Terms};
 use crate::{expiry, gates, schedules, sweep, whole, within};
 
@@ -60,6 +61,7 @@ struct Shared {
     marks: Marks,
     rooms: Rooms,
     rules: Rules,
+    sessions: Sessions,
     news: Arc<News>,
     _driver: Driver,
 }
@@ -138,6 +140,7 @@ async fn open(options: PostgresOptions, url: &str) -> Checked<Postgres> {
             marks,
             rooms,
             rules,
+            sessions: Sessions::default(),
             news,
             _driver: driver,
         }),
@@ -151,8 +154,12 @@ fn pool(manager: Manager, most: usize, patience: Duration) -> Checked<Pool> {
 
 impl Shared {
     async fn client(&self) -> Checked<Lent> {
-        let pool = if Handle::current().id() == self.home { &self.pool } else { &self.lifeline };
+        let pool = if self.is_home() { &self.pool } else { &self.lifeline };
         Ok(Lent::new(pool.get().await?))
+    }
+
+    fn is_home(&self) -> bool {
+        Handle::current().id() == self.home
     }
 
     /// Gives up when no answer comes. What was asked may have been done all the same.
@@ -180,7 +187,12 @@ impl Shared {
 
     async fn exchange(&self, turn: &Exchange) -> Checked<Exchanged> {
         let client = self.client().await?;
-        client.answered(exchange(&self.asking(&client), turn).await)
+        let exchanged = client.answered(exchange(&self.asking(&client), turn).await);
+        // A session lives on the runtime that it was made on.
+        if self.rules.are_met() && self.is_home() {
+            self.sessions.prepare(&self.pool, &self.options.schema);
+        }
+        exchanged
     }
 
     async fn get(&self, id: JobId, scope: &Scope) -> Checked<Option<Job>> {

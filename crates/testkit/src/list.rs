@@ -319,6 +319,7 @@ macro_rules! for_each_scenario {
                 a_hold_where_no_rate_is_does_nothing
                 a_rate_is_swapped_where_it_is_the_expected_one
                 many_that_may_not_go_do_not_keep_others
+                behind_many_that_may_not_go_as_many_pass_as_were_asked_for
                 a_delayed_job_passes_when_it_is_due
                 gates_are_listed_by_pages
                 edits_change_their_part_only

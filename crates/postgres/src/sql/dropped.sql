@@ -33,3 +33,4 @@ DROP FUNCTION IF EXISTS windlass.gates_claim(bigint, text[], integer, integer, b
 DROP FUNCTION IF EXISTS windlass.gates_look_again(bigint, text, integer);
 DROP FUNCTION IF EXISTS windlass.gates_may_find(bigint, text[]);
 DROP FUNCTION IF EXISTS windlass.gates_outlook(bigint, text[]);
+DROP FUNCTION IF EXISTS windlass.gates_pass(bigint, text, bigint[], tid[]);

@@ -18,7 +18,8 @@ DECLARE
     kind boolean;
     line text;
     room integer;
-    -- How many to look at for as many as there is room for: where a claim is for some handlers, jobs of others may be in front.
+    -- How many to look at for as many as there is room for: where a claim is for some handlers, jobs of others may be in front, and
+    -- where some were stopped, more of them.
     reach integer;
     others integer;
     seqs bigint[];
@@ -31,6 +32,7 @@ BEGIN
     FOREACH kind IN ARRAY ARRAY[true, false] LOOP
         FOREACH line IN ARRAY lines LOOP
             passed_over := 0;
+            stopped := '{}';
             span := CASE WHEN NOT kind AND NOT windlass.turns_any(line)
                 THEN (SELECT rule.aging FROM windlass.rule WHERE rule.gate = 'queue:' || line) END;
             WHILE passed_over < 250 LOOP
@@ -43,7 +45,7 @@ BEGIN
                         AND (handlers IS NULL OR windlass.gates_looks_at(handlers, o.gate)));
                 back := windlass.gates_look_again(now, line, wanted, handlers);
                 room := least(room, (SELECT its.room FROM windlass.gates_room_for(now, line) AS its));
-                reach := CASE WHEN handlers IS NOT NULL AND room > 0 THEN greatest(room, 64) ELSE room END;
+                reach := CASE WHEN room > 0 AND (handlers IS NOT NULL OR cardinality(stopped) > 0) THEN greatest(room, 64) ELSE room END;
                 IF room > 0 AND NOT kind AND windlass.turns_any(line) THEN
                     SELECT c.seqs, c.places INTO seqs, places FROM windlass.turns_choose(line, room) AS c;
                     span := NULL;
@@ -67,7 +69,8 @@ BEGIN
                     FROM windlass.gates_leave_to_others(now, line, handlers, room, seqs, places) AS o;
                     passed_over := passed_over + others;
                 END IF;
-                SELECT pass.passed, pass.stopped INTO passed, stopped FROM windlass.gates_pass(now, line, seqs, places) AS pass;
+                SELECT pass.passed, pass.stopped INTO passed, stopped
+                FROM windlass.gates_pass(now, line, seqs, places, room) AS pass;
                 passed_over := passed_over + cardinality(stopped);
                 IF passed_over >= 250 THEN
                     PERFORM set_config('windlass_turn.passed_over', 'yes', true);
@@ -75,7 +78,7 @@ BEGIN
                 RETURN QUERY
                 WITH next AS (
                     DELETE FROM windlass.ready
-                    WHERE ready.ctid = ANY (CASE WHEN cardinality(stopped) = 0 THEN places ELSE ARRAY(
+                    WHERE ready.ctid = ANY (CASE WHEN cardinality(passed) = cardinality(seqs) THEN places ELSE ARRAY(
                         SELECT p.place FROM unnest(seqs, places) AS p (seq, place) WHERE p.seq = ANY (passed)) END)
                     RETURNING *
                 ), started AS (

@@ -1,9 +1,9 @@
--- Decides which of some ready jobs of a line, given in the order of a claim, pass all their gates, takes their slots and tokens,
--- and puts those that are stopped where they were. Decided in rounds: those who have room whoever goes before them pass, those
+-- Decides which of some ready jobs of a line, given in the order of a claim, pass all their gates, `room` at most, takes their slots
+-- and tokens, and puts those that are stopped where they were. Decided in rounds: those who have room whoever goes before them pass, those
 -- who have none now are stopped, and the rest are looked at again. One that is stopped hands its room at other gates on to
 -- whoever waits there: nobody behind it passes, but is left where it was, in neither list, until those have been taken back.
 CREATE OR REPLACE FUNCTION windlass.gates_pass(
-    now bigint, its_line text, seqs bigint[], places tid[], OUT passed bigint[], OUT stopped bigint[]
+    now bigint, its_line text, seqs bigint[], places tid[], room integer, OUT passed bigint[], OUT stopped bigint[]
 )
 LANGUAGE plpgsql VOLATILE
 SET enable_hashjoin = on SET enable_nestloop = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off
@@ -26,6 +26,8 @@ DECLARE
     -- Gates where some of the line wait, and the first place behind which nobody passes for them.
     waited text[];
     behind bigint;
+    -- The place of the first for which there is no room, whatever its gates say.
+    over bigint;
 BEGIN
     passed := '{}';
     stopped := '{}';
@@ -35,7 +37,7 @@ BEGIN
     of_keys := EXISTS (SELECT 1 FROM windlass.rule WHERE rule.gate >= 'key' AND rule.gate < 'key~');
     -- Where all rules hold for a line as a whole, whoever was chosen may pass.
     IF common = '{}' AND NOT of_handlers AND NOT of_keys THEN
-        passed := seqs;
+        passed := seqs[1:room];
         RETURN;
     END IF;
     SELECT
@@ -51,6 +53,27 @@ BEGIN
             || CASE WHEN of_keys THEN string_to_array(job.keys, E'\n') END
         ) WITH ORDINALITY AS g (gate, nth)
     ) AS a;
+    -- Whoever finds none of its gates closed may need room; those behind the last that gets some are not looked at.
+    IF cardinality(seqs) > room THEN
+        over := (
+            SELECT s.place
+            FROM unnest(seqs) WITH ORDINALITY AS s (seq, place)
+            LEFT JOIN (
+                SELECT DISTINCT a.seq
+                FROM unnest(a_seqs, a_gates, a_slots) AS a (seq, gate, has_slot)
+                JOIN windlass.gates_rooms(now, a_gates) AS r ON r.gate = a.gate
+                WHERE r.paused OR r.tokens = 0 OR (r.free = 0 AND NOT a.has_slot)
+            ) AS closed ON closed.seq = s.seq
+            WHERE closed.seq IS NULL
+            ORDER BY s.place OFFSET room LIMIT 1
+        );
+        SELECT array_agg(a.place), array_agg(a.seq), array_agg(a.id), array_agg(a.gate), array_agg(a.nth), array_agg(a.has_slot)
+        INTO a_places, a_seqs, a_ids, a_gates, a_nths, a_slots
+        FROM unnest(a_places, a_seqs, a_ids, a_gates, a_nths, a_slots) AS a (place, seq, id, gate, nth, has_slot)
+        WHERE over IS NULL OR a.place < over;
+        seqs := seqs[1:coalesce(over - 1, cardinality(seqs))];
+        rest := seqs;
+    END IF;
     -- Most often there is room for all of them.
     IF windlass.gates_pass_all(now, a_gates, a_ids, a_slots) THEN
         passed := seqs;

@@ -16,7 +16,7 @@ BEGIN
     -- Somebody of that line waits for the lock, and finds a gate open.
     INSERT INTO windlass.opening (queue, at, gate) VALUES ('', -pg_backend_pid(), '') ON CONFLICT DO NOTHING;
     PERFORM count(*) FROM windlass.gates_claim(now, nobody, 1, 1, 0, NULL);
-    PERFORM windlass.gates_pass(now, '', ARRAY[-1]::bigint[], ARRAY[]::tid[]);
+    PERFORM windlass.gates_pass(now, '', ARRAY[-1]::bigint[], ARRAY[]::tid[], 1);
     PERFORM windlass.gates_pass_all(now, '{}', '{}', '{}');
     PERFORM windlass.gates_outlook(now, nobody, NULL);
 END

@@ -543,6 +543,22 @@ pub async fn many_that_may_not_go_do_not_keep_others(probe: Probe) {
     assert!(!claimed.more, "nobody asks in vain");
 }
 
+/// Whoever passes over some at once finds more than there is room for behind them.
+pub async fn behind_many_that_may_not_go_as_many_pass_as_were_asked_for(probe: Probe) {
+    probe.limit("keys:user", Limits::running(2)).await;
+    let mut jobs: Vec<NewJob> = (0..150).map(|_| user("ann")).collect();
+    jobs.extend(["bob", "cid", "bob", "dan", "bob", "eve"].map(user));
+    jobs.extend(many(3));
+    let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
+    probe.submit_all(&jobs).await;
+    assert_eq!(probe.take_ids(2).await, ids[..2], "two of the first");
+    assert_eq!(probe.take_ids(1).await, ids[150..151]);
+    assert_eq!(probe.take_ids(3).await, ids[151..154]);
+    assert_eq!(probe.take_ids(2).await, [ids[155], ids[156]], "the third of one with two that run waits");
+    assert_eq!(probe.take_ids(9).await, ids[157..]);
+    assert!(probe.take(9).await.is_empty());
+}
+
 pub async fn a_delayed_job_passes_when_it_is_due(probe: Probe) {
     probe.limit("keys:user", Limits::running(1)).await;
     let first = probe.run(&user("ann")).await;
