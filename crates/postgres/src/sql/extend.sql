@@ -3,7 +3,7 @@ CREATE OR REPLACE FUNCTION windlass.extend(
     at bigint, ids uuid[], tokens bigint[], durations bigint[], reports bytea[]
 ) RETURNS TABLE (answer smallint)
 LANGUAGE plpgsql VOLATILE
-SET enable_nestloop = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
+SET enable_hashjoin = on SET enable_nestloop = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     now bigint := windlass.clock(at);
 BEGIN

@@ -1,7 +1,9 @@
 -- Asks what turns that go by rules ask, of a line that nobody has. A session plans a statement when it meets it first, which takes
--- milliseconds for some of these: before the lock that all such turns wait for, and not behind it.
+-- milliseconds for some of these: before the lock that all such turns wait for, and not behind it. Whoever asks may have turned kinds
+-- of joins off that these need.
 CREATE OR REPLACE FUNCTION windlass.gates_warm() RETURNS void
 LANGUAGE plpgsql VOLATILE
+SET enable_nestloop = on SET enable_hashjoin = on SET enable_mergejoin = on SET enable_seqscan = on
 SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     now bigint := windlass.clock(NULL);

@@ -10,7 +10,7 @@ CREATE OR REPLACE FUNCTION windlass.import(
     a_errors bytea[], keyses text[] DEFAULT NULL
 ) RETURNS TABLE (kept boolean)
 LANGUAGE plpgsql VOLATILE
-SET enable_nestloop = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
+SET enable_hashjoin = on SET enable_nestloop = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     token bigint := greatest(windlass.clock(at), 0);
     places bigint[];

@@ -5,7 +5,7 @@ CREATE OR REPLACE FUNCTION windlass.reclaim(
     errors bytea[], stop_status smallint, crashed bytea
 ) RETURNS TABLE (went_to smallint)
 LANGUAGE plpgsql VOLATILE
-SET enable_nestloop = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
+SET enable_hashjoin = on SET enable_nestloop = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     now bigint := windlass.clock(at);
     remembered bigint[];

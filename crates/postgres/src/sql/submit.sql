@@ -10,7 +10,7 @@ CREATE OR REPLACE FUNCTION windlass.submit(
     of_callers boolean DEFAULT true
 ) RETURNS TABLE (outcome smallint, accepted_at bigint, wait bigint, standing uuid)
 LANGUAGE plpgsql VOLATILE
-SET enable_nestloop = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
+SET enable_hashjoin = on SET enable_nestloop = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     now bigint := windlass.clock(at);
     line text;
