@@ -88,8 +88,13 @@ impl Attempt {
             (Some(expired), _) => Some(expired),
             (None, Some(handler)) if shared.breakers.are_none() => {
                 let conclusion = self.run(handler.clone(), shared).instrument(span).await;
-                self.heed(conclusion.as_ref(), shared).await;
-                self.normalise(conclusion, shared)
+                let pause = wanted_pause(conclusion.as_ref());
+                let outcome = self.normalise(conclusion, shared);
+                // Apart, so that attempts are no larger for what few of them meet.
+                if let Some(pause) = pause {
+                    Box::pin(self.pause_others(pause, shared)).await;
+                }
+                outcome
             }
             // Apart, so that attempts are no larger where no handler has a breaker.
             (None, Some(handler)) => Box::pin(self.go_through(handler.clone(), span, shared)).await,
@@ -107,7 +112,9 @@ impl Attempt {
         match self.enter(shared).await {
             Ok(passing) => {
                 let conclusion = self.run(handler, shared).instrument(span).await;
-                self.heed(conclusion.as_ref(), shared).await;
+                if let Some(pause) = wanted_pause(conclusion.as_ref()) {
+                    self.pause_others(pause, shared).await;
+                }
                 self.leave(passing, conclusion.as_ref()).await;
                 self.normalise(conclusion, shared)
             }
@@ -166,14 +173,10 @@ impl Attempt {
         }
     }
 
-    /// Whoever stands behind the handler may want a pause, of others too.
-    async fn heed(&self, conclusion: Option<&Conclusion>, shared: &Shared) {
-        if let Some(Conclusion::Failed(error)) = conclusion
-            && let ErrorClass::RateLimited { retry_after } = error.class()
-            && let Some(gates) = shared.store.gates()
-        {
-            // Apart, so that attempts are no larger for what few of them meet.
-            Box::pin(shared.holds.slow_down(gates, &self.claimed.new, retry_after.min(DELAY_MAX))).await;
+    /// Slows down everybody who starts the handler's jobs.
+    async fn pause_others(&self, pause: Duration, shared: &Shared) {
+        if let Some(gates) = shared.store.gates() {
+            shared.holds.slow_down(gates, &self.claimed.new, pause).await;
         }
     }
 
@@ -242,6 +245,17 @@ impl Attempt {
             Some(Stop::Shutdown) => Outcome::Release,
             _ => self.overtime.outcome(&self.claimed.new),
         }
+    }
+}
+
+/// Whoever stands behind the handler may want a pause, of others too.
+fn wanted_pause(conclusion: Option<&Conclusion>) -> Option<Duration> {
+    match conclusion {
+        Some(Conclusion::Failed(error)) => match error.class() {
+            ErrorClass::RateLimited { retry_after } => Some(retry_after.min(DELAY_MAX)),
+            _ => None,
+        },
+        _ => None,
     }
 }
 
