@@ -70,7 +70,7 @@ impl Gate {
     /// Whether what is said here holds at another gate: at this one, at a key of its kind, or at an owner.
     pub fn covers(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Keys(kind), Self::Key(key)) => **kind == *key.kind(),
+            (Self::Keys(kind), Self::Key(key)) => key.is_of(kind),
             (Self::Owners, Self::Owner(_)) => true,
             (this, other) => this == other,
         }
@@ -83,7 +83,7 @@ impl Gate {
             Self::Queue(queue) => new.queue == *queue,
             Self::Handler(name) => new.name == *name,
             Self::Key(key) => new.keys().contains(key),
-            Self::Keys(kind) => new.keys().iter().any(|key| key.kind() == &**kind),
+            Self::Keys(kind) => new.keys().iter().any(|key| key.is_of(kind)),
             Self::Owner(_) | Self::Owners | Self::Turn(_) => false,
         }
     }

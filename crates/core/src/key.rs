@@ -29,6 +29,11 @@ impl Key {
         self.0.split_once(':').map_or("", |(kind, _)| kind)
     }
 
+    /// Whether its [kind](Self::kind) is this one, which has no colon, without looking for where its own ends.
+    pub fn is_of(&self, kind: &str) -> bool {
+        self.0.strip_prefix(kind).is_some_and(|rest| rest.starts_with(':'))
+    }
+
     /// Kind and value: `tenant:acme`.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -112,6 +117,7 @@ mod tests {
     fn a_key_has_a_kind_and_a_value() {
         let key = Key::new("tenant", "ac:me 1").expect("valid");
         assert_eq!((key.kind(), key.as_str()), ("tenant", "tenant:ac:me 1"));
+        assert!(key.is_of("tenant") && !["", "ten", "tenants"].iter().any(|kind| key.is_of(kind)));
         assert_eq!("tenant:ac:me 1".parse(), Ok(key));
     }
 

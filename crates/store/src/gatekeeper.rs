@@ -95,7 +95,7 @@ pub struct Gatekeeper {
     /// How many slots are taken at a gate.
     taken: Kept<Gate, u64>,
     /// Which slots a job has.
-    slots: Kept<JobId, Vec<Gate>>,
+    slots: Kept<JobId, Arc<[Gate]>>,
     buckets: Kept<Gate, Bucket>,
     /// How many of the changes to buckets since the last commit were told.
     told: usize,
@@ -113,6 +113,8 @@ pub struct Gatekeeper {
     shares: bool,
     /// Who waits for a turn.
     turns: Turns,
+    /// Room for the gates of the job that is admitted.
+    asked: Vec<(Gate, Terms)>,
 }
 
 impl Gatekeeper {
@@ -176,7 +178,7 @@ impl Gatekeeper {
             gate => self.rules.get(gate),
         };
         let of_kind = match gate {
-            Gate::Key(key) => self.kinds.iter().find(|(kind, _)| **kind == *key.kind()).map(|(_, rule)| rule),
+            Gate::Key(key) => self.kinds.iter().find(|(kind, _)| key.is_of(kind)).map(|(_, rule)| rule),
             Gate::Owner(_) => self.rules.get(&Gate::Owners),
             _ => None,
         };
@@ -248,6 +250,9 @@ impl Gatekeeper {
 
     /// An attempt of a queue's job has ended.
     pub fn leave_line(&mut self, queue: &QueueName, now: Timestamp) {
+        if !self.lines_ruled {
+            return;
+        }
         for (gate, limits) in self.counted(queue).into_iter().flatten() {
             let Some(most) = limits.running else { continue };
             let taken = self.taken_at(&gate);
@@ -278,18 +283,36 @@ impl Gatekeeper {
     ///
     /// [`Closed`] with the first gate that has no room.
     pub fn admit(&mut self, new: &NewJob, now: Timestamp) -> Result<(), Closed> {
-        let asked: Vec<(Gate, Terms)> = self.asked_of(new).collect();
-        if let Some(closed) = self.closed_among(&asked, new, now) {
-            return Err(closed);
+        let mut asked = std::mem::take(&mut self.asked);
+        self.asked_of(new).for_each(|one| asked.push(one));
+        let closed = self.closed_among(&asked, new, now);
+        if closed.is_none() {
+            self.pass(new.id, &mut asked, now);
         }
-        for (gate, terms) in &asked {
+        asked.clear();
+        self.asked = asked;
+        closed.map_or(Ok(()), Err)
+    }
+
+    /// Takes what a job needs at gates that have room for it.
+    fn pass(&mut self, id: JobId, asked: &mut Vec<(Gate, Terms)>, now: Timestamp) {
+        for (gate, terms) in &*asked {
             if let Some(rate) = terms.limits.rate {
                 self.take_token(gate, &rate, now);
             }
         }
-        let numbered = |(gate, terms): (Gate, Terms)| terms.limits.running.is_some().then_some(gate);
-        self.take_slots(new.id, asked.into_iter().filter_map(numbered).collect());
-        Ok(())
+        asked.retain(|(_, terms)| terms.limits.running.is_some());
+        let numbered = asked.drain(..).map(|(gate, _)| gate);
+        if self.order {
+            let numbered = numbered.collect();
+            return self.take_slots(id, numbered);
+        }
+        // Nobody has any who does not run.
+        let numbered: Arc<[Gate]> = numbered.collect();
+        if !numbered.is_empty() {
+            numbered.iter().for_each(|gate| self.taken.add(gate));
+            self.slots.set(&id, Some(numbered));
+        }
     }
 
     /// Where a job would be stopped, if it may not pass all its gates.
@@ -348,22 +371,25 @@ impl Gatekeeper {
         if let Some(own) = self.slots.get(&id) {
             gates.extend_from_slice(own);
         }
-        self.slots.set(&id, Some(gates));
+        self.slots.set(&id, Some(gates.into()));
     }
 
     /// An attempt has ended, or a job that waited has: its slots are free, but for those that it keeps until it has
     /// finished. Those are returned.
     pub fn leave(&mut self, id: JobId, finished: bool, now: Timestamp) -> Vec<Gate> {
         let Some(slots) = self.slots.remove(&id).cloned() else { return Vec::new() };
-        let keeps =
-            |gate: &Gate| !finished && self.order && self.terms(gate).is_some_and(|terms| terms.limits.in_order);
-        let (kept, free): (Vec<Gate>, Vec<Gate>) = slots.into_iter().partition(keeps);
-        for gate in free {
-            self.taken.subtract(&gate);
-            self.open(&gate, now);
+        let keeps = |keeper: &Self, gate: &Gate| keeper.terms(gate).is_some_and(|terms| terms.limits.in_order);
+        let mut kept = Vec::new();
+        for gate in slots.iter() {
+            if !finished && self.order && keeps(self, gate) {
+                kept.push(gate.clone());
+            } else {
+                self.taken.subtract(gate);
+                self.open(gate, now);
+            }
         }
         if !kept.is_empty() {
-            self.slots.set(&id, Some(kept.clone()));
+            self.slots.set(&id, Some(kept.as_slice().into()));
         }
         kept
     }

@@ -2,6 +2,7 @@
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::hash::Hash;
 
 use foldhash::fast::RandomState;
@@ -55,21 +56,31 @@ impl<K: Clone + Eq + Hash, V: Clone> Kept<K, V> {
 impl Kept<Gate, u64> {
     /// One more.
     pub(super) fn add(&mut self, gate: &Gate) {
-        let before = self.now.get_mut(gate).map(|taken| std::mem::replace(taken, *taken + 1));
-        if before.is_none() {
-            self.now.insert(gate.clone(), 1);
-        }
+        let before = match self.now.entry(gate.clone()) {
+            Entry::Occupied(mut taken) => {
+                let before = *taken.get();
+                *taken.get_mut() = before + 1;
+                Some(before)
+            }
+            Entry::Vacant(none) => {
+                none.insert(1);
+                None
+            }
+        };
         self.before.push((gate.clone(), before));
     }
 
     /// One less; those of whom none is left are forgotten.
     pub(super) fn subtract(&mut self, gate: &Gate) {
-        match self.now.get_mut(gate) {
-            Some(taken) if *taken > 1 => {
-                let before = std::mem::replace(taken, *taken - 1);
-                self.before.push((gate.clone(), Some(before)));
+        let before = match self.now.entry(gate.clone()) {
+            Entry::Occupied(mut taken) if *taken.get() > 1 => {
+                let before = *taken.get();
+                *taken.get_mut() = before - 1;
+                Some(before)
             }
-            _ => self.set(gate, None),
-        }
+            Entry::Occupied(taken) => Some(taken.remove()),
+            Entry::Vacant(_) => None,
+        };
+        self.before.push((gate.clone(), before));
     }
 }

@@ -1,5 +1,7 @@
 //! The rules: read, changed, and what they count when they change.
 
+use std::sync::Arc;
+
 use windlass_core::gate::{Edit, Rule};
 use windlass_core::limits::PAGE_MAX;
 use windlass_core::{Gate, JobId, Limits, NewJob, Timestamp};
@@ -67,9 +69,9 @@ impl Gatekeeper {
             return;
         }
         gates.iter().for_each(|at| self.taken.set(at, None));
-        let all: Vec<(JobId, Vec<Gate>)> = self.slots.now.iter().map(|(id, slots)| (*id, slots.clone())).collect();
-        for (id, mut slots) in all {
-            slots.retain(|at| !gates.contains(at));
+        let left = |slots: &[Gate]| slots.iter().filter(|at| !gates.contains(at)).cloned().collect();
+        let all: Vec<(JobId, Arc<[Gate]>)> = self.slots.now.iter().map(|(id, slots)| (*id, left(slots))).collect();
+        for (id, slots) in all {
             self.slots.set(&id, (!slots.is_empty()).then_some(slots));
         }
     }

@@ -13,7 +13,7 @@ impl Gatekeeper {
         }
         let rule = self.rules.get(&Gate::Queue(new.queue.clone()))?;
         let kind = rule.share.by.as_deref()?;
-        let key = new.keys().iter().find(|key| key.kind() == kind)?;
+        let key = new.keys().iter().find(|key| key.is_of(kind))?;
         Some(Gate::Turn(key.clone()))
     }
 
