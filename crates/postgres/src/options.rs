@@ -57,7 +57,8 @@ impl PostgresOptions {
         self
     }
 
-    /// Connections at most, besides the one that listens. Default 4.
+    /// Connections at most, besides the one that listens. Default 4. They are opened as they are needed, and all at once by the first
+    /// claim that meets [rules](windlass_store::Gates).
     pub fn connections(mut self, most: usize) -> Self {
         self.connections = most.max(1);
         self
