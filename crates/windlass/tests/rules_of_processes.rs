@@ -160,16 +160,7 @@ fn a_rate_is_kept_by_all_together(server: &str, url: String) {
         .collect();
     starts.sort_unstable();
     assert_eq!(starts.len() as u64, count);
-    let gap = |pair: &[i64]| ((pair[1] - pair[0]) / 1_000, (pair[0] - starts[0]) / 1_000);
-    let mut gaps: Vec<(i64, i64)> = starts.windows(2).map(gap).filter(|(gap, _)| *gap > 20).collect();
-    gaps.sort_unstable();
-    let longest: Vec<String> = gaps.iter().rev().take(5).map(|(gap, after)| format!("{gap} after {after}")).collect();
-    println!("{server}: {} gaps of over 20 ms; the longest, in ms: {}", gaps.len(), longest.join(", "));
-    let gap = starts.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0);
-    let gap = Duration::from_micros(gap.unsigned_abs());
-    println!("{server}: the longest time without a start was {gap:?}");
-    // A claim that looked for suspects once took all that waited back, which kept everybody waiting for half a minute.
-    assert!(gap < Duration::from_secs(4), "nobody started for {gap:?}");
+    tell_gaps(server, &starts);
     for seconds in [1, 10] {
         let (least, most) = windows(&starts, seconds);
         let allowance = (u64::from(RATE) * seconds) as f64;
@@ -181,6 +172,20 @@ fn a_rate_is_kept_by_all_together(server: &str, url: String) {
         // A claim that passed over a thousand jobs once kept the others out for longer than a burst lasts, and half the rate was lost.
         assert!(seconds < 10 || low >= 0.8, "less than is allowed: {low}");
     }
+}
+
+/// When nobody started, and that it was not for long.
+fn tell_gaps(server: &str, starts: &[i64]) {
+    let gap = |pair: &[i64]| ((pair[1] - pair[0]) / 1_000, (pair[0] - starts[0]) / 1_000);
+    let mut gaps: Vec<(i64, i64)> = starts.windows(2).map(gap).filter(|(gap, _)| *gap > 20).collect();
+    gaps.sort_unstable();
+    let longest: Vec<String> = gaps.iter().rev().take(5).map(|(gap, after)| format!("{gap} after {after}")).collect();
+    println!("{server}: {} gaps of over 20 ms; the longest, in ms: {}", gaps.len(), longest.join(", "));
+    let gap = starts.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0);
+    let gap = Duration::from_micros(gap.unsigned_abs());
+    println!("{server}: the longest time without a start was {gap:?}");
+    // A claim that looked for suspects once took all that waited back, which kept everybody waiting for half a minute.
+    assert!(gap < Duration::from_secs(4), "nobody started for {gap:?}");
 }
 
 /// The fewest and the most starts in any window of so many seconds. A window with the fewest begins after a start; the end of
