@@ -141,11 +141,12 @@ fn a_rate_is_kept_by_all_together(server: &str, url: String) {
     let _alone = alone();
     let (count, gate) = (allowed(watched()), "handler:Count");
     let jobs_before = (count..count + JOBS_BEFORE).map(|number| job(number, 0, None)).collect();
-    let mut fleet = Fleet::start(url, jobs_before, gate, Limits::rate(Rate::per_second(RATE * 4).expect("valid")));
+    // Those that a bucket is ahead when it is changed would be missing in the burst.
+    let limits = |rate| Rate::per_second(rate).and_then(|rate| rate.burst(BURST)).map(Limits::rate).expect("valid");
+    let mut fleet = Fleet::start(url, jobs_before, gate, limits(RATE * 4));
     drained(&fleet.processes[0]);
     fleet.edit("*", Edit::Pause("until all jobs are there".into()));
-    let rate = Rate::per_second(RATE).and_then(|rate| rate.burst(BURST)).expect("valid");
-    fleet.edit(gate, Edit::Limit(Limits::rate(rate)));
+    fleet.edit(gate, Edit::Limit(limits(RATE)));
     fleet.submit((0..count).map(|number| job(number, 0, None)).collect());
     fleet.edit("*", Edit::Resume);
     // Whoever asks meanwhile takes time from those that are watched.
