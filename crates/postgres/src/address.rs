@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -15,6 +16,10 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::fault::{Checked, Fault};
 use crate::options::PostgresOptions;
+
+/// How long a connection is silent before the system asks whether the other side is there: some may be long without work, and whatever
+/// is between forgets them. The driver's own is two hours.
+const SILENT_FOR: Duration = Duration::from_secs(60);
 
 /// How to connect.
 #[derive(Clone)]
@@ -28,6 +33,9 @@ impl Address {
         let (url, named) = in_our_words(url);
         let mut config: Config = url.parse().map_err(|_| Fault::config("not an address of a PostgreSQL database"))?;
         config.connect_timeout(options.patience).application_name("windlass");
+        if config.get_keepalives_idle() == Config::new().get_keepalives_idle() {
+            config.keepalives_idle(SILENT_FOR);
+        }
         let roots = match config.get_ssl_mode() {
             SslMode::Require => roots(options.root_certificates.as_deref().or(named.as_deref()))?,
             mode => {

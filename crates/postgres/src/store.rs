@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{Manager, ManagerConfig, Pool, QueueMode, RecyclingMethod, Runtime};
 use tokio::runtime::{self, Handle};
 use tokio::sync::broadcast;
 use tokio_postgres::Client;
@@ -147,8 +147,10 @@ async fn open(options: PostgresOptions, url: &str) -> Checked<Postgres> {
     })
 }
 
+/// Whoever was given back last goes first: its server process has what it needs still at hand.
 fn pool(manager: Manager, most: usize, patience: Duration) -> Checked<Pool> {
-    let pool = Pool::builder(manager).max_size(most).wait_timeout(Some(patience)).create_timeout(Some(patience));
+    let pool = Pool::builder(manager).max_size(most).queue_mode(QueueMode::Lifo);
+    let pool = pool.wait_timeout(Some(patience)).create_timeout(Some(patience));
     pool.runtime(Runtime::Tokio1).build().map_err(|error| Fault::config(error.to_string()))
 }
 
