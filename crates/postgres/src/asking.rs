@@ -20,9 +20,15 @@ const BEGIN_EARLY: &str = "BEGIN; SET LOCAL synchronous_commit TO off";
 /// A message nobody reads, in a transaction of its own.
 const COMMIT_EARLY: &str = "COMMIT; SELECT pg_logical_emit_message(true, 'windlass', '')";
 
-/// Whether the last claim met rules.
-#[derive(Debug, Default)]
+/// Whether the last claim met rules, or none has looked yet.
+#[derive(Debug)]
 pub(crate) struct Rules(AtomicBool);
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self(AtomicBool::new(true))
+    }
+}
 
 impl Rules {
     pub(crate) fn are_met(&self) -> bool {

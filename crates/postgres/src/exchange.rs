@@ -13,7 +13,7 @@ use crate::submit::Columns;
 use crate::{claim, extend, settle, submit};
 
 /// How often a transaction is tried that the server gives up in favour of another (a deadlock over the same ids).
-const RACES_MAX: usize = 5;
+pub(crate) const RACES_MAX: usize = 5;
 
 /// The answers as rows.
 #[derive(Default)]
@@ -77,34 +77,38 @@ async fn send(asking: &Asking<'_>, turn: &Exchange, limit: Option<i64>, notes: O
     let columns = Columns::of(turn.submit.iter().map(|new| &**new))?;
     let some = |wanted: bool| wanted.then_some(());
     let unique = columns.are_unique() || endings.emitted().are_unique();
-    // Those who settle and claim lock the gates first, and what rules say of submissions after that.
-    let by_rules = asking.rules.are_met() && !turn.submit.is_empty() && turn.claim.is_some();
+    let (settles, submits) = (!turn.settle.is_empty(), !turn.submit.is_empty());
+    // Everybody asks first how turns go, and locks keys, owners and queues after that.
+    let bounded = submits && turn.claim.is_some() && (asking.rules.are_met() || limit.is_some());
     let for_some = turn.claim.as_ref().filter(|wanted| wanted.handlers.is_some());
-    // After the keys: without rules others lock keys before the gates.
     let begin: OptionFuture<_> = for_some.map(|wanted| claim::enter_for(asking, turn, wanted)).into();
     let enter: OptionFuture<_> =
-        some(unique || by_rules).map(|()| submit::enter_keys(asking, &columns, endings.emitted())).into();
-    let settle: OptionFuture<_> = some(!turn.settle.is_empty()).map(|()| settle::settle(asking, &endings)).into();
+        some(unique || bounded).map(|()| submit::enter_keys(asking, &columns, endings.emitted())).into();
+    // Whoever claims waits for what has ended, so that is said after all that may wait for somebody else.
+    let ends_later = turn.claim.is_some() || submits;
+    let settle: OptionFuture<_> = some(settles).map(|()| settle::settle(asking, &endings, ends_later)).into();
     let extend: OptionFuture<_> = some(!turn.extend.is_empty()).map(|()| extend::extend(asking, &turn.extend)).into();
-    let submit: OptionFuture<_> =
-        some(!turn.submit.is_empty()).map(|()| submit::submit(asking, &columns, limit, None)).into();
+    let submit: OptionFuture<_> = some(submits).map(|()| submit::submit(asking, &columns, limit, None)).into();
+    let end: OptionFuture<_> = some(settles && ends_later && turn.claim.is_none()).map(|()| settle::end(asking)).into();
     let froms = turn.claim.as_ref().and_then(|wanted| claim::begin(asking, wanted));
     let claim: OptionFuture<_> =
         turn.claim.as_ref().map(|wanted| claim::claim(asking, wanted, froms.as_deref())).into();
     let outlook: OptionFuture<_> =
         turn.claim.as_ref().map(|wanted| claim::outlook(asking, wanted, froms.as_deref())).into();
-    let brings_work = !turn.settle.is_empty() || !turn.submit.is_empty();
-    let announce: OptionFuture<_> = some(brings_work).map(|()| asking.announce()).into();
+    let announce: OptionFuture<_> = some(settles || submits).map(|()| asking.announce()).into();
     let note: OptionFuture<_> = notes.map(|notes| expiry::note(asking, notes)).into();
-    let (entered, begun, noted, settle, extend, submit, claim, outlook, announced) =
-        futures_util::join!(enter, begin, note, settle, extend, submit, claim, outlook, announce);
+    let (begun, entered, noted, settle, extend, submit, ended, claim, outlook, announced) =
+        futures_util::join!(begin, enter, note, settle, extend, submit, end, claim, outlook, announce);
     begun.transpose()?;
     entered.transpose()?;
     noted.transpose()?;
+    // In the order of their statements: those behind one that fails are told no more than that it has.
+    let (settle, extend, submit) = (settle.transpose()?, extend.transpose()?, submit.transpose()?);
+    ended.transpose()?;
     let answers = Answers {
-        settle: settle.transpose()?.unwrap_or_default(),
-        extend: extend.transpose()?.unwrap_or_default(),
-        submit: submit.transpose()?.unwrap_or_default(),
+        settle: settle.unwrap_or_default(),
+        extend: extend.unwrap_or_default(),
+        submit: submit.unwrap_or_default(),
         claim: claim.transpose()?.zip(outlook.transpose()?).map(|(jobs, outlook)| claim::Answer {
             jobs,
             outlook,

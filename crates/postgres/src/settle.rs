@@ -123,18 +123,32 @@ fn on_record(event: Event) -> Option<i16> {
     Some(i16::from(outcome.code()))
 }
 
-/// How the endings are told, and with which parameters.
-pub(crate) fn question<'a>(at: &'a Option<i64>, endings: &'a Endings<'_>) -> (String, Vec<Param<'a>>) {
+/// How the endings are told, and with which parameters; with `ends_later` a claim follows in the same transaction, or [`end`].
+pub(crate) fn question<'a>(
+    at: &'a Option<i64>,
+    endings: &'a Endings<'_>,
+    ends_later: &'a bool,
+) -> (String, Vec<Param<'a>>) {
     let mut params: Vec<Param<'_>> = vec![(at, Type::INT8), (&(HISTORY_MAX as i32), Type::INT4)];
     params.extend(endings.params());
+    params.push((ends_later, Type::BOOL));
     let places: Vec<String> = (1..=params.len()).map(|place| format!("${place}")).collect();
     (format!("SELECT fate, status FROM windlass.settle({})", places.join(",")), params)
 }
 
 /// Sends the endings.
-pub(crate) async fn settle(asking: &Asking<'_>, endings: &Endings<'_>) -> Checked<Vec<Row>> {
-    let (sql, params) = question(&asking.at, endings);
+pub(crate) async fn settle(asking: &Asking<'_>, endings: &Endings<'_>, ends_later: bool) -> Checked<Vec<Row>> {
+    let (sql, params) = question(&asking.at, endings, &ends_later);
     Ok(asking.client.query_typed(&asking.sql(&sql), &params).await?)
+}
+
+/// Ends a turn without a claim that has settled: nobody claims beside it from here on, where those who run are counted.
+pub(crate) async fn end(asking: &Asking<'_>) -> Checked<()> {
+    let sql = asking.sql(
+        "SELECT windlass.gates_end($1) WHERE nullif(current_setting('windlass_turn.ended', true), '') IS NOT NULL",
+    );
+    asking.client.query_typed(&sql, &[(&asking.at, Type::INT8)]).await?;
+    Ok(())
 }
 
 /// What the answers say.

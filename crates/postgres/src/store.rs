@@ -21,7 +21,7 @@ use windlass_store::{
 use crate::address::Address;
 use crate::asking::{Asking, Rules};
 use crate::driver::Driver;
-use crate::exchange::exchange;
+use crate::exchange::{RACES_MAX, exchange};
 use crate::expiry::Notes;
 use crate::fault::{Checked, Fault};
 use crate::import::import;
@@ -191,7 +191,7 @@ impl Shared {
         let client = self.client().await?;
         let exchanged = client.answered(exchange(&self.asking(&client), turn).await);
         // A session lives on the runtime that it was made on.
-        if self.rules.are_met() && self.is_home() {
+        if exchanged.is_ok() && turn.claim.is_some() && self.rules.are_met() && self.is_home() {
             self.sessions.prepare(&self.pool, &self.options.schema);
         }
         exchanged
@@ -208,7 +208,13 @@ impl Shared {
         A: for<'a> FromSql<'a>,
     {
         let client = self.client().await?;
-        client.answered(self.change_on(&client, function, id, scope).await)
+        let mut races = 0;
+        loop {
+            match client.answered(self.change_on(&client, function, id, scope).await) {
+                Err(fault) if fault.lost_a_race() && races < RACES_MAX => races += 1,
+                said => return said,
+            }
+        }
     }
 
     async fn change_on<A>(

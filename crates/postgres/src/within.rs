@@ -96,7 +96,7 @@ async fn find(within: &mut impl Ask, terms: &Terms<'_>, id: JobId) -> Checked<Op
 pub(crate) async fn complete(mut within: impl Ask, terms: &Terms<'_>, lease: Lease, result: Payload) -> Checked<Fate> {
     let settlements = [Settlement { lease, outcome: Outcome::Complete(result), emitted: Vec::new() }];
     let endings = Endings::of(&settlements)?;
-    let (sql, params) = settle::question(&terms.at, &endings);
+    let (sql, params) = settle::question(&terms.at, &endings, &false);
     let rows = within.ask(&localised(&sql, terms.schema), &params).await?;
     let fate = settle::fates(&rows)?.pop();
     fate.ok_or_else(|| Fault::corrupt("a function that always answers did not"))

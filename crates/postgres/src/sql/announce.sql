@@ -9,6 +9,8 @@ DECLARE
     claimed boolean := nullif(current_setting('windlass_turn.took', true), '') IS NOT NULL;
     -- Whether the claim left jobs to processes that serve their handlers.
     left_here boolean := nullif(current_setting('windlass_turn.left', true), '') IS NOT NULL;
+    -- Whether jobs may wait in lines.
+    ruled boolean := current_setting('windlass_turn.mode', true) IS DISTINCT FROM 'free';
     recent bigint;
 BEGIN
     -- A gate was opened: whoever sleeps may find somebody there.
@@ -30,7 +32,8 @@ BEGIN
             FROM unnest(string_to_array(rtrim(touched, ';'), ';')) AS entry
         ) AS news
         WHERE CASE WHEN news.due IS NULL
-            THEN NOT claimed OR left_here OR windlass.has_ready(news.line, array_fill(news.low, ARRAY[10])) OR windlass.turns_any(news.line)
+            THEN NOT claimed OR left_here OR windlass.has_ready(news.line, array_fill(news.low, ARRAY[10]))
+                OR (ruled AND windlass.turns_any(news.line))
             -- As a value, not as EXISTS, which the planner may answer by reading the whole table.
             ELSE (
                 SELECT 1 FROM windlass.scheduled

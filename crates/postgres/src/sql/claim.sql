@@ -22,21 +22,25 @@ DECLARE
     line text;
     starts bigint[];
     room integer;
-    ruled boolean;
+    mode text := windlass.gates_mode();
 BEGIN
-    -- Turns that go by rules wait for each other, so one that can find nothing does not become one of them.
-    IF (handlers IS NOT NULL OR EXISTS (SELECT 1 FROM windlass.rule))
+    -- Claims that go by rules wait for each other, so one that can find nothing does not become one of them, unless it has to.
+    IF (handlers IS NOT NULL OR mode <> 'free') AND coalesce(current_setting('windlass_turn.ended', true), '') = ''
         AND NOT windlass.gates_may_find(windlass.clock(at), lines, handlers)
     THEN
         PERFORM set_config('windlass_turn.took', '0', true);
         RETURN;
     END IF;
-    ruled := windlass.gates_enter()
-        OR (handlers IS NOT NULL AND nullif(current_setting('windlass_turn.alone', true), '') IS NOT NULL);
+    IF mode <> 'free' THEN
+        PERFORM windlass.gates_enter();
+    END IF;
     PERFORM windlass.promote(at, lines, 1000, CASE WHEN froms IS NOT NULL THEN windlass.recent(at) END);
-    -- After that, or a job that became due meanwhile would begin before its time.
+    IF mode = 'counted' THEN
+        PERFORM windlass.gates_end(at);
+    END IF;
+    -- After all that, or a job that became due meanwhile would begin before its time.
     now := windlass.clock(at);
-    IF ruled THEN
+    IF mode <> 'free' OR (handlers IS NOT NULL AND nullif(current_setting('windlass_turn.alone', true), '') IS NOT NULL) THEN
         RETURN QUERY SELECT * FROM windlass.gates_claim(at, lines, wanted, suspects, lease, claimant, handlers);
         PERFORM set_config('windlass_turn.took', '0', true);
         RETURN;

@@ -34,3 +34,8 @@ DROP FUNCTION IF EXISTS windlass.gates_look_again(bigint, text, integer);
 DROP FUNCTION IF EXISTS windlass.gates_may_find(bigint, text[]);
 DROP FUNCTION IF EXISTS windlass.gates_outlook(bigint, text[]);
 DROP FUNCTION IF EXISTS windlass.gates_pass(bigint, text, bigint[], tid[]);
+DROP FUNCTION IF EXISTS windlass.settle(
+    bigint, integer, uuid[], bigint[], smallint[], smallint[], smallint[], smallint[], boolean[], bigint[], boolean[], bytea[],
+    text[], bytea[], integer[], uuid[], text[], text[], smallint[], text[], bigint[], bigint[], bigint[], bytea[], bytea[], text[]
+);
+DROP FUNCTION IF EXISTS windlass.gates_warm();

@@ -28,6 +28,8 @@ DECLARE
     stopped bigint[];
     -- In how long jobs of the line rise by a level.
     span bigint;
+    -- The highest number of those that it takes.
+    last bigint;
 BEGIN
     FOREACH kind IN ARRAY ARRAY[true, false] LOOP
         FOREACH line IN ARRAY lines LOOP
@@ -102,9 +104,13 @@ BEGIN
                 END IF;
                 IF found_now > 0 THEN
                     PERFORM windlass.gates_pass_line(now, line, found_now);
+                    last := greatest(last, (SELECT max(p.seq) FROM unnest(passed) AS p (seq)));
                 END IF;
             END LOOP;
         END LOOP;
     END LOOP;
+    IF last IS NOT NULL THEN
+        PERFORM set_config('windlass_turn.last', last::text, true);
+    END IF;
 END
 $$;

@@ -17,7 +17,10 @@ BEGIN
     IF hold IS NOT NULL AND NOT EXISTS (SELECT 1 FROM windlass.rule) THEN
         RETURN true;
     END IF;
-    -- Whoever is told that there are no rules is not beside this; "gates" in ASCII.
+    -- How turns go may change, so all that have asked are waited for: "modes" in ASCII.
+    IF hold IS NULL THEN
+        PERFORM pg_advisory_xact_lock(470020285811);
+    END IF;
     PERFORM pg_advisory_xact_lock(444315726195);
     IF hold IS NOT NULL THEN
         INSERT INTO windlass.bucket (gate, full_at)

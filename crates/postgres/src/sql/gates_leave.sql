@@ -5,27 +5,11 @@ LANGUAGE plpgsql VOLATILE
 SET enable_hashjoin = on SET enable_mergejoin = off SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     freed text[];
-    full_before text[];
     order_is_kept boolean := EXISTS (SELECT 1 FROM windlass.rule WHERE rule.in_order);
 BEGIN
     IF queues IS NOT NULL THEN
-        WITH ended AS MATERIALIZED (
-            SELECT gates.gate, sum(of_queue.number) AS number
-            FROM (SELECT 'queue:' || q AS gate, count(*) AS number FROM unnest(queues) AS q GROUP BY q) AS of_queue
-            CROSS JOIN LATERAL (VALUES ('*'), (of_queue.gate)) AS gates (gate)
-            GROUP BY gates.gate
-        ), fewer AS (
-            UPDATE windlass.tally SET taken = greatest(tally.taken - ended.number, 0)
-            FROM ended WHERE tally.gate = ended.gate AND tally.gate = ANY (ARRAY(SELECT e.gate FROM ended AS e))
-            RETURNING tally.gate, tally.taken + ended.number AS before
-        )
-        -- Only where nobody could start may somebody wait for this.
-        SELECT array_agg(fewer.gate) INTO full_before
-        FROM fewer JOIN windlass.rule ON rule.gate = fewer.gate
-        WHERE rule.running <= fewer.before;
-        IF full_before IS NOT NULL THEN
-            PERFORM windlass.gates_open(now, full_before);
-        END IF;
+        PERFORM windlass.gates_fewer(now, array_agg(q.line), array_agg(q.number))
+        FROM (SELECT u.line, count(*) AS number FROM unnest(queues) AS u (line) GROUP BY u.line) AS q;
     END IF;
     IF NOT EXISTS (SELECT 1 FROM windlass.slot) THEN
         RETURN;

@@ -43,8 +43,10 @@ BEGIN
         -- At a moment that is over, and always the same: one look for however many wait.
         INSERT INTO windlass.opening (queue, at, gate) SELECT DISTINCT its_line, 0, put.gate FROM put
         ON CONFLICT DO NOTHING;
-        INSERT INTO windlass.rule (gate, paused, in_order, tolerance, patience, record) VALUES ('', false, false, 0, 0, '')
-        ON CONFLICT DO NOTHING;
+        INSERT INTO windlass.rule (gate, paused, in_order, tolerance, patience, record, one_by_one)
+        VALUES ('', false, false, 0, 0, '', true)
+        ON CONFLICT (gate) DO UPDATE SET one_by_one = true WHERE NOT rule.one_by_one;
+        PERFORM set_config('windlass_turn.mode', 'serial', true);
         PERFORM set_config('windlass_turn.left', 'yes', true);
         gates := ARRAY(
             SELECT line.gate FROM windlass.line

@@ -8,10 +8,13 @@ DECLARE
     its record;
     ready boolean;
     moments bigint[] := '{}';
+    -- Behind those that the claim has taken there are no rows that are gone: most often somebody is found there.
+    last bigint := nullif(current_setting('windlass_turn.last', true), '');
 BEGIN
     more := false;
     FOREACH line IN ARRAY lines LOOP
-        ready := windlass.has_ready(line, array_fill(0, ARRAY[10])::bigint[]) OR windlass.turns_any(line);
+        ready := last IS NOT NULL AND windlass.has_ready(line, array_fill(last + 1, ARRAY[10]))
+            OR windlass.has_ready(line, array_fill(0, ARRAY[10])::bigint[]) OR windlass.turns_any(line);
         SELECT * INTO its FROM windlass.gates_room_for(now, line);
         more := more OR (ready AND its.room > 0)
             OR EXISTS (SELECT 1 FROM windlass.opening WHERE opening.queue = line AND opening.at <= now

@@ -4,7 +4,7 @@ LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     its windlass.job%ROWTYPE;
 BEGIN
-    IF EXISTS (SELECT 1 FROM windlass.rule) AND windlass.gates_enter() THEN
+    IF windlass.gates_enter() THEN
         SELECT * INTO its FROM windlass.job WHERE job.seq = its_seq;
         PERFORM windlass.gates_leave(now, ARRAY[its.id], ARRAY[true]);
         PERFORM windlass.gates_pass_on(now, windlass.gates_of(its.queue, its.name, its.keys));

@@ -8,7 +8,7 @@ SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SE
 DECLARE
     since bigint := CASE WHEN froms IS NOT NULL THEN windlass.recent(at) ELSE -1 END;
 BEGIN
-    IF EXISTS (SELECT 1 FROM windlass.rule) THEN
+    IF windlass.gates_mode() <> 'free' THEN
         RETURN QUERY SELECT seen.more, seen.next_due, nullif(current_setting('windlass_turn.took', true), '')::bigint, true
         FROM windlass.gates_outlook(at, lines, handlers) AS seen;
         RETURN;

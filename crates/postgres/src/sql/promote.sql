@@ -5,7 +5,6 @@ SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SE
 DECLARE
     now bigint := windlass.clock(at);
     promoted integer;
-    shared boolean := windlass.turns_enter();
     seqs bigint[];
 BEGIN
     WITH due AS (
@@ -21,7 +20,7 @@ BEGIN
             progress, error, owner
         FROM due
     )
-    SELECT coalesce(sum(of_line.jobs), 0), CASE WHEN shared THEN (SELECT array_agg(due.seq) FROM due) END INTO promoted, seqs
+    SELECT coalesce(sum(of_line.jobs), 0), (SELECT array_agg(due.seq) FROM due) INTO promoted, seqs
     FROM (
         SELECT count(*) AS jobs, windlass.touch(due.queue, NULL, min(due.seq)) FROM due GROUP BY due.queue
     ) AS of_line (jobs, touched);

@@ -12,7 +12,8 @@ DECLARE
     went smallint[];
     ended uuid[];
     their_queues text[];
-    ruled boolean := windlass.gates_enter();
+    mode text := windlass.gates_mode();
+    serial boolean := mode = 'serial' AND windlass.gates_enter();
 BEGIN
     WITH lost AS (
         DELETE FROM windlass.run
@@ -41,7 +42,10 @@ BEGIN
     SELECT array_agg(lost.seq), array_agg(lost.status), array_agg(lost.id), array_agg(lost.queue)
     INTO remembered, went, ended, their_queues
     FROM lost WHERE (SELECT count(*) FROM told) >= 0;
-    IF ruled AND ended IS NOT NULL THEN
+    IF mode <> 'free' AND ended IS NOT NULL THEN
+        IF mode = 'counted' THEN
+            PERFORM windlass.gates_end(at);
+        END IF;
         PERFORM windlass.gates_leave(now, ended, ARRAY(SELECT stand >= 4 FROM unnest(went) AS stand), their_queues);
         PERFORM windlass.owners_mark(ended);
     END IF;

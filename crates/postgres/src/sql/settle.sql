@@ -1,5 +1,5 @@
 -- Ends attempts whose leases are good. Each settlement brings what it means for a job and, in `stop_*`, for one whose
--- cancellation was requested. Fate: 1 settled, 2 settled before by the same lease, 0 lease lost.
+-- cancellation was requested. `ends_later` says that a claim follows in the same transaction, or gates_end. Fate: 1 settled, 2 settled before by the same lease, 0 lease lost.
 CREATE OR REPLACE FUNCTION windlass.settle(
     at bigint, history_max integer,
     ids uuid[], tokens bigint[], statuses smallint[], stop_statuses smallint[], outcomes smallint[],
@@ -7,7 +7,7 @@ CREATE OR REPLACE FUNCTION windlass.settle(
     results bytea[],
     parents integer[], e_ids uuid[], e_names text[], e_queues text[], e_priorities smallint[], e_owners text[],
     e_delays bigint[], e_moments bigint[], e_crash_limits bigint[], e_specs bytea[], e_payloads bytea[],
-    e_uniques text[]
+    e_uniques text[], ends_later boolean DEFAULT false
 ) RETURNS TABLE (fate smallint, status smallint)
 LANGUAGE plpgsql VOLATILE
 SET enable_hashjoin = on SET enable_nestloop = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
@@ -17,7 +17,8 @@ DECLARE
     stands smallint[];
     their_queues text[];
     remembered bigint[];
-    ruled boolean := windlass.gates_enter();
+    mode text := windlass.gates_mode();
+    serial boolean := mode = 'serial' AND windlass.gates_enter();
 BEGIN
     WITH asked AS MATERIALIZED (
         SELECT DISTINCT ON (a.id, a.token) *
@@ -66,14 +67,19 @@ BEGIN
     )
     SELECT
         array_agg(ended.place), array_agg(ended.status),
-        (SELECT array_agg(noted.seq) FROM noted), array_agg(ended.queue) FILTER (WHERE ruled)
+        (SELECT array_agg(noted.seq) FROM noted), array_agg(ended.queue) FILTER (WHERE mode <> 'free')
     INTO places, stands, remembered, their_queues
     FROM ended
     WHERE (SELECT count(*) FROM told) >= 0;
 
-    IF ruled AND places IS NOT NULL THEN
-        PERFORM windlass.gates_leave(now, ARRAY(SELECT ids[place] FROM unnest(places) AS place),
-            ARRAY(SELECT stand >= 4 FROM unnest(stands) AS stand), their_queues);
+    IF mode <> 'free' AND places IS NOT NULL THEN
+        IF serial THEN
+            PERFORM windlass.gates_leave(now, ARRAY(SELECT ids[place] FROM unnest(places) AS place),
+                ARRAY(SELECT stand >= 4 FROM unnest(stands) AS stand), their_queues);
+        ELSE
+            PERFORM set_config('windlass_turn.ended', string_agg(ended.line || '=' || ended.number || ';', ''), true)
+            FROM (SELECT u.line, count(*) AS number FROM unnest(their_queues) AS u (line) GROUP BY u.line) AS ended;
+        END IF;
         IF 2 >= ANY (stands) THEN
             PERFORM windlass.owners_mark(ARRAY(SELECT ids[s.place] FROM unnest(places, stands) AS s (place, stand) WHERE s.stand <= 2));
         END IF;
@@ -103,6 +109,10 @@ BEGIN
             e_uniques[i:i], false)
         FROM generate_subscripts(parents, 1) AS i
         WHERE parents[i] = ANY (places);
+    END IF;
+
+    IF mode = 'counted' AND NOT ends_later THEN
+        PERFORM windlass.gates_end(at);
     END IF;
 
     RETURN QUERY

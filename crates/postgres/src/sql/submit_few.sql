@@ -12,8 +12,8 @@ DECLARE
     start bigint;
     its_seq bigint;
     line text;
-    any_rule boolean := EXISTS (SELECT 1 FROM windlass.rule);
-    shared boolean := any_rule AND windlass.turns_enter();
+    any_rule boolean := current_setting('windlass_turn.mode', true) IS DISTINCT FROM 'free';
+    shared boolean;
     waits bigint[];
     most bigint := queue_limit;
     drops boolean := false;
@@ -26,15 +26,20 @@ DECLARE
     bounded text[] := '{}';
     owner_rooms bigint[] := '{}';
     ours bigint;
-    -- Whose the job is, where owners' jobs are counted, as was seen when it was kept: an edit that begins to count keeps that waiting.
-    counted boolean;
+    -- Whose the job is, where owners' jobs are counted. Asked after it was kept: an edit that begins to count keeps that waiting.
     its_owner text;
     -- Whether rules may hold for what callers submit.
-    ruled boolean := of_callers AND any_rule;
+    ruled boolean;
+    -- Whether anything may keep one out.
+    bounds boolean;
     -- A turn that does nothing else leaves every ready job that it brought: nobody has to look for one.
     brought boolean := false;
 BEGIN
     accepted_at := now;
+    any_rule := any_rule AND EXISTS (SELECT 1 FROM windlass.rule);
+    shared := any_rule AND windlass.turns_enter();
+    ruled := any_rule AND of_callers;
+    bounds := ruled OR queue_limit IS NOT NULL;
     IF ruled THEN
         -- Whoever makes room leaves its gates. First of all, so that no two wait for each other.
         IF EXISTS (
@@ -49,7 +54,7 @@ BEGIN
         SELECT coalesce(array_agg(r.owner), '{}'), coalesce(array_agg(r.room), '{}') INTO bounded, owner_rooms
         FROM windlass.owners_rooms(owners) AS r;
     END IF;
-    IF queue_limit IS NOT NULL OR ruled THEN
+    IF bounds THEN
         FOR line IN SELECT DISTINCT q FROM unnest(queues) AS q ORDER BY q LOOP
             IF ruled THEN
                 SELECT b.most, b.drops INTO most, drops FROM windlass.backlog_of(line, queue_limit) AS b;
@@ -66,65 +71,69 @@ BEGIN
         END LOOP;
     END IF;
     FOR i IN 1..cardinality(ids) LOOP
-        wait := waits[i];
-        IF wait IS NOT NULL THEN
-            outcome := -4;
-            RETURN NEXT;
-            CONTINUE;
-        END IF;
-        its := array_position(lines, queues[i]);
         standing := NULL;
-        ours := array_position(bounded, owners[i]);
-        IF owner_rooms[ours] <= 0 OR rooms[its] <= 0 AND bounded <> '{}' THEN
-            PERFORM 1 FROM windlass.job WHERE job.id = ids[i];
-            IF FOUND THEN
-                outcome := 0;
-            ELSE
-                SELECT r.refused, r.went INTO outcome, standing
-                FROM windlass.make_room(now, owners[i], queues[i], queue_limit, false, false) AS r;
-            END IF;
-            IF outcome IS NOT NULL THEN
+        IF bounds THEN
+            wait := waits[i];
+            IF wait IS NOT NULL THEN
+                outcome := -4;
                 RETURN NEXT;
                 CONTINUE;
             END IF;
-            -- Whoever went may have waited in any of the lines, and have been of any of the owners.
-            rooms := ARRAY(
-                SELECT windlass.room(l.line, (SELECT b.most FROM windlass.backlog_of(l.line, queue_limit) AS b))
-                FROM unnest(lines) WITH ORDINALITY AS l (line, nth) ORDER BY l.nth);
-            owner_rooms := ARRAY(
-                SELECT windlass.owner_room(o.owner, (SELECT b.most FROM windlass.owner_backlog(o.owner) AS b))
-                FROM unnest(bounded) WITH ORDINALITY AS o (owner, nth) ORDER BY o.nth);
-        ELSIF rooms[its] <= 0 THEN
-            PERFORM 1 FROM windlass.job WHERE job.id = ids[i];
-            IF FOUND THEN
-                outcome := 0;
-            ELSE
-                standing := CASE WHEN dropping[its] THEN windlass.backlog_drop(now, queues[i]) END;
-                outcome := -1;
-            END IF;
-            IF standing IS NULL THEN
-                RETURN NEXT;
-                CONTINUE;
+            its := array_position(lines, queues[i]);
+            ours := array_position(bounded, owners[i]);
+            IF owner_rooms[ours] <= 0 OR rooms[its] <= 0 AND bounded <> '{}' THEN
+                PERFORM 1 FROM windlass.job WHERE job.id = ids[i];
+                IF FOUND THEN
+                    outcome := 0;
+                ELSE
+                    SELECT r.refused, r.went INTO outcome, standing
+                    FROM windlass.make_room(now, owners[i], queues[i], queue_limit, false, false) AS r;
+                END IF;
+                IF outcome IS NOT NULL THEN
+                    RETURN NEXT;
+                    CONTINUE;
+                END IF;
+                -- Whoever went may have waited in any of the lines, and have been of any of the owners.
+                rooms := ARRAY(
+                    SELECT windlass.room(l.line, (SELECT b.most FROM windlass.backlog_of(l.line, queue_limit) AS b))
+                    FROM unnest(lines) WITH ORDINALITY AS l (line, nth) ORDER BY l.nth);
+                owner_rooms := ARRAY(
+                    SELECT windlass.owner_room(o.owner, (SELECT b.most FROM windlass.owner_backlog(o.owner) AS b))
+                    FROM unnest(bounded) WITH ORDINALITY AS o (owner, nth) ORDER BY o.nth);
+            ELSIF rooms[its] <= 0 THEN
+                PERFORM 1 FROM windlass.job WHERE job.id = ids[i];
+                IF FOUND THEN
+                    outcome := 0;
+                ELSE
+                    standing := CASE WHEN dropping[its] THEN windlass.backlog_drop(now, queues[i]) END;
+                    outcome := -1;
+                END IF;
+                IF standing IS NULL THEN
+                    RETURN NEXT;
+                    CONTINUE;
+                END IF;
             END IF;
         END IF;
         INSERT INTO windlass.job (id, name, queue, priority, owner, created_at, max_crashes, spec, payload, keys)
         VALUES (ids[i], names[i], queues[i], priorities[i], owners[i], now, crash_limits[i], specs[i], payloads[i], keyses[i])
         ON CONFLICT (id) DO NOTHING
-        RETURNING job.seq, EXISTS (
-            SELECT 1 FROM windlass.rule WHERE rule.gate >= 'owner' AND rule.gate < 'owner~' AND rule.waiting IS NOT NULL)
-        INTO its_seq, counted;
+        RETURNING job.seq
+        INTO its_seq;
         IF NOT FOUND THEN
             outcome := 0;
             RETURN NEXT;
             CONTINUE;
         END IF;
-        IF its IS NOT NULL AND (standing IS NULL OR bounded <> '{}') THEN
+        IF bounds AND its IS NOT NULL AND (standing IS NULL OR bounded <> '{}') THEN
             rooms[its] := rooms[its] - 1;
         END IF;
-        IF ours IS NOT NULL THEN
+        IF bounds AND ours IS NOT NULL THEN
             owner_rooms[ours] := owner_rooms[ours] - 1;
         END IF;
-        its_owner := CASE WHEN counted THEN owners[i] END;
+        its_owner := NULL;
+        IF owners[i] IS NOT NULL AND windlass.owners_counted() THEN
+            its_owner := owners[i];
+        END IF;
         start := coalesce(now + delays[i], moments[i]);
         IF start > now THEN
             INSERT INTO windlass.scheduled
@@ -136,7 +145,10 @@ BEGIN
             RETURN NEXT;
             CONTINUE;
         END IF;
-        line := CASE WHEN shared THEN windlass.turns_line_of(queues[i], keyses[i]) END;
+        line := NULL;
+        IF shared THEN
+            line := windlass.turns_line_of(queues[i], keyses[i]);
+        END IF;
         IF line IS NOT NULL THEN
             INSERT INTO windlass.held
                 (gate, queue, behind, priority, seq, suspect, id, token, retries, crashes, max_crashes, updated_at, owner)

@@ -31,13 +31,12 @@ DECLARE
 BEGIN
     accepted_at := now;
     -- One that is replaced leaves its gates. First of all, so that no two wait for each other.
-    IF EXISTS (SELECT 1 FROM windlass.rule)
-        AND (EXISTS (SELECT 1 FROM unnest(uniques) AS u WHERE (u::jsonb ->> 'replaces')::boolean)
-            OR EXISTS (
-                SELECT 1 FROM windlass.rule
-                WHERE rule.drops AND rule.gate = ANY (
-                    ARRAY(SELECT 'queue:' || q FROM unnest(queues) AS q)
-                    || ARRAY(SELECT g FROM unnest(owners) AS o, unnest(ARRAY['owner:' || o, 'owners']) AS g WHERE o IS NOT NULL))))
+    IF EXISTS (SELECT 1 FROM unnest(uniques) AS u WHERE (u::jsonb ->> 'replaces')::boolean)
+        OR EXISTS (
+            SELECT 1 FROM windlass.rule
+            WHERE rule.drops AND rule.gate = ANY (
+                ARRAY(SELECT 'queue:' || q FROM unnest(queues) AS q)
+                || ARRAY(SELECT g FROM unnest(owners) AS o, unnest(ARRAY['owner:' || o, 'owners']) AS g WHERE o IS NOT NULL)))
     THEN
         PERFORM windlass.gates_enter();
     END IF;

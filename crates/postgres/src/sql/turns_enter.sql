@@ -6,7 +6,7 @@ BEGIN
     IF NOT EXISTS (SELECT 1 FROM windlass.rule WHERE rule.shared_by IS NOT NULL) THEN
         RETURN false;
     END IF;
-    -- "turns" in ASCII.
+    -- The lock of turns.
     PERFORM pg_advisory_xact_lock_shared(500152331891);
     RETURN EXISTS (SELECT 1 FROM windlass.rule WHERE rule.shared_by IS NOT NULL);
 END
