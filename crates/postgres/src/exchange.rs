@@ -94,8 +94,9 @@ async fn send(asking: &Asking<'_>, turn: &Exchange, limit: Option<i64>, notes: O
     let claim: OptionFuture<_> =
         turn.claim.as_ref().map(|wanted| claim::claim(asking, wanted, froms.as_deref())).into();
     let outlook: OptionFuture<_> =
-        turn.claim.as_ref().map(|wanted| claim::outlook(asking, wanted, froms.as_deref())).into();
-    let announce: OptionFuture<_> = some(settles || submits).map(|()| asking.announce()).into();
+        turn.claim.as_ref().map(|wanted| claim::outlook(asking, wanted, froms.as_deref(), settles || submits)).into();
+    let announce: OptionFuture<_> =
+        some((settles || submits) && turn.claim.is_none()).map(|()| asking.announce()).into();
     let note: OptionFuture<_> = notes.map(|notes| expiry::note(asking, notes)).into();
     let (begun, entered, noted, settle, extend, submit, ended, claim, outlook, announced) =
         futures_util::join!(begin, enter, note, settle, extend, submit, end, claim, outlook, announce);
