@@ -13,8 +13,10 @@ DECLARE
     ended uuid[];
     their_queues text[];
     mode text := windlass.gates_mode();
-    serial boolean := mode = 'serial' AND windlass.gates_enter();
 BEGIN
+    IF mode = 'serial' THEN
+        PERFORM windlass.gates_enter();
+    END IF;
     WITH lost AS (
         DELETE FROM windlass.run
         USING unnest(ids, tokens, statuses, suspects, errors) AS asked (id, token, status, suspect, error)
